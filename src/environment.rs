@@ -1,0 +1,42 @@
+//! The process's environment behind a trait, so that tests never touch the real one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Where variables and the home directory come from.
+pub trait Environment: Send + Sync {
+    /// The variable's value. An empty one counts as unset, as CI systems pass unset variables on;
+    /// one that isn't UTF-8 is unusable and counts as unset, too.
+    fn var(&self, name: &str) -> Option<String>;
+
+    /// The user's home directory.
+    fn home(&self) -> Option<PathBuf> {
+        self.var("HOME").map(PathBuf::from)
+    }
+}
+
+/// The process's own environment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the process's environment"
+    )]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+impl Environment for BTreeMap<String, String> {
+    fn var(&self, name: &str) -> Option<String> {
+        self.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+}
+
+/// Whether the process has the variable at all.
+#[must_use]
+pub fn is_set(name: &str) -> bool {
+    ProcessEnvironment.var(name).is_some()
+}

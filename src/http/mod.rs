@@ -1,0 +1,13 @@
+//! The plumbing under every request: TLS, proxies, limits, and what can go wrong on the way.
+//! It knows nothing of what is asked.
+
+mod client;
+mod tls;
+mod trouble;
+
+pub use client::{Client, Connector, Reply, Route};
+pub use tls::TlsError;
+pub use trouble::{Trouble, TroubleKind};
+
+/// The largest body that is read, in bytes. The service's own have under a kilobyte.
+pub const MAX_BODY: usize = 1024 * 1024;

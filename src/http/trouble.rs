@@ -1,0 +1,132 @@
+//! What can go wrong between a request and a whole answer.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// The kinds of [`Trouble`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// The answer took too long.
+    TimedOut,
+    /// The host's name has no address.
+    NoAddress,
+    /// Nobody listens, or the network has no way there.
+    NoConnection,
+    /// The server's certificate doesn't verify. Alone among these, it won't pass by itself.
+    Certificate,
+    /// TLS failed otherwise.
+    Tls,
+    /// The connection ended before the whole answer had come.
+    CutShort,
+    /// The answer is larger than any answer to this question.
+    TooLarge,
+    /// Anything else.
+    Other,
+}
+
+/// The lack of an answer, and why. The message names no URL, as a URL's query may hold secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What kind it is.
+    pub kind: TroubleKind,
+    /// What happened, for people.
+    pub message: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Trouble {}
+
+impl Trouble {
+    pub(super) fn timed_out(after: Duration) -> Self {
+        Self {
+            kind: TroubleKind::TimedOut,
+            message: format!("no answer within {}", humantime::format_duration(after)),
+        }
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self {
+            kind: TroubleKind::TooLarge,
+            message: format!("the answer has more than {} bytes", super::MAX_BODY),
+        }
+    }
+}
+
+impl From<reqwest::Error> for Trouble {
+    fn from(error: reqwest::Error) -> Self {
+        let (connecting, timed_out) = (error.is_connect(), error.is_timeout());
+        let in_answer = error.is_body() || error.is_decode();
+        let error = error.without_url();
+        let causes = causes(&error);
+        let root = causes
+            .last()
+            .map_or_else(|| error.to_string(), |cause| cause.to_string());
+        let (kind, message) = match causes.iter().find_map(|cause| tls_error(*cause)) {
+            Some(rustls::Error::InvalidCertificate(why)) => (
+                TroubleKind::Certificate,
+                format!("the server's certificate doesn't verify: {why}"),
+            ),
+            Some(why) => (TroubleKind::Tls, format!("TLS failed: {why}")),
+            None if timed_out => (TroubleKind::TimedOut, "the connection timed out".to_owned()),
+            None if causes.iter().any(|cause| is_dns(*cause)) => (
+                TroubleKind::NoAddress,
+                format!("the host's name has no address: {root}"),
+            ),
+            None if connecting => (TroubleKind::NoConnection, format!("can't connect: {root}")),
+            None if in_answer || causes.iter().any(|cause| is_cut(*cause)) => (
+                TroubleKind::CutShort,
+                format!("the connection ended before the whole answer had come: {root}"),
+            ),
+            None => (TroubleKind::Other, format!("the request failed: {root}")),
+        };
+        Self { kind, message }
+    }
+}
+
+/// The error and all that caused it, outermost first. An `io::Error` hides the error that it
+/// wraps from `source()`, so that is looked for as well.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut causes = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = match cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
+    }
+    causes
+}
+
+fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    cause.downcast_ref()
+}
+
+/// hyper-util names the stage only in the text of an error of its own.
+fn is_dns(cause: &(dyn Error + 'static)) -> bool {
+    cause.to_string() == "dns error"
+}
+
+fn is_cut(cause: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let by_kind = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof
+        )
+    });
+    by_kind
+        || cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_incomplete_message)
+}

@@ -1,0 +1,26 @@
+//! Waits for Huawei Cloud DCS jobs: polls until a job has ended and says how.
+//!
+//! The folders are floors: each imports only from those above it in this list, and
+//! `tests/it/floors.rs` holds them to it.
+
+pub mod model;
+
+pub mod clock;
+pub mod environment;
+pub mod secret;
+
+pub mod http;
+
+pub mod auth;
+
+pub mod api;
+
+pub mod poll;
+
+pub mod engine;
+
+pub mod report;
+
+pub mod sim;
+
+pub mod cli;

@@ -1,0 +1,123 @@
+//! Identifiers that travel in a URL's path, and are therefore checked once, at the door.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The longest identifier that is accepted, in characters. The service's own have 32 or 36.
+const MAX_LENGTH: usize = 64;
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// Nothing, or nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// More than 64 characters.
+    #[error("it has {0} characters, and at most {MAX_LENGTH} are allowed")]
+    TooLong(usize),
+    /// A character other than a letter, a digit, `-` and `_`.
+    #[error("it contains {0:?} at position {1}; letters, digits, '-' and '_' of ASCII are allowed")]
+    Forbidden(char, usize),
+}
+
+fn check(text: &str) -> Result<Arc<str>, InvalidId> {
+    if text.trim().is_empty() {
+        return Err(InvalidId::Empty);
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if let Some((position, c)) = text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
+        return Err(InvalidId::Forbidden(c, position + 1));
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(InvalidId::TooLong(text.len()));
+    }
+    Ok(text.into())
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The identifier as it is written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                check(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+identifier! {
+    /// The ID of a job, as the operation that started it answered it: 1 to 64 ASCII letters,
+    /// digits, `-` and `_`.
+    JobId
+}
+
+identifier! {
+    /// The ID of the project that a job belongs to; the same characters as a [`JobId`].
+    ProjectId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_the_service_is_accepted_as_it_is() {
+        for id in [
+            "ff8080818822bbf70188235afc24141a",
+            "0f9a9c1e-2f0b-4e07-9d2c-0b7f6a1c2d3e",
+            "a",
+        ] {
+            assert_eq!(id.parse::<JobId>().unwrap().as_str(), id);
+        }
+    }
+
+    #[test]
+    fn a_text_that_could_change_the_url_or_the_terminal_is_refused() {
+        let cases = [
+            ("", InvalidId::Empty),
+            (" \t", InvalidId::Empty),
+            ("a/b", InvalidId::Forbidden('/', 2)),
+            ("..", InvalidId::Forbidden('.', 1)),
+            ("a\u{1b}[2J", InvalidId::Forbidden('\u{1b}', 2)),
+            ("任务", InvalidId::Forbidden('任', 1)),
+            ("a b", InvalidId::Forbidden(' ', 2)),
+            ("a?x=1", InvalidId::Forbidden('?', 2)),
+            ("a%2e", InvalidId::Forbidden('%', 2)),
+        ];
+        for (text, why) in cases {
+            assert_eq!(text.parse::<JobId>(), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sixty_four_characters_are_the_most() {
+        assert!("a".repeat(64).parse::<JobId>().is_ok());
+        assert_eq!("a".repeat(65).parse::<JobId>(), Err(InvalidId::TooLong(65)));
+    }
+}

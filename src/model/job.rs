@@ -1,0 +1,83 @@
+//! A job as the service describes it.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// What the service says that a job is doing.
+///
+/// The service publishes no closed list, so a value that is none of the four known ones is kept
+/// as it came, and does not end a wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobStatus {
+    /// `INIT`: accepted, not begun.
+    Init,
+    /// `RUNNING`: under way.
+    Running,
+    /// `SUCCESS`: ended well.
+    Success,
+    /// `FAIL`: ended badly; [`Job::fail_reason`] may say why.
+    Fail,
+    /// Any other value, as it came.
+    Other(Box<str>),
+}
+
+impl JobStatus {
+    /// The status in the service's own spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Init => "INIT",
+            Self::Running => "RUNNING",
+            Self::Success => "SUCCESS",
+            Self::Fail => "FAIL",
+            Self::Other(text) => text,
+        }
+    }
+
+    /// Whether the job has ended.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Success | Self::Fail)
+    }
+}
+
+impl From<&str> for JobStatus {
+    fn from(text: &str) -> Self {
+        match text {
+            "INIT" => Self::Init,
+            "RUNNING" => Self::Running,
+            "SUCCESS" => Self::Success,
+            "FAIL" => Self::Fail,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One answer of the service about a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What the job is doing.
+    pub status: JobStatus,
+    /// The kind of operation, such as `masterStandbySwapJob`; an open list.
+    pub job_type: Option<String>,
+    /// When it began, by the service's clock.
+    pub begin_time: Option<SystemTime>,
+    /// When it ended, by the service's clock; absent while it runs.
+    pub end_time: Option<SystemTime>,
+    /// Why it failed, in the service's words.
+    pub fail_reason: Option<String>,
+}
+
+impl Job {
+    /// How long the job ran, where both times are known and in order.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.end_time?.duration_since(self.begin_time?).ok()
+    }
+}

@@ -1,0 +1,1 @@
+//! What a person sees: events become terminal bars, plain lines, JSON lines, annotations.

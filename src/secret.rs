@@ -1,0 +1,162 @@
+//! Secrets: they print as nothing, are zeroed when dropped, and come from files that nobody else
+//! can read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+pub use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+/// A secret text. Its `Debug` shows nothing of it, and its memory is zeroed when it is dropped.
+pub type Secret = secrecy::SecretString;
+
+/// The largest secret file that is read, in bytes. IAM tokens have up to 32 KiB.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Why a secret file was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    /// It can't be opened or read.
+    #[error("can't read {path}: {source}; check the path and its owner", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Its group or everybody may read or write it.
+    #[error(
+        "{path} holds a secret and is open to other users (mode {mode:04o}); close it with: chmod 600 {path}",
+        path = path.display()
+    )]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It holds no text, or too much, or no text at all.
+    #[error("{path} {why}; write the secret alone into it, as one line", path = path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// Reads a file that holds one secret and nothing else; white space around it is dropped.
+///
+/// # Errors
+/// When the file can't be read, is open to other users, is empty, or is no text of up to 64 KiB.
+pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
+    let text = read_private_file(path)?;
+    let secret = text.trim();
+    let unusable = |why| SecretFileError::Unusable {
+        path: path.to_owned(),
+        why,
+    };
+    if secret.is_empty() {
+        return Err(unusable("is empty"));
+    }
+    if secret.contains(char::is_control) {
+        return Err(unusable("has more than one line or control characters"));
+    }
+    Ok(Secret::from(secret))
+}
+
+/// Reads a file that only its owner may read; its text is zeroed when dropped.
+///
+/// # Errors
+/// When the file can't be read, is open to other users, or is no text of up to 64 KiB.
+pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
+    let unreadable = |source| SecretFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let unusable = |why| SecretFileError::Unusable {
+        path: path.to_owned(),
+        why,
+    };
+    // The opened file is what is checked, so that it can't be swapped in between.
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unusable("is a directory"));
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SecretFileError::OpenToOthers {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(
+        usize::try_from(metadata.len().min(MAX_BYTES)).unwrap_or(0) + 1,
+    ));
+    match file.take(MAX_BYTES + 1).read_to_string(&mut text) {
+        Ok(read) if read as u64 > MAX_BYTES => Err(unusable("has more than 64 KiB")),
+        Ok(_) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(unusable("is not UTF-8")),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sk");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_line_end_is_not_part_of_the_secret() {
+        for content in ["s3cret", "s3cret\n", "s3cret\r\n"] {
+            let (_folder, path) = file(content.as_bytes(), 0o600);
+            assert_eq!(read_secret_file(&path).unwrap().expose_secret(), "s3cret");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused_with_the_command_to_type() {
+        for mode in [0o640, 0o604, 0o660, 0o644] {
+            let (_folder, path) = file(b"s3cret", mode);
+            let message = read_secret_file(&path).unwrap_err().to_string();
+            assert!(
+                message.contains(&format!("chmod 600 {}", path.display())),
+                "{message}"
+            );
+            assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unusable_file_is_refused_without_showing_its_content() {
+        for content in [
+            &b""[..],
+            b" \n",
+            b"two\nlines",
+            b"\xff\xfe",
+            &[b'x'; 65_537],
+        ] {
+            let (_folder, path) = file(content, 0o600);
+            let error = read_secret_file(&path).unwrap_err();
+            assert!(matches!(error, SecretFileError::Unusable { .. }), "{error}");
+            assert!(!error.to_string().contains("two"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_shows_nothing_when_printed() {
+        assert!(!format!("{:?}", Secret::from("s3cret")).contains("s3cret"));
+    }
+}

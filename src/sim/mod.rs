@@ -1,0 +1,1 @@
+//! A simulated DCS job API, for the demo and the tests.
