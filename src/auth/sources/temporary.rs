@@ -1,0 +1,119 @@
+//! Temporary keys, as the services that give them out answer.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use crate::auth::credential::{Credential, KeyPair};
+use crate::auth::error::{AuthError, Service};
+use crate::http::Reply;
+use crate::secret::Secret;
+
+/// The longest message of a service that is shown, in characters.
+const MAX_MESSAGE: usize = 300;
+
+/// The vendor's services name the same things in two ways.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(alias = "credentials")]
+    credential: Keys,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    #[serde(alias = "access_key_id")]
+    access: String,
+    #[serde(alias = "secret_access_key")]
+    secret: String,
+    #[serde(alias = "security_token")]
+    securitytoken: String,
+    #[serde(alias = "expiration")]
+    expires_at: String,
+}
+
+/// The keys of an answer, and when they expire.
+pub(super) fn parse(body: &[u8], service: Service) -> Result<(Credential, SystemTime), AuthError> {
+    let unreadable = |why: String| AuthError::Unreadable { service, why };
+    // The parser's own words may quote a secret.
+    let Answer { credential: keys } = serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        unreadable(format!("unexpected at line {line}, column {column}"))
+    })?;
+    if keys.access.is_empty() || keys.secret.is_empty() || keys.securitytoken.is_empty() {
+        return Err(unreadable("the keys are empty".to_owned()));
+    }
+    let expires_at = humantime::parse_rfc3339_weak(&keys.expires_at)
+        .map_err(|error| unreadable(format!("the time of their expiry: {error}")))?;
+    let credential = Credential::KeyPair(KeyPair {
+        access_key: keys.access,
+        secret_key: keys.secret.into(),
+        security_token: Some(Secret::from(keys.securitytoken)),
+    });
+    Ok((credential, expires_at))
+}
+
+/// A refusal in the service's own words.
+pub(super) fn refusal(reply: &Reply, service: Service) -> AuthError {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(alias = "code")]
+        error_code: Option<String>,
+        #[serde(alias = "message")]
+        error_msg: Option<String>,
+    }
+    let words = serde_json::from_slice(&reply.body)
+        .ok()
+        .map(|refusal: Refusal| [refusal.error_code, refusal.error_msg]);
+    let words: Vec<String> = words.into_iter().flatten().flatten().collect();
+    let words: String = words
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_MESSAGE)
+        .collect();
+    AuthError::Refused {
+        service,
+        status: reply.status,
+        message: if words.is_empty() {
+            words
+        } else {
+            format!(": {words}")
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn both_ways_to_name_the_keys_are_read() {
+        for body in [
+            r#"{"credential": {"access": "AK", "secret": "SK", "securitytoken": "T", "expires_at": "2026-01-01T00:00:00.000000Z"}}"#,
+            r#"{"credentials": {"access_key_id": "AK", "secret_access_key": "SK", "security_token": "T", "expiration": "2026-01-01T00:00:00Z"}}"#,
+        ] {
+            let (credential, expires_at) = parse(body.as_bytes(), Service::Sts).unwrap();
+            let Credential::KeyPair(pair) = credential else {
+                panic!("{credential}")
+            };
+            assert_eq!(pair.access_key, "AK");
+            assert_eq!(expires_at, UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_refused_without_quoting_it() {
+        for body in [
+            "",
+            "<html>s3cret</html>",
+            r#"{"credential": "s3cret"}"#,
+            r#"{"credential": {"access": "AK", "secret": "", "securitytoken": "s3cret", "expires_at": "2026-01-01T00:00:00Z"}}"#,
+            r#"{"credential": {"access": "AK", "secret": "SK", "securitytoken": "s3cret", "expires_at": "s3cret"}}"#,
+        ] {
+            let error = parse(body.as_bytes(), Service::Metadata).unwrap_err();
+            assert!(matches!(error, AuthError::Unreadable { .. }), "{error}");
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+        }
+    }
+}
