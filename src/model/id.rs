@@ -42,6 +42,12 @@ macro_rules! identifier {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// An identifier that is written in this program itself, and checked by its tests.
+            pub(crate) fn built_in(text: &'static str) -> Self {
+                debug_assert!(check(text).is_ok(), "{text:?} is no identifier");
+                Self(text.into())
+            }
+
             /// The identifier as it is written.
             #[must_use]
             pub fn as_str(&self) -> &str {
