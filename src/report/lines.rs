@@ -1,0 +1,201 @@
+//! What the live lines say.
+
+use std::time::Duration;
+
+use super::board::{Board, Watched};
+use super::duration::duration;
+use super::text;
+use crate::model::{JobId, Outcome};
+
+/// How many jobs have a line of their own.
+const SHOWN: usize = 10;
+
+/// The columns from which on job IDs are shown whole.
+const WIDE: u16 = 100;
+
+/// How long a job ID is where it is not shown whole.
+const TAIL: usize = 8;
+
+/// How long each picture of the spinner is shown.
+const SPIN: Duration = Duration::from_millis(100);
+
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+#[derive(Debug, Clone, Copy)]
+enum Color {
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+    Cyan = 36,
+    Faint = 2,
+}
+
+/// How lines are drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pen {
+    pub(super) color: bool,
+    /// The width of the terminal, in columns.
+    pub(super) columns: u16,
+}
+
+impl Pen {
+    fn paint(self, color: Color, text: &str) -> String {
+        if self.color {
+            format!("\x1b[{}m{text}\x1b[0m", color as u8)
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// The ID, or its end: IDs that were made near each other differ only there.
+    fn name(self, job_id: &JobId) -> String {
+        let id = job_id.as_str();
+        match id.len().checked_sub(TAIL) {
+            Some(start @ 1..) if self.columns < WIDE => {
+                format!("…{}", id.get(start..).unwrap_or(id))
+            }
+            _ => id.to_owned(),
+        }
+    }
+
+    /// A line for each running job, `elapsed` after the start of the wait. What matters least comes
+    /// last, as lines are cut at the terminal's edge.
+    pub(super) fn lines(self, board: &Board, elapsed: Duration) -> Vec<String> {
+        let shown: Vec<&Watched> = board.running().take(SHOWN).collect();
+        let statuses: Vec<String> = shown.iter().map(|watched| watched.status()).collect();
+        let width = statuses.iter().map(|status| status.chars().count()).max();
+        let width = width.unwrap_or_default();
+        let mut lines: Vec<String> = shown
+            .iter()
+            .zip(statuses)
+            .map(|(watched, status)| self.line(watched, &format!("{status:<width$}"), elapsed))
+            .collect();
+        match board.running().count() - shown.len() {
+            0 => {}
+            more => lines.push(self.paint(Color::Faint, &format!("  ... and {more} more"))),
+        }
+        lines
+    }
+
+    fn line(self, watched: &Watched, status: &str, elapsed: Duration) -> String {
+        let picture = elapsed.as_millis() / SPIN.as_millis() % SPINNER.len() as u128;
+        let picture = usize::try_from(picture).ok().and_then(|at| SPINNER.get(at));
+        let seconds = Duration::from_secs(elapsed.as_secs());
+        let next = text::next_poll(watched.next_poll.saturating_sub(elapsed));
+        let job_type = text::job_type(watched.job.as_ref());
+        [
+            Some(format!(
+                "{} {}",
+                self.paint(Color::Cyan, picture.unwrap_or(&" ")),
+                self.name(&watched.job_id)
+            )),
+            Some(format!("{:>6}", duration(seconds))),
+            Some(status.to_owned()),
+            watched
+                .hitch()
+                .map(|hitch| self.paint(Color::Yellow, &hitch)),
+            Some(next),
+            job_type.map(|job_type| self.paint(Color::Faint, &job_type)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<String>>()
+        .join("  ")
+    }
+
+    /// The line that stays when a watch has ended.
+    pub(super) fn last_line(self, job_id: &JobId, outcome: Outcome, text: &str) -> String {
+        let mark = match outcome {
+            Outcome::Succeeded => self.paint(Color::Green, "✓"),
+            Outcome::Failed | Outcome::NotFound | Outcome::Denied => self.paint(Color::Red, "✗"),
+            Outcome::TimedOut | Outcome::Cancelled => self.paint(Color::Yellow, "…"),
+        };
+        format!("{mark} {job_id} {text}")
+    }
+
+    /// A line that stays while its watch goes on.
+    pub(super) fn note(self, job_id: &JobId, text: &str) -> String {
+        format!("{} {job_id} {text}", self.paint(Color::Yellow, "!"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::samples::{FIRST, HOSTILE, SECOND, event, id, polled, seconds, trouble};
+    use super::*;
+    use crate::model::WatchEventKind::{NotYetVisible, Started};
+
+    const NARROW: Pen = Pen {
+        color: false,
+        columns: 80,
+    };
+    const BROAD: Pen = Pen {
+        columns: 120,
+        ..NARROW
+    };
+
+    fn three_jobs() -> Board {
+        let mut board = Board::default();
+        for kind in [Started, polled("RUNNING", true), trouble(503, 3)] {
+            board.apply(&event(FIRST, 8, kind));
+        }
+        board.apply(&event(SECOND, 9, polled("INIT", true)));
+        let (next, grace) = (seconds(1), seconds(20));
+        board.apply(&event("third", 9, NotYetVisible { next, grace }));
+        board
+    }
+
+    #[test]
+    fn a_line_says_what_the_job_does_and_counts_down_to_the_next_poll() {
+        let lines = BROAD.lines(&three_jobs(), Duration::from_millis(10_250));
+        assert_snapshot!(lines.join("\n"), @"
+        ⠹ ff8080818822bbf70188235afc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
+        ⠹ ff8080818822bbf70188235afc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
+        ⠹ third     10s  not visible yet  polling
+        ");
+    }
+
+    #[test]
+    fn where_there_is_little_room_ids_lose_the_start_that_they_share() {
+        let lines = NARROW.lines(&three_jobs(), Duration::from_millis(10_250));
+        assert_snapshot!(lines.join("\n"), @"
+        ⠹ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
+        ⠹ …fc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
+        ⠹ third     10s  not visible yet  polling
+        ");
+    }
+
+    #[test]
+    fn jobs_beyond_the_tenth_are_counted_only() {
+        let mut board = Board::default();
+        for n in 1..=42 {
+            board.apply(&event(&format!("job-{n}"), 0, Started));
+        }
+        let lines = NARROW.lines(&board, Duration::ZERO);
+        assert_eq!(lines.len(), 11);
+        assert_eq!(lines.last().unwrap(), "  ... and 32 more");
+    }
+
+    #[test]
+    fn color_marks_what_matters_and_changes_no_text() {
+        let colored = Pen {
+            color: true,
+            ..NARROW
+        };
+        let line = colored.last_line(&id(FIRST), Outcome::Failed, "failed");
+        assert_eq!(line, format!("\u{1b}[31m✗\u{1b}[0m {FIRST} failed"));
+        let line = NARROW.last_line(&id(FIRST), Outcome::Failed, "failed");
+        assert_eq!(line, format!("✗ {FIRST} failed"));
+    }
+
+    #[test]
+    fn a_hostile_status_stays_in_its_place() {
+        let mut board = Board::default();
+        board.apply(&event(FIRST, 0, polled(HOSTILE, true)));
+        let lines = NARROW.lines(&board, Duration::ZERO).concat();
+        assert!(!lines.contains(char::is_control), "{lines:?}");
+        assert!(!lines.contains('\u{202E}'), "{lines:?}");
+    }
+}

@@ -1,0 +1,302 @@
+//! Progress as a log: a line a change, and a heartbeat, each after the time since the start.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::Reporter;
+use super::board::{Board, News, Watched};
+use super::duration::duration;
+use super::sink::Sink;
+use super::text;
+use crate::model::{WatchEvent, WatchEventKind};
+
+/// How often a wait without news is told of: seldom enough for a log, often enough for the CI
+/// systems that end a job that prints nothing.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// How many jobs a heartbeat names.
+const NAMED: usize = 5;
+
+pub(super) struct Plain {
+    out: Sink,
+    board: Board,
+    next_heartbeat: Duration,
+}
+
+impl Plain {
+    pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
+        Self {
+            out: Sink(out),
+            board: Board::default(),
+            next_heartbeat: HEARTBEAT,
+        }
+    }
+
+    /// Writes a line as it is.
+    pub(super) fn raw(&mut self, line: &str) {
+        self.out.line(line);
+    }
+}
+
+impl Reporter for Plain {
+    fn event(&mut self, event: &WatchEvent) {
+        let Some(News::State(text) | News::Lasting(text)) = self.board.apply(event) else {
+            return;
+        };
+        let names_itself = matches!(event.kind, WatchEventKind::Started);
+        let text = if names_itself || self.board.len() == 1 {
+            text
+        } else {
+            format!("{}: {text}", event.job_id)
+        };
+        self.out.line(&at(event.waited, &text));
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        if elapsed < self.next_heartbeat {
+            return;
+        }
+        self.next_heartbeat = elapsed + HEARTBEAT;
+        if let Some(text) = heartbeat(&self.board, elapsed) {
+            self.out.line(&at(elapsed, &text));
+        }
+    }
+}
+
+fn at(elapsed: Duration, text: &str) -> String {
+    format!("{:>6}  {text}", duration(elapsed))
+}
+
+/// The one line for all jobs that are still waited for.
+fn heartbeat(board: &Board, elapsed: Duration) -> Option<String> {
+    let running: Vec<&Watched> = board.running().collect();
+    let next_poll = running.iter().map(|watched| watched.next_poll).min()?;
+    let next_poll = text::next_poll(next_poll.saturating_sub(elapsed));
+    let polls = text::polls(running.iter().map(|watched| watched.polls).sum());
+    let what = match (running.as_slice(), board.len()) {
+        ([only], 1) => state(only),
+        _ => several(&running, board.len()),
+    };
+    Some(format!("still waiting{what}; {polls}, {next_poll}"))
+}
+
+fn several(running: &[&Watched], all: usize) -> String {
+    let named: Vec<String> = running
+        .iter()
+        .take(NAMED)
+        .map(|watched| format!("{}{}", watched.job_id, state(watched)))
+        .collect();
+    let more = match running.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!(
+        " for {} of {all} jobs: {}{more}",
+        running.len(),
+        named.join("; ")
+    )
+}
+
+fn state(watched: &Watched) -> String {
+    match watched.hitch() {
+        Some(hitch) => format!(": {}, {hitch}", watched.status()),
+        None => format!(": {}", watched.status()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::samples::{
+        FIRST, HOSTILE, SECOND, Written, ended, ended_job, event, failed, polled, report, seconds,
+        trouble,
+    };
+    use super::*;
+    use crate::model::Outcome;
+    use WatchEventKind::{ClockCorrected, CredentialRefreshed, NotYetVisible, Started, Throttled};
+
+    enum Step {
+        Event(WatchEvent),
+        Tick(u64),
+    }
+    use Step::{Event, Tick};
+
+    fn log(steps: impl IntoIterator<Item = Step>) -> String {
+        let written = Written::default();
+        let mut plain = Plain::new(written.boxed());
+        for step in steps {
+            match step {
+                Event(event) => plain.event(&event),
+                Tick(elapsed) => plain.tick(seconds(elapsed)),
+            }
+        }
+        plain.finish();
+        written.text()
+    }
+
+    fn first(waited: u64, kind: WatchEventKind) -> Step {
+        Event(event(FIRST, waited, kind))
+    }
+
+    fn second(waited: u64, kind: WatchEventKind) -> Step {
+        Event(event(SECOND, waited, kind))
+    }
+
+    fn succeeded() -> WatchEventKind {
+        ended(report(Outcome::Succeeded, Some(ended_job("SUCCESS")), None))
+    }
+
+    #[test]
+    fn a_wait_has_a_line_a_change_and_a_heartbeat_every_thirty_seconds() {
+        let told = log([
+            first(0, Started),
+            first(1, polled("INIT", true)),
+            first(5, polled("INIT", false)),
+            first(9, polled("RUNNING", true)),
+            Tick(29),
+            first(30, polled("RUNNING", false)),
+            Tick(30),
+            Tick(31),
+            first(58, polled("RUNNING", false)),
+            Tick(61),
+            first(65, succeeded()),
+            Tick(91),
+        ]);
+        assert_snapshot!(told, @"
+           0s  waiting for job ff8080818822bbf70188235afc24141a
+           1s  INIT (masterStandbySwapJob)
+           9s  RUNNING (masterStandbySwapJob)
+          30s  still waiting: RUNNING; 7 polls, next poll in 4s
+        1m01s  still waiting: RUNNING; 7 polls, next poll in 1s
+        1m05s  succeeded in 2.9s (masterStandbySwapJob)
+        ");
+    }
+
+    #[test]
+    fn trouble_is_told_when_it_begins_when_it_changes_and_when_it_is_over() {
+        let told = log([
+            first(1, polled("RUNNING", true)),
+            first(5, trouble(503, 1)),
+            first(9, trouble(503, 2)),
+            first(13, trouble(500, 3)),
+            first(29, trouble(500, 4)),
+            Tick(30),
+            first(33, polled("RUNNING", false)),
+            first(37, polled("RUNNING", false)),
+        ]);
+        assert_snapshot!(told, @"
+         1s  RUNNING (masterStandbySwapJob)
+         5s  trouble: Internal service error. (HTTP 503, DCS.5000, request r1); next try in 4s
+        13s  trouble: Internal service error. (HTTP 500, DCS.5000, request r3); next try in 4s
+        30s  still waiting: RUNNING, HTTP 500, 4 times in a row; 7 polls, next poll in 3s
+        33s  recovered: RUNNING (masterStandbySwapJob)
+        ");
+    }
+
+    #[test]
+    fn what_needs_an_explanation_gets_it_once() {
+        let limit = Some((200, seconds(300)));
+        let not_visible = |grace| NotYetVisible {
+            next: seconds(2),
+            grace: seconds(grace),
+        };
+        let told = log([
+            first(0, Started),
+            first(1, not_visible(29)),
+            first(3, not_visible(27)),
+            first(
+                4,
+                ClockCorrected {
+                    off_by: seconds(1240),
+                    ahead: false,
+                },
+            ),
+            first(5, CredentialRefreshed),
+            first(6, polled("PAUSED", true)),
+            first(7, polled("RUNNING", true)),
+            first(8, polled("PAUSED", true)),
+            first(
+                9,
+                Throttled {
+                    limit,
+                    next: seconds(10),
+                },
+            ),
+            first(
+                19,
+                Throttled {
+                    limit,
+                    next: seconds(10),
+                },
+            ),
+            first(
+                29,
+                Throttled {
+                    limit: None,
+                    next: seconds(10),
+                },
+            ),
+            Tick(30),
+        ]);
+        assert_snapshot!(told, @"
+         0s  waiting for job ff8080818822bbf70188235afc24141a
+         1s  not visible yet; not found if that lasts for another 29s
+         4s  this machine's clock is 20m40s behind the service's; requests are signed with the service's time
+         5s  the service refused the credential; it was read anew and is tried once more
+         6s  PAUSED (masterStandbySwapJob): not a status that this program knows, so it waits on
+         7s  RUNNING (masterStandbySwapJob)
+         8s  PAUSED (masterStandbySwapJob)
+         9s  throttled: the service allows 200 requests in 5m00s; next try in 10s
+        29s  throttled: the service asks for fewer requests; next try in 10s
+        30s  still waiting: PAUSED, throttled; 7 polls, next poll in 9s
+        ");
+    }
+
+    #[test]
+    fn of_several_jobs_each_line_names_its_own_and_one_heartbeat_speaks_for_all() {
+        let told = log([
+            first(0, Started),
+            second(0, Started),
+            Event(event("third", 0, Started)),
+            first(1, polled("RUNNING", true)),
+            second(1, polled("INIT", true)),
+            first(2, trouble(503, 1)),
+            second(8, ended(failed("no space left"))),
+            Tick(30),
+        ]);
+        assert_snapshot!(told, @"
+         0s  waiting for job ff8080818822bbf70188235afc24141a
+         0s  waiting for job ff8080818822bbf70188235afc24141b
+         0s  waiting for job third
+         1s  ff8080818822bbf70188235afc24141a: RUNNING (masterStandbySwapJob)
+         1s  ff8080818822bbf70188235afc24141b: INIT (masterStandbySwapJob)
+         2s  ff8080818822bbf70188235afc24141a: trouble: Internal service error. (HTTP 503, DCS.5000, request r1); next try in 4s
+         8s  ff8080818822bbf70188235afc24141b: failed after 2.9s (masterStandbySwapJob): no space left
+        30s  still waiting for 2 of 3 jobs: ff8080818822bbf70188235afc24141a: RUNNING, HTTP 503; third: no answer yet; 14 polls, polling
+        ");
+    }
+
+    #[test]
+    fn a_heartbeat_names_only_so_many_jobs() {
+        let begin = (1..=42).map(|n| Event(event(&format!("job-{n}"), 0, Started)));
+        let told = log(begin.chain([Tick(30)]));
+        assert_snapshot!(told.lines().last().unwrap(), @"   30s  still waiting for 42 of 42 jobs: job-1: no answer yet; job-2: no answer yet; job-3: no answer yet; job-4: no answer yet; job-5: no answer yet; and 37 more; 294 polls, polling");
+    }
+
+    #[test]
+    fn one_line_speaks_of_a_limit_that_all_jobs_share() {
+        let throttled = || Throttled {
+            limit: None,
+            next: seconds(9),
+        };
+        let told = log([first(1, throttled()), second(1, throttled())]);
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+
+    #[test]
+    fn a_hostile_reason_stays_on_its_line() {
+        let told = log([first(8, ended(failed(HOSTILE)))]);
+        assert_snapshot!(told, @"    8s  failed after 2.9s (masterStandbySwapJob): a�[2J�1m ::error::b%0A# #[group]c | `<img>` �d, e: f");
+    }
+}
