@@ -175,6 +175,12 @@ fn exactly_one_file_uses_the_backoff_crate() {
 fn the_library_declares_its_modules_in_the_order_of_the_floors() {
     let library = fs::read_to_string(source_root().join("lib.rs")).unwrap();
     assert_eq!(modules_declared(&library), FLOORS.concat());
+
+    let binary = fs::read_to_string(source_root().join("main.rs")).unwrap();
+    assert!(
+        modules_declared(&binary).is_empty(),
+        "they belong into the library"
+    );
 }
 
 #[test]
@@ -192,6 +198,7 @@ fn an_import_from_below_is_caught_in_every_spelling() {
         "mod tests { use super::super::super::cli; }",
         "mod tests { mod deep { fn f() {} } } use super::super::cli;",
         "macro_rules! m { () => { $crate::cli::run() } }",
+        "macro_rules! m { () => { use $crate::{cli}; } }",
         "const A: &str = r#\"\"\"#; use crate::cli;",
         "use crate::r#cli::Command;",
         "/* /* */ */ use crate::cli;",
@@ -216,6 +223,7 @@ fn what_is_permitted_passes() {
         "fn f<'a>(x: &'a str) -> char { '\\u{1b}' } const C: u8 = b'\"';",
         "pub(crate) fn f() {} pub(super) fn g() {} pub(in crate::poll) fn h() {}",
         "use backoff::ExponentialBackoff;",
+        "fn f<'a>(x: &'a str) -> impl Iterator<Item = u8> + use<'a> { x.bytes() }",
         "use other::cli; fn f() { other::crate_name::cli(); }",
     ] {
         let found = violations("poll/verdict.rs", source);

@@ -50,16 +50,11 @@ pub(super) fn paths_of(tokens: &[Token], module: &[String]) -> Vec<Found> {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         let is_use = token.is_word("use");
-        let next = tokens.get(at + 1);
-        if token.is_word("mod")
-            && tokens
-                .get(at + 2)
-                .is_some_and(|t| t.kind == Kind::Sign('{'))
-        {
-            module.extend(next.map(|name| name.text.clone()));
+        if token.is_word("mod") && is_sign(tokens, at + 2, '{') {
+            module.push(tokens[at + 1].text.clone());
             braces.push(true);
             at += 3;
-        } else if is_use || starts_path(tokens, at) {
+        } else if is_use || (token.kind == Kind::Word && is_separator(tokens, at + 1)) {
             let mut leaves = Vec::new();
             at = follow(tokens, at + usize::from(is_use), &[], &mut leaves);
             found.extend(leaves.into_iter().map(|(segments, line)| Found {
@@ -80,51 +75,51 @@ pub(super) fn paths_of(tokens: &[Token], module: &[String]) -> Vec<Found> {
     found
 }
 
-/// Whether a path such as `crate::model` or `::backoff::Backoff` begins at the token.
-fn starts_path(tokens: &[Token], at: usize) -> bool {
-    let kind = |at: usize| tokens.get(at).map(|token| &token.kind);
-    let continues = kind(at + 1) == Some(&Kind::PathSeparator);
-    kind(at) == Some(&Kind::Word) && continues
+fn is_sign(tokens: &[Token], at: usize, sign: char) -> bool {
+    tokens.get(at).map(|token| &token.kind) == Some(&Kind::Sign(sign))
 }
 
+fn is_separator(tokens: &[Token], at: usize) -> bool {
+    tokens.get(at).map(|token| &token.kind) == Some(&Kind::PathSeparator)
+}
+
+/// The segments of a path that was followed to an end, and the line of its last word.
+type Leaf = (Vec<String>, usize);
+
 /// Follows a path, and each branch of its groups, to the ends; gives the index after it.
-fn follow(
-    tokens: &[Token],
-    mut at: usize,
-    prefix: &[String],
-    leaves: &mut Vec<(Vec<String>, usize)>,
-) -> usize {
-    let mut segments = prefix.to_vec();
-    let line = tokens.get(at).map_or(0, |token| token.line);
+fn follow(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<Leaf>) -> usize {
+    let mut path = prefix.to_vec();
+    let mut line = None;
     while let Some(token) = tokens.get(at) {
         match token.kind {
+            Kind::Sign('{') => return follow_group(tokens, at + 1, &path, leaves),
             Kind::PathSeparator => at += 1,
             Kind::Word | Kind::Sign('*') => {
-                segments.push(token.text.clone());
+                path.push(token.text.clone());
+                line = Some(token.line);
                 at += 1;
-                let goes_on = tokens
-                    .get(at)
-                    .is_some_and(|token| token.kind == Kind::PathSeparator);
-                if !goes_on {
+                if !is_separator(tokens, at) {
                     break;
                 }
-            }
-            Kind::Sign('{') => {
-                at += 1;
-                while tokens.get(at).is_some_and(|t| t.kind != Kind::Sign('}')) {
-                    let renames = tokens.get(at).is_some_and(|token| token.is_word("as"));
-                    let comma = tokens.get(at).is_some_and(|t| t.kind == Kind::Sign(','));
-                    at = match (renames, comma) {
-                        (true, _) => at + 2,
-                        (_, true) => at + 1,
-                        _ => follow(tokens, at, &segments, leaves),
-                    };
-                }
-                return at + 1;
             }
             Kind::Sign(_) => break,
         }
     }
-    leaves.push((segments, line));
+    leaves.extend(line.map(|line| (path, line)));
+    at
+}
+
+/// Follows the branches of a group, of which `at` is the first token.
+fn follow_group(tokens: &[Token], mut at: usize, path: &[String], leaves: &mut Vec<Leaf>) -> usize {
+    while let Some(token) = tokens.get(at) {
+        at = match token.kind {
+            Kind::Sign('}') => return at + 1,
+            Kind::Word if token.is_word("as") => at + 2,
+            Kind::Word | Kind::PathSeparator | Kind::Sign('*' | '{') => {
+                follow(tokens, at, path, leaves)
+            }
+            Kind::Sign(_) => at + 1,
+        };
+    }
     at
 }
