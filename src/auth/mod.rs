@@ -13,7 +13,7 @@ mod testing;
 
 pub use chain::{Chain, Considered, Verdict};
 pub use credential::{Credential, KeyPair};
-pub use error::AuthError;
+pub use error::{AuthError, Considerations, ProfileFault, Service};
 pub use found::{Found, Source};
 pub use provider::Provider;
 pub use sources::{Family, Given};

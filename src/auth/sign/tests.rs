@@ -104,6 +104,8 @@ fn a_whole_request_is_signed_as_the_vendor_signs_it() {
         }
         let token = vector.headers.get("X-Security-Token");
         authorize(&mut request, &pair(token.map(String::as_str)), then()).unwrap();
+        assert_eq!(request.headers()[HOST], vector.host);
+        assert_eq!(request.headers()[X_SDK_DATE], vector.x_sdk_date);
         assert_eq!(
             request.headers()[AUTHORIZATION],
             vector.authorization,

@@ -59,7 +59,7 @@ pub(in crate::auth) async fn look(
         status @ 300..500 => Ok(Presence::Absent(format!(
             "{base} answers HTTP {status}: no server of this cloud"
         ))),
-        _ => Err(temporary::refusal(&reply, Service::Metadata)),
+        _ => Err(temporary::refusal(&reply, Service::Metadata, None)),
     }
 }
 

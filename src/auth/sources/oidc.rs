@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, Url};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::{Presence, project_id, temporary, variable};
 use crate::auth::error::{AuthError, Service};
@@ -72,7 +73,7 @@ pub(in crate::auth) async fn look(
             trouble,
         })?;
     if !(200..300).contains(&reply.status) {
-        return Err(temporary::refusal(&reply, Service::Sts));
+        return Err(temporary::refusal(&reply, Service::Sts, Some(&token)));
     }
     let (credential, expires_at) = temporary::parse(&reply.body, Service::Sts)?;
     let found = Found {
@@ -138,7 +139,7 @@ fn id_token(environment: &dyn Environment) -> Result<Secret, AuthError> {
         Some(path) => read_token(Path::new(&path)),
         None => Err(AuthError::MissingVariable {
             set: PROVIDER_URN,
-            missing: TOKEN_FILE,
+            missing: "HUAWEICLOUD_OIDC_ID_TOKEN or _TOKEN_FILE",
         }),
     }
 }
@@ -149,7 +150,7 @@ fn read_token(path: &Path) -> Result<Secret, AuthError> {
         path: path.to_owned(),
         why,
     };
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     File::open(path)
         .and_then(|file| file.take(MAX_TOKEN).read_to_string(&mut text))
         .map_err(|error| unreadable(error.to_string()))?;
@@ -258,7 +259,7 @@ mod tests {
         for (missing, expected) in [
             (PROVIDER_URN, PROVIDER_URN),
             (AGENCY_URN, AGENCY_URN),
-            (ID_TOKEN, TOKEN_FILE),
+            (ID_TOKEN, "HUAWEICLOUD_OIDC_ID_TOKEN or _TOKEN_FILE"),
         ] {
             let mut environment = variables(&WHOLE);
             environment.remove(missing);
@@ -292,15 +293,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_in_the_service_s_words() {
-        let body = r#"{"error_code": "STS.0012", "error_msg": "token expired"}"#;
+    async fn a_refusal_is_told_in_the_service_s_words_without_the_token() {
+        let body = r#"{"error_code": "STS.0012", "error_msg": "token t0ken.of.ci expired"}"#;
         let server = Server::start(move |_| (403, body.to_owned())).await;
         let error = look_with(&[(STS_ENDPOINT, server.url().as_str())])
             .await
             .unwrap_err();
         let message = error.to_string();
         assert!(
-            message.contains("HTTP 403: STS.0012 token expired"),
+            message.contains("HTTP 403: STS.0012 token *** expired"),
             "{message}"
         );
         assert!(!error.is_passing());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::auth::credential::{Credential, KeyPair};
 use crate::auth::error::{AuthError, Service};
 use crate::http::Reply;
-use crate::secret::Secret;
+use crate::secret::{ExposeSecret, Secret};
 
 /// The longest message of a service that is shown, in characters.
 const MAX_MESSAGE: usize = 300;
@@ -52,21 +52,25 @@ pub(super) fn parse(body: &[u8], service: Service) -> Result<(Credential, System
     Ok((credential, expires_at))
 }
 
-/// A refusal in the service's own words.
-pub(super) fn refusal(reply: &Reply, service: Service) -> AuthError {
+/// A refusal in the service's own words, which may repeat the secret that was sent.
+pub(super) fn refusal(reply: &Reply, service: Service, sent: Option<&Secret>) -> AuthError {
     #[derive(Deserialize)]
     struct Refusal {
-        #[serde(alias = "code")]
+        #[serde(alias = "errorCode", alias = "code")]
         error_code: Option<String>,
-        #[serde(alias = "message")]
+        #[serde(alias = "errorMsg", alias = "message")]
         error_msg: Option<String>,
     }
     let words = serde_json::from_slice(&reply.body)
         .ok()
         .map(|refusal: Refusal| [refusal.error_code, refusal.error_msg]);
     let words: Vec<String> = words.into_iter().flatten().flatten().collect();
+    let words = words.join(" ");
+    let words = match sent {
+        Some(secret) => words.replace(secret.expose_secret(), "***"),
+        None => words,
+    };
     let words: String = words
-        .join(" ")
         .chars()
         .filter(|c| !c.is_control())
         .take(MAX_MESSAGE)
