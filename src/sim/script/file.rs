@@ -1,13 +1,4 @@
 //! Scripts as people write them: JSON.
-//!
-//! ```json
-//! {"jobs": [{"id": "job-1", "job_type": "masterStandbySwapJob", "steps": [
-//!   {"status": "RUNNING", "for": "3s"},
-//!   {"error": {"http_status": 500, "error_code": "DCS.5000", "error_msg": "Internal error."}, "times": 2},
-//!   {"fault": "reset"},
-//!   {"status": "SUCCESS"}
-//! ]}]}
-//! ```
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -37,6 +28,20 @@ pub struct ScriptError {
 }
 
 /// Reads a script.
+///
+/// ```json
+/// {"jobs": [{"id": "job-1", "job_type": "masterStandbySwapJob", "steps": [
+///   {"status": "RUNNING", "for": "3s"},
+///   {"error": {"http_status": 500, "error_code": "DCS.5000", "error_msg": "busy"}, "times": 2},
+///   {"fault": "reset"},
+///   {"status": "FAIL", "fail_reason": "no room"}
+/// ]}]}
+/// ```
+///
+/// A step has exactly one of `status` (with an optional `fail_reason`), `error` (with an optional
+/// [`shape`](ErrorShape) and `headers`), [`fault`](Fault) and `redirect`. It lasts for one
+/// request unless `times` or `for` says otherwise; the last one lasts for ever. `latency` delays
+/// its answers. A job may set `numeric_times`, and leave out its type.
 ///
 /// # Errors
 /// When it isn't JSON, has a member that isn't known or lacks one that is needed, describes a step
