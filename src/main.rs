@@ -1,3 +1,7 @@
-//! The binary: hands over to [`dcs_wait::cli`], and is the only place that ends the process.
+//! The binary: hands over to the library, and is the only place that ends the process.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dcs_wait::cli::main()
+}

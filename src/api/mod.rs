@@ -1,1 +1,50 @@
-//! The DCS API: how a job is asked for, and what may hold a request back.
+//! The DCS API: how a job is asked for, and what may hold a request back. What an answer means
+//! is decided elsewhere.
+
+mod answer;
+mod breaker;
+mod client;
+mod endpoint;
+mod iam;
+mod limiter;
+mod service_clock;
+mod wire;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use answer::{Answer, Content, Refusal};
+pub use breaker::{Breaker, Pass};
+pub use client::{DcsClient, Target};
+pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
+pub use iam::{ProjectError, ProjectQuestion};
+pub use limiter::{Limiter, RateLimit};
+pub use service_clock::{ClockOffset, ServiceClock};
+
+use crate::model::{Fault, JobId};
+
+/// A future on the heap: dropped with its request, so that a watch that sleeps holds none of it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Whom a poller asks.
+pub trait JobSource: Send + Sync {
+    /// Asks once about the job, and answers within the time that one request may take.
+    fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer>;
+
+    /// Reads the credential anew, after the service has refused it. Says whether it is another one
+    /// now, and so worth another request.
+    ///
+    /// # Errors
+    /// When the credential's source can't be read.
+    fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>>;
+}
+
+/// What all watches under one credential share.
+pub struct Session {
+    /// Whom they ask.
+    pub source: Box<dyn JobSource>,
+    /// How often they may.
+    pub limiter: Limiter,
+    /// Whether the credential is any good.
+    pub breaker: Breaker,
+}

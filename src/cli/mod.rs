@@ -1,1 +1,73 @@
 //! The commands: the only place that prints results and chooses an exit code.
+
+mod args;
+mod connect;
+mod credentials;
+mod demo;
+mod error;
+mod jobs;
+mod output;
+mod signals;
+mod simulate;
+mod values;
+mod wait;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::environment::{Environment, ProcessEnvironment};
+use crate::model::Exit;
+use args::{Args, Command};
+use error::CliError;
+use signals::Interrupts;
+
+/// Runs the command that the process's arguments name, and says how the process is to end.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = run().unwrap_or_else(|error| {
+        output::complain(&error);
+        error.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+fn run() -> Result<Exit, CliError> {
+    // One thread: what this program does is wait. Reading standard input and looking up names,
+    // which block, have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::internal(format!("can't start: {error}")))?;
+    let exit = runtime.block_on(async {
+        // Before anything else: a signal that comes early is to be heard as well.
+        let interrupts = Interrupts::install()?;
+        dispatch(interrupts).await
+    });
+    // A thread that still blocks, as one that reads standard input, must not keep the process.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return Ok(output::usage(&error)),
+    };
+    let environment: Arc<dyn Environment> = Arc::new(ProcessEnvironment);
+    match args.command {
+        Some(Command::Credentials(args)) => {
+            interrupts.guard(credentials::run(args, environment)).await
+        }
+        Some(Command::Simulate(args)) => simulate::run(args, interrupts).await,
+        Some(Command::Demo) => demo::run(environment, interrupts).await,
+        None => wait::run(args.wait, environment, interrupts).await,
+    }
+}
+
+/// Whether clap's error is no error but an answer: help or version.
+fn is_answer(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+}

@@ -1,1 +1,5 @@
 //! Runs one poller per watch.
+
+mod supervisor;
+
+pub use supervisor::{Until, WaitResult, WaitSpec, wait};

@@ -1,1 +1,11 @@
 //! When to ask, and what an answer means.
+
+mod exponential;
+mod poller;
+mod schedule;
+mod verdict;
+
+pub use exponential::{Backoff, BackoffSpec, InvalidBackoff};
+pub use poller::{Misconfigured, Poller, WatchSpec};
+pub use schedule::Schedule;
+pub use verdict::{Context, Verdict, judge};

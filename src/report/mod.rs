@@ -22,6 +22,7 @@ use std::time::Duration;
 
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
 pub use results::result_line;
+pub use text::ended_line;
 
 use crate::model::WatchEvent;
 

@@ -109,6 +109,12 @@ pub(super) fn next_poll(left: Duration) -> String {
     }
 }
 
+/// The job and how the watch for it ended, in one line without the newline.
+#[must_use]
+pub fn ended_line(report: &WatchReport) -> String {
+    format!("{}: {}", report.job_id, ended(report))
+}
+
 /// How the watch ended, and what can be done about it.
 pub(super) fn ended(report: &WatchReport) -> String {
     let job = report.job.as_ref();
@@ -137,7 +143,11 @@ pub(super) fn ended(report: &WatchReport) -> String {
             "denied{}. The credential needs the permission dcs:job:get in this project",
             because(reason)
         ),
-        Outcome::Denied => format!("denied{}", because(reason)),
+        Outcome::Denied => format!(
+            "denied{}. Look at the credential with: dcs-wait credentials. More than 5 refusals in \
+             a row lock an access key for 5 minutes",
+            because(reason)
+        ),
         Outcome::TimedOut => {
             format!(
                 "timed out after {waited}{}. The job goes on",

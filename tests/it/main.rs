@@ -1,4 +1,9 @@
-//! The integration tests: one binary, so that they link once.
+//! The program from outside: the library's surface, the binary, and the floors.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails in a helper of a test fails the test"
+)]
 
 mod floors;
+mod poller;
 mod sim;

@@ -1,0 +1,67 @@
+//! What came back for one question, not yet judged.
+
+use std::time::Duration;
+
+use super::{ClockOffset, RateLimit};
+use crate::http::Trouble;
+use crate::model::{Fault, Job};
+
+/// What came back for one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The answer itself, or the lack of one.
+    pub content: Content,
+    /// How far the machine's clock is off, where this answer showed it for the first time.
+    /// Requests after this one are signed with the corrected time.
+    pub clock_off: Option<ClockOffset>,
+}
+
+/// The kinds of answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The service described the job.
+    Job(Job),
+    /// The service answered with an error.
+    Refused(Refusal),
+    /// There was an answer of 200, and it can't be understood.
+    Unreadable(Fault),
+    /// There was no whole answer.
+    NoAnswer(Trouble),
+    /// Nothing was asked, as there was no credential to ask with.
+    NoCredential(Fault),
+}
+
+/// An answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The service's own words.
+    pub fault: Fault,
+    /// How long the service asks to wait, at most an hour.
+    pub retry_after: Option<Duration>,
+    /// The limit that a 429 names.
+    pub limit: Option<RateLimit>,
+}
+
+impl Content {
+    /// What went wrong, where something did.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Job(_) => None,
+            Self::Refused(refusal) => Some(refusal.fault.clone()),
+            Self::Unreadable(fault) | Self::NoCredential(fault) => Some(fault.clone()),
+            Self::NoAnswer(trouble) => Some(Fault::local(trouble.to_string())),
+        }
+    }
+}
+
+impl From<Content> for Answer {
+    fn from(content: Content) -> Self {
+        Self {
+            content,
+            clock_off: None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The client that asks the service over HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Request, Url};
+
+use super::{Answer, BoxFuture, Content, JobSource, ServiceClock, wire};
+use crate::auth::{Provider, sign};
+use crate::http::{Client, Reply};
+use crate::model::{Fault, JobId, ProjectId};
+
+/// What is asked, and how long an answer may take.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The DCS endpoint.
+    pub endpoint: Url,
+    /// The project that the jobs belong to.
+    pub project_id: ProjectId,
+    /// How long one request may take, answer included.
+    pub request_timeout: Duration,
+}
+
+/// Asks the DCS API about jobs: `GET /v2/{project_id}/jobs/{job_id}`.
+pub struct DcsClient {
+    http: Client,
+    provider: Provider,
+    clock: Arc<ServiceClock>,
+    target: Target,
+}
+
+impl DcsClient {
+    /// A client for one endpoint, project and credential.
+    #[must_use]
+    pub fn new(http: Client, provider: Provider, clock: Arc<ServiceClock>, target: Target) -> Self {
+        Self {
+            http,
+            provider,
+            clock,
+            target,
+        }
+    }
+
+    async fn ask_once(&self, job: &JobId) -> Answer {
+        let found = match self.provider.credential().await {
+            Ok(found) => found,
+            Err(error) => return Content::NoCredential(Fault::local(error.to_string())).into(),
+        };
+        let mut request = self.request(job);
+        if let Err(error) = sign::authorize(&mut request, &found.credential, self.clock.now()) {
+            return Content::NoCredential(Fault::local(error.to_string())).into();
+        }
+        match self.http.send(request, self.target.request_timeout).await {
+            Ok(reply) => self.read(&reply, job),
+            Err(trouble) => Content::NoAnswer(trouble).into(),
+        }
+    }
+
+    fn request(&self, job: &JobId) -> Request {
+        let project = &self.target.project_id;
+        let mut url = self.target.endpoint.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/v2/{project}/jobs/{job}"));
+        let mut request = Request::new(Method::GET, url);
+        // An ID's characters are all allowed in a header, so this doesn't fail.
+        if let Ok(value) = HeaderValue::from_str(project.as_str()) {
+            request.headers_mut().insert("x-project-id", value);
+        }
+        request
+    }
+
+    fn read(&self, reply: &Reply, job: &JobId) -> Answer {
+        Answer {
+            content: wire::read(reply, job),
+            clock_off: wire::date(reply).and_then(|date| self.clock.observe(date)),
+        }
+    }
+}
+
+impl JobSource for DcsClient {
+    fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
+        Box::pin(self.ask_once(job))
+    }
+
+    fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>> {
+        Box::pin(async {
+            let refused = self.provider.found();
+            self.provider
+                .renew(&refused)
+                .await
+                .map_err(|error| Fault::local(error.to_string()))
+        })
+    }
+}

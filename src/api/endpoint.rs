@@ -1,0 +1,143 @@
+//! Where the service is.
+
+use reqwest::Url;
+
+use crate::environment::Environment;
+
+/// Why an address is no endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// It is no URL, or one that a request can't be sent to.
+    #[error(
+        "{text:?} is no endpoint: {why}; give a URL such as https://dcs.cn-north-4.myhuaweicloud.com"
+    )]
+    Invalid {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The region's name could not be part of a host's.
+    #[error("{0:?} is no region: letters, digits and '-' are allowed; give one such as cn-north-4")]
+    InvalidRegion(String),
+}
+
+/// The DCS endpoint of a region: `HUAWEICLOUD_SDK_REGION_DCS_{REGION}`, as in the vendor's tools,
+/// or else the public one.
+///
+/// # Errors
+/// When the region's name is malformed, or the variable's value is no endpoint.
+pub fn endpoint(region: &str, environment: &dyn Environment) -> Result<Url, EndpointError> {
+    check_region(region)?;
+    let variable = format!(
+        "HUAWEICLOUD_SDK_REGION_DCS_{}",
+        region.to_ascii_uppercase().replace('-', "_")
+    );
+    match environment.var(&variable) {
+        Some(url) => parse_endpoint(&url),
+        None => parse_endpoint(&format!("https://dcs.{region}.myhuaweicloud.com")),
+    }
+}
+
+/// The IAM endpoint: what the credential's source names, `HUAWEICLOUD_SDK_IAM_ENDPOINT`, or else
+/// the public one.
+///
+/// # Errors
+/// When the variable's value is no endpoint.
+pub fn iam_endpoint(
+    of_credential: Option<&Url>,
+    environment: &dyn Environment,
+) -> Result<Url, EndpointError> {
+    match (
+        of_credential,
+        environment.var("HUAWEICLOUD_SDK_IAM_ENDPOINT"),
+    ) {
+        (Some(url), _) => Ok(url.clone()),
+        (None, Some(url)) => parse_endpoint(&url),
+        (None, None) => parse_endpoint("https://iam.myhuaweicloud.com"),
+    }
+}
+
+/// Reads an endpoint: an absolute `https` or `http` URL without credentials, query and fragment.
+///
+/// # Errors
+/// When it is anything else.
+pub fn parse_endpoint(text: &str) -> Result<Url, EndpointError> {
+    let invalid = |why: &str| EndpointError::Invalid {
+        text: text.to_owned(),
+        why: why.to_owned(),
+    };
+    let url: Url = text
+        .trim()
+        .parse()
+        .map_err(|error| invalid(&format!("{error}")))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(invalid("it is neither https nor http"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        // What is in there is a secret, so it is not repeated.
+        return Err(EndpointError::Invalid {
+            text: "(a URL with a user name or password)".to_owned(),
+            why: "an endpoint carries no credentials".to_owned(),
+        });
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("it has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+fn check_region(region: &str) -> Result<(), EndpointError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if region.is_empty() || region.len() > 63 || !region.chars().all(allowed) {
+        return Err(EndpointError::InvalidRegion(region.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_region_has_its_public_endpoint() {
+        let url = endpoint("cn-north-4", &BTreeMap::new()).unwrap();
+        assert_eq!(url.as_str(), "https://dcs.cn-north-4.myhuaweicloud.com/");
+    }
+
+    #[test]
+    fn the_vendors_variable_overrides_one_regions_endpoint() {
+        let environment = BTreeMap::from([(
+            "HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4".to_owned(),
+            "https://dcs.internal:8443".to_owned(),
+        )]);
+        let url = endpoint("cn-north-4", &environment).unwrap();
+        assert_eq!(url.as_str(), "https://dcs.internal:8443/");
+        let url = endpoint("eu-west-0", &environment).unwrap();
+        assert_eq!(url.as_str(), "https://dcs.eu-west-0.myhuaweicloud.com/");
+    }
+
+    #[test]
+    fn a_region_that_would_lead_elsewhere_is_refused() {
+        for region in ["", "evil.example/", "a.b", "a@b", "a b"] {
+            assert!(endpoint(region, &BTreeMap::new()).is_err(), "{region:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_and_a_password_in_it_not_repeated() {
+        for text in [
+            "",
+            "dcs.example",
+            "ftp://dcs.example",
+            "https://dcs.example?a=b",
+        ] {
+            assert!(parse_endpoint(text).is_err(), "{text:?}");
+        }
+        let message = parse_endpoint("https://me:s3cret@dcs.example")
+            .unwrap_err()
+            .to_string();
+        assert!(!message.contains("s3cret"), "{message}");
+    }
+}

@@ -1,0 +1,174 @@
+//! The project's ID from its name, as IAM knows it.
+
+use std::time::Duration;
+
+use reqwest::{Method, Request, Url};
+use serde::Deserialize;
+
+use super::{ServiceClock, wire};
+use crate::auth::{Credential, sign};
+use crate::http::{Client, Trouble, TroubleKind};
+use crate::model::{Fault, ProjectId};
+
+/// Why no project was found.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// IAM knows no such project, or several.
+    #[error("{found}; choose one with --project-id or DCS_WAIT_PROJECT_ID", found = describe(.name, .found))]
+    NotOne {
+        /// The name that was looked for.
+        name: String,
+        /// The projects, each as its name and ID.
+        found: Vec<(String, String)>,
+    },
+    /// IAM refused the question.
+    #[error("IAM refused to look the project up: {0}; or give the project's ID with --project-id")]
+    Refused(Fault),
+    /// There was no answer that can be understood.
+    #[error("IAM gave no answer: {0}; or give the project's ID with --project-id")]
+    Trouble(#[from] Trouble),
+    /// The credential can't be used.
+    #[error("{0}")]
+    Credential(String),
+}
+
+impl ProjectError {
+    /// Whether the same question may well be answered in a moment.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::NotOne { .. } | Self::Credential(_) => false,
+            Self::Trouble(trouble) => trouble.kind != TroubleKind::Certificate,
+            Self::Refused(fault) => fault
+                .http_status
+                .is_some_and(|status| status == 429 || status >= 500),
+        }
+    }
+}
+
+fn describe(name: &str, found: &[(String, String)]) -> String {
+    if found.is_empty() {
+        return format!("IAM knows no project named {name:?} for this credential");
+    }
+    let list: Vec<String> = found
+        .iter()
+        .map(|(name, id)| format!("{id} ({name})"))
+        .collect();
+    format!(
+        "IAM knows several projects named {name:?}: {}",
+        list.join(", ")
+    )
+}
+
+#[derive(Deserialize)]
+struct Projects {
+    projects: Vec<Project>,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    id: String,
+    name: String,
+}
+
+/// Which project has this name, which for a region's main project is the region's:
+/// `GET /v3/projects?name={name}`.
+pub struct ProjectQuestion<'a> {
+    /// The IAM endpoint.
+    pub iam: &'a Url,
+    /// The project's name.
+    pub name: &'a str,
+    /// Who asks.
+    pub credential: &'a Credential,
+}
+
+impl ProjectQuestion<'_> {
+    /// Asks IAM; once more, where the first answer shows that this machine's clock was off.
+    ///
+    /// # Errors
+    /// When there is no answer, a refusal, or not exactly one such project.
+    pub async fn ask(
+        &self,
+        http: &Client,
+        clock: &ServiceClock,
+        time_limit: Duration,
+    ) -> Result<ProjectId, ProjectError> {
+        let mut reply = http.send(self.request(clock)?, time_limit).await?;
+        let corrected = wire::date(&reply).and_then(|date| clock.observe(date));
+        if reply.status == 401 && corrected.is_some() {
+            reply = http.send(self.request(clock)?, time_limit).await?;
+        }
+        if reply.status != 200 {
+            return Err(ProjectError::Refused(wire::read_refusal(&reply).fault));
+        }
+        choose(self.name, &reply.body)
+    }
+
+    fn request(&self, clock: &ServiceClock) -> Result<Request, ProjectError> {
+        let mut url = self.iam.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/v3/projects"));
+        url.query_pairs_mut().append_pair("name", self.name);
+        let mut request = Request::new(Method::GET, url);
+        sign::authorize(&mut request, self.credential, clock.now())
+            .map_err(|error| ProjectError::Credential(error.to_string()))?;
+        Ok(request)
+    }
+}
+
+fn choose(name: &str, body: &[u8]) -> Result<ProjectId, ProjectError> {
+    let unreadable = |why: String| {
+        ProjectError::Refused(Fault {
+            http_status: Some(200),
+            ..Fault::local(format!("its answer can't be understood: {why}"))
+        })
+    };
+    let Projects { projects } =
+        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    match projects.as_slice() {
+        [project] => project
+            .id
+            .parse()
+            .map_err(|error| unreadable(format!("the project's ID: {error}"))),
+        several => Err(ProjectError::NotOne {
+            name: name.to_owned(),
+            found: several
+                .iter()
+                .map(|project| (project.name.clone(), project.id.clone()))
+                .collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_one_project_is_the_answer() {
+        let one = br#"{"projects":[{"id":"0a1b","name":"cn-north-4","enabled":true}],"links":{}}"#;
+        assert_eq!(choose("cn-north-4", one).unwrap().as_str(), "0a1b");
+    }
+
+    #[test]
+    fn none_or_several_are_an_error_that_lists_them() {
+        let message = choose("cn-north-9", br#"{"projects":[]}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("no project named \"cn-north-9\""),
+            "{message}"
+        );
+        let two = br#"{"projects":[{"id":"0a","name":"x"},{"id":"0b","name":"y"}]}"#;
+        let message = choose("x", two).unwrap_err().to_string();
+        assert!(message.contains("0a (x), 0b (y)"), "{message}");
+        assert!(message.contains("--project-id"), "{message}");
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_no_project() {
+        for body in ["", "[]", "{}", r#"{"projects":[{"id":"a/b","name":"x"}]}"#] {
+            assert!(choose("x", body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The service's JSON, read leniently: what isn't needed may be missing or odd, what is needed
+//! may not.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Content, RateLimit, Refusal};
+use crate::http::Reply;
+use crate::model::{Fault, Job, JobId, JobStatus};
+
+/// The longest wait that a `Retry-After` may ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// The longest message that is kept of an error, in characters.
+const MAX_MESSAGE: usize = 500;
+
+/// The latest time that can be written as RFC 3339 (9999-12-31T23:59:59.999Z), in milliseconds.
+const MAX_MILLIS: u64 = 253_402_300_799_999;
+
+/// Every field is an optional string in the vendor's model. Numbers are taken, too.
+#[derive(Deserialize)]
+struct JobBody {
+    job_id: Option<Value>,
+    status: Option<Value>,
+    job_type: Option<Value>,
+    begin_time: Option<Value>,
+    end_time: Option<Value>,
+    fail_reason: Option<Value>,
+}
+
+/// Reads the answer to the question about `id`.
+pub(super) fn read(reply: &Reply, id: &JobId) -> Content {
+    if reply.status != 200 {
+        return Content::Refused(read_refusal(reply));
+    }
+    read_job(&reply.body, id).unwrap_or_else(|why| {
+        Content::Unreadable(Fault {
+            http_status: Some(200),
+            code: None,
+            message: format!("the answer can't be understood: {why}"),
+            request_id: request_id(reply, None),
+        })
+    })
+}
+
+fn read_job(body: &[u8], id: &JobId) -> Result<Content, String> {
+    if body.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let body: JobBody = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    match text(body.job_id) {
+        Some(other) if other != id.as_str() => return Err("it is about another job".to_owned()),
+        _ => {}
+    }
+    let status = body
+        .status
+        .as_ref()
+        .and_then(Value::as_str)
+        .ok_or("it has no status")?;
+    Ok(Content::Job(Job {
+        status: JobStatus::from(status),
+        job_type: text(body.job_type),
+        begin_time: body.begin_time.and_then(time),
+        end_time: body.end_time.and_then(time),
+        fail_reason: text(body.fail_reason),
+    }))
+}
+
+fn text(value: Option<Value>) -> Option<String> {
+    match value? {
+        Value::String(text) if !text.is_empty() => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Milliseconds since the epoch. An absurd time counts as none.
+fn time(value: Value) -> Option<SystemTime> {
+    let millis = match value {
+        Value::String(text) => text.trim().parse().ok()?,
+        Value::Number(number) => number.as_u64()?,
+        _ => return None,
+    };
+    (millis <= MAX_MILLIS).then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+}
+
+pub(super) fn read_refusal(reply: &Reply) -> Refusal {
+    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    let words = body.as_ref().and_then(Value::as_object).map(error_words);
+    let (code, message, id) = words.unwrap_or_default();
+    let limit = message
+        .as_deref()
+        .filter(|_| reply.status == 429)
+        .and_then(RateLimit::of_message);
+    let message = message.unwrap_or_else(|| {
+        let what = status_text(reply.status);
+        format!("{what}, without an explanation")
+    });
+    Refusal {
+        status: reply.status,
+        fault: Fault {
+            http_status: Some(reply.status),
+            code,
+            message: message.chars().take(MAX_MESSAGE).collect(),
+            request_id: request_id(reply, id),
+        },
+        retry_after: retry_after(reply),
+        limit,
+    }
+}
+
+type Words = (Option<String>, Option<String>, Option<String>);
+
+/// Code, message and request ID under any of the names that the service and the gateways before
+/// it use, at the top or one object deeper.
+fn error_words(body: &Map<String, Value>) -> Words {
+    let find = |object: &Map<String, Value>, names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| text(object.get(*name).cloned()))
+    };
+    let words = |object: &Map<String, Value>| {
+        (
+            find(object, &["error_code", "errorCode", "code"]),
+            find(object, &["error_msg", "errorMsg", "message"]),
+            find(object, &["request_id", "requestId"]),
+        )
+    };
+    std::iter::once(body)
+        .chain(body.values().filter_map(Value::as_object))
+        .map(words)
+        .find(|(code, message, _)| code.is_some() || message.is_some())
+        .unwrap_or_default()
+}
+
+fn status_text(status: u16) -> String {
+    reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .map_or_else(|| format!("HTTP {status}"), str::to_owned)
+}
+
+fn request_id(reply: &Reply, of_body: Option<String>) -> Option<String> {
+    reply
+        .header("x-request-id")
+        .map(str::to_owned)
+        .or(of_body)
+        .map(|id| id.chars().take(128).collect())
+}
+
+/// The time that the answer was sent, by the service's clock.
+pub(super) fn date(reply: &Reply) -> Option<SystemTime> {
+    httpdate::parse_http_date(reply.header("date")?).ok()
+}
+
+/// `Retry-After` in seconds or as a date, which is judged by the answer's own `Date`, as the
+/// machine's clock may be off. What has passed already counts as zero.
+fn retry_after(reply: &Reply) -> Option<Duration> {
+    let text = reply.header("retry-after")?.trim();
+    let wait = match text.parse::<i64>() {
+        Ok(seconds) => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
+        Err(_) => httpdate::parse_http_date(text)
+            .ok()?
+            .duration_since(date(reply)?)
+            .unwrap_or_default(),
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+    const ID: &str = "ff8080818822bbf70188235afc24141a";
+
+    fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                let name: HeaderName = name.parse().unwrap();
+                (name, HeaderValue::from_str(value).unwrap())
+            })
+            .collect();
+        Reply {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn job(body: &str) -> Content {
+        read(&reply(200, &[], body), &ID.parse().unwrap())
+    }
+
+    fn at(millis: u64) -> Option<SystemTime> {
+        Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn the_documented_answer_is_read() {
+        let body = format!(
+            r#"{{"job_id":"{ID}","job_type":"masterStandbySwapJob","status":"SUCCESS",
+            "begin_time":"1684191545379","end_time":"1684191548248","fail_reason":null}}"#
+        );
+        let Content::Job(job) = job(&body) else {
+            panic!("no job");
+        };
+        assert_eq!(job.status, JobStatus::Success);
+        assert_eq!(job.job_type.as_deref(), Some("masterStandbySwapJob"));
+        assert_eq!(job.begin_time, at(1_684_191_545_379));
+        assert_eq!(job.duration(), Some(Duration::from_millis(2869)));
+        assert_eq!(job.fail_reason, None);
+    }
+
+    #[test]
+    fn numbers_stand_for_strings_and_absurd_times_for_none() {
+        let cases = [
+            (
+                r#"{"status":"RUNNING","begin_time":1684191545379}"#,
+                at(1_684_191_545_379),
+            ),
+            (r#"{"status":"RUNNING","begin_time":" 5 "}"#, at(5)),
+            (r#"{"status":"RUNNING","begin_time":""}"#, None),
+            (r#"{"status":"RUNNING","begin_time":-1}"#, None),
+            (
+                r#"{"status":"RUNNING","begin_time":"99999999999999999999"}"#,
+                None,
+            ),
+            (r#"{"status":"RUNNING","begin_time":253402300800000}"#, None),
+            (r#"{"status":"RUNNING","begin_time":{}}"#, None),
+            (r#"{"status":"RUNNING"}"#, None),
+        ];
+        for (body, expected) in cases {
+            let Content::Job(job) = job(body) else {
+                panic!("no job: {body}");
+            };
+            assert_eq!(job.begin_time, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_no_known_kind_is_kept_as_it_came() {
+        let Content::Job(job) = job(r#"{"status":"PAUSED"}"#) else {
+            panic!("no job");
+        };
+        assert_eq!(job.status, JobStatus::Other("PAUSED".into()));
+    }
+
+    #[test]
+    fn what_is_no_description_of_this_job_is_unreadable() {
+        for body in [
+            "",
+            "<html>hello</html>",
+            r#"{"job_id":"ff80"#,
+            "[]",
+            "null",
+            "{}",
+            r#"{"status":5}"#,
+            r#"{"status":null}"#,
+            r#"{"job_id":"another","status":"SUCCESS"}"#,
+        ] {
+            assert!(matches!(job(body), Content::Unreadable(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_read_under_all_the_names_that_gateways_use() {
+        for body in [
+            r#"{"error_code":"DCS.4070","error_msg":"bad ID","error_ext_msg":null}"#,
+            r#"{"errorCode":"DCS.4070","errorMsg":"bad ID"}"#,
+            r#"{"code":"DCS.4070","message":"bad ID"}"#,
+            r#"{"error":{"code":"DCS.4070","message":"bad ID"}}"#,
+        ] {
+            let refusal = read_refusal(&reply(400, &[("x-request-id", "r1")], body));
+            assert_eq!(refusal.fault.code.as_deref(), Some("DCS.4070"), "{body}");
+            assert_eq!(refusal.fault.message, "bad ID");
+            assert_eq!(refusal.fault.request_id.as_deref(), Some("r1"));
+        }
+    }
+
+    #[test]
+    fn an_error_without_words_is_named_by_its_status() {
+        for body in ["", "<html><h1>502</h1>", "[1,2]", r#"{"error_code":"#] {
+            let refusal = read_refusal(&reply(502, &[], body));
+            assert_eq!(refusal.fault.code, None);
+            assert_eq!(refusal.fault.message, "Bad Gateway, without an explanation");
+        }
+    }
+
+    #[test]
+    fn a_request_id_in_the_body_serves_where_the_header_is_missing() {
+        let body = r#"{"code":"APIGW.0301","message":"no","request_id":"r2"}"#;
+        let refusal = read_refusal(&reply(401, &[], body));
+        assert_eq!(refusal.fault.request_id.as_deref(), Some("r2"));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_kept_within_an_hour() {
+        let now = "Tue, 16 May 2023 12:00:00 GMT";
+        let cases = [
+            ("7", Some(7)),
+            ("-5", Some(0)),
+            ("999999", Some(3600)),
+            ("Tue, 16 May 2023 12:00:30 GMT", Some(30)),
+            ("Tue, 16 May 2023 11:00:00 GMT", Some(0)),
+            ("Wed, 16 May 2029 11:00:00 GMT", Some(3600)),
+            ("soon", None),
+        ];
+        for (value, seconds) in cases {
+            let headers = [("date", now), ("retry-after", value)];
+            let refusal = read_refusal(&reply(429, &headers, ""));
+            assert_eq!(
+                refusal.retry_after,
+                seconds.map(Duration::from_secs),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_throttled_answer_names_its_limit() {
+        let body = r#"{"error_code":"APIGW.0308","error_msg":"The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute"}"#;
+        let refusal = read_refusal(&reply(429, &[], body));
+        let per = Duration::from_secs(300);
+        assert_eq!(refusal.limit, Some(RateLimit { requests: 200, per }));
+    }
+}

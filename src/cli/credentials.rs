@@ -1,0 +1,46 @@
+//! `dcs-wait credentials`: which source won, and why.
+
+use std::sync::Arc;
+
+use super::args::ConnectArgs;
+use super::connect::{Place, chain};
+use super::error::CliError;
+use super::output;
+use crate::auth::Verdict;
+use crate::environment::Environment;
+use crate::model::Exit;
+
+pub(super) async fn run(
+    args: ConnectArgs,
+    environment: Arc<dyn Environment>,
+) -> Result<Exit, CliError> {
+    let considered = chain(&args, &environment).explain().await;
+    let mut exit = Exit::Usage;
+    let mut used = None;
+    for source in &considered {
+        let (mark, text) = match &source.verdict {
+            Verdict::NotPresent(why) => ("-", format!("not present: {why}")),
+            Verdict::Used(found) => {
+                exit = Exit::Success;
+                used = Some(found);
+                ("*", format!("used: {found}"))
+            }
+            Verdict::Broken(error) => ("!", format!("present, but broken: {error}")),
+            Verdict::NotReached => ("-", "not looked at".to_owned()),
+        };
+        output::print(&format!("{mark} {name}: {text}", name = source.name));
+    }
+    if let Some(found) = used {
+        let place = Place::of(&args, environment.as_ref())?;
+        let endpoint = place.endpoint(found, environment.as_ref());
+        output::print(&match endpoint {
+            Ok(endpoint) => format!("\nendpoint: {endpoint}"),
+            Err(error) => format!("\nendpoint: none: {error}"),
+        });
+        output::print(&match place.project(found, environment.as_ref())? {
+            Some(project_id) => format!("project:  {project_id}"),
+            None => "project:  looked up at IAM by the region's name".to_owned(),
+        });
+    }
+    Ok(exit)
+}

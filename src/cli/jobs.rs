@@ -1,0 +1,175 @@
+//! The jobs to wait for, from the arguments and from standard input.
+
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+
+use super::error::CliError;
+use crate::model::JobId;
+
+/// The most that is read from standard input, in bytes.
+const MAX_INPUT: u64 = 16 * 1024 * 1024;
+
+/// The jobs that `arguments` name, each once, in their order. `-` stands for standard input.
+pub(super) async fn read(arguments: &[String]) -> Result<Vec<JobId>, CliError> {
+    let mut jobs = Vec::new();
+    for argument in arguments {
+        if argument == "-" {
+            jobs.extend(of_input(&read_input().await?)?);
+        } else {
+            jobs.push(parse(argument, "")?);
+        }
+    }
+    if jobs.is_empty() {
+        return Err(CliError::usage(
+            "no job to wait for; give a job ID, as the operation that started the job answered it (see --help)",
+        ));
+    }
+    let mut seen = std::collections::HashSet::new();
+    jobs.retain(|job| seen.insert(job.clone()));
+    Ok(jobs)
+}
+
+async fn read_input() -> Result<String, CliError> {
+    let mut input = String::new();
+    let read = tokio::io::stdin()
+        .take(MAX_INPUT + 1)
+        .read_to_string(&mut input)
+        .await
+        .map_err(|error| CliError::usage(format!("can't read standard input: {error}")))?;
+    if read as u64 > MAX_INPUT {
+        return Err(CliError::usage(
+            "standard input has more than 16 MiB; give the job IDs alone, one a line",
+        ));
+    }
+    Ok(input)
+}
+
+/// The jobs that a text names: JSON with `job_id` members, or an ID a line.
+fn of_input(input: &str) -> Result<Vec<JobId>, CliError> {
+    let jobs = match input.trim_start().chars().next() {
+        Some('{' | '[') => of_json(input)?,
+        _ => of_lines(input)?,
+    };
+    if jobs.is_empty() {
+        return Err(CliError::usage(
+            "standard input names no job; give job IDs, one a line, or JSON with job_id members",
+        ));
+    }
+    Ok(jobs)
+}
+
+fn of_lines(input: &str) -> Result<Vec<JobId>, CliError> {
+    input
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index, line.trim()))
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(index, line)| {
+            parse(
+                unquoted(line),
+                &format!(" in line {} of standard input", index + 1),
+            )
+        })
+        .collect()
+}
+
+/// One JSON value or several, one after the other.
+fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
+    let mut found = Vec::new();
+    for value in serde_json::Deserializer::from_str(input).into_iter::<Value>() {
+        let value = value.map_err(|error| {
+            CliError::usage(format!(
+                "standard input begins like JSON and isn't: {error}; give job IDs, one a line, or JSON with job_id members"
+            ))
+        })?;
+        collect(&value, &mut found);
+    }
+    found
+        .iter()
+        .map(|id| parse(id, " in a job_id of standard input"))
+        .collect()
+}
+
+fn collect(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(id) if name == "job_id" => found.push(id.clone()),
+                    other => collect(other, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        _ => {}
+    }
+}
+
+fn parse(text: &str, place: &str) -> Result<JobId, CliError> {
+    text.parse().map_err(|why| {
+        let shown: String = text.chars().take(80).collect();
+        CliError::usage(format!(
+            "{shown:?}{place} is no job ID: {why}; give the job_id that the operation answered"
+        ))
+    })
+}
+
+/// As `jq .job_id` prints an ID.
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(input: &str) -> Vec<String> {
+        let jobs = of_input(input).unwrap();
+        jobs.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn ids_are_read_line_by_line() {
+        assert_eq!(ids("a1\n\n  b2 \r\n\"c3\"\n"), ["a1", "b2", "c3"]);
+    }
+
+    #[test]
+    fn ids_are_found_anywhere_in_json() {
+        assert_eq!(ids(r#"{"job_id":"a1"}"#), ["a1"]);
+        assert_eq!(
+            ids(r#"[{"job_id":"a1","x":{"job_id":"b2"}},{"jobs":[{"job_id":"c3"}]}]"#),
+            ["a1", "b2", "c3"]
+        );
+        assert_eq!(
+            ids("{\"job_id\":\"a1\"}\n{\"job_id\":\"b2\"}\n"),
+            ["a1", "b2"]
+        );
+    }
+
+    #[test]
+    fn input_that_names_no_job_is_an_error_that_says_what_is_expected() {
+        for input in ["", "\n\n", "{}", r#"{"error_code":"DCS.4000"}"#, "[1, 2]"] {
+            let message = of_input(input).unwrap_err().to_string();
+            assert!(message.contains("one a line"), "{input}: {message}");
+        }
+    }
+
+    #[test]
+    fn broken_input_is_an_error_that_says_where() {
+        let message = of_input("a1\nb/2\n").unwrap_err().to_string();
+        assert!(message.contains("line 2"), "{message}");
+        let message = of_input("{\"job_id\":").unwrap_err().to_string();
+        assert!(message.contains("line 1"), "{message}");
+        let message = of_input(r#"{"job_id":"../x"}"#).unwrap_err().to_string();
+        assert!(message.contains("\"../x\""), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_named_twice_is_waited_for_once() {
+        let arguments = ["b", "a", "b"].map(str::to_owned);
+        let jobs = read(&arguments).await.unwrap();
+        assert_eq!(jobs, ["b", "a"].map(|id| id.parse().unwrap()));
+    }
+}

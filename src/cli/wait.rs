@@ -1,0 +1,250 @@
+//! `dcs-wait JOB_ID...`: waits, tells, and ends with the code that the outcomes call for.
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::args::{OutputArg, WaitArgs};
+use super::connect::{Connection, Pace, connect};
+use super::error::CliError;
+use super::signals::Interrupts;
+use super::values::{Timeout, parse_timeout};
+use super::{jobs, output};
+use crate::api::Session;
+use crate::engine::{Until, WaitResult, WaitSpec, wait};
+use crate::environment::Environment;
+use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind};
+use crate::poll::{Backoff, BackoffSpec, WatchSpec};
+use crate::report::{self, Output, Progress, Style, Surroundings};
+
+/// How long to wait when nothing else is said.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+
+pub(super) async fn run(
+    args: WaitArgs,
+    environment: Arc<dyn Environment>,
+    mut interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    log_to_stderr(args.verbose);
+    let style = style(&args, environment.as_ref());
+    let (spec, session) = tokio::select! {
+        prepared = prepare(&args, &environment) => prepared?,
+        exit = interrupts.next() => {
+            return Err(CliError::new(exit, "interrupted before the first request; the jobs go on"));
+        }
+    };
+    let (result, interrupted) = follow(
+        &spec,
+        session,
+        &style,
+        environment.as_ref(),
+        &mut interrupts,
+    )
+    .await;
+    if let Some(exit) = interrupted {
+        return Err(CliError::new(exit, goes_on(&spec.jobs)));
+    }
+    if let Some(fault) = &result.misconfigured {
+        return Err(CliError::usage(misconfigured(fault)));
+    }
+    if style.progress == Progress::Silent {
+        for report in &result.reports {
+            if report.outcome != Outcome::Succeeded {
+                output::warn(&report::ended_line(report));
+            }
+        }
+    }
+    Ok(result.exit(spec.until))
+}
+
+/// Checks all that can be checked before anybody is asked, and opens the session.
+pub(super) async fn prepare(
+    args: &WaitArgs,
+    environment: &Arc<dyn Environment>,
+) -> Result<(WaitSpec, Session), CliError> {
+    let start = Instant::now();
+    let Timeout(timeout) = timeout(args, environment.as_ref())?;
+    let backoff = Backoff::try_from(BackoffSpec {
+        initial_interval: args.initial_interval,
+        max_interval: args.max_interval,
+        multiplier: args.multiplier,
+        jitter: args.jitter,
+    })
+    .map_err(CliError::usage)?;
+    if args.request_timeout.is_zero() {
+        return Err(CliError::usage(
+            "--request-timeout is zero; give the time that an answer may take, such as 15s",
+        ));
+    }
+    let jobs = jobs::read(&args.jobs).await?;
+    let pace = Pace {
+        request_timeout: args.request_timeout,
+        max_rps: args.max_rps,
+        backoff,
+        deadline: timeout.and_then(|timeout| start.checked_add(timeout)),
+    };
+    let Connection {
+        session,
+        project_id,
+    } = connect(&args.connect, &pace, Arc::clone(environment)).await?;
+    let watch = WatchSpec {
+        project_id,
+        timeout: timeout.map(|timeout| timeout.saturating_sub(start.elapsed())),
+        backoff,
+        not_found_grace: args.not_found_grace,
+        request_timeout: args.request_timeout,
+        not_found_codes: args.not_found_codes.clone(),
+    };
+    let until = match (args.any, args.fail_fast) {
+        (true, _) => Until::AnyEnds,
+        (_, true) => Until::AnyFails,
+        _ => Until::AllEnd,
+    };
+    let spec = WaitSpec {
+        jobs,
+        watch: Arc::new(watch),
+        until,
+        seed: fastrand::u64(..),
+    };
+    Ok((spec, session))
+}
+
+fn timeout(args: &WaitArgs, environment: &dyn Environment) -> Result<Timeout, CliError> {
+    if let Some(timeout) = args.timeout {
+        return Ok(timeout);
+    }
+    match environment.var("DCS_WAIT_TIMEOUT") {
+        Some(text) => parse_timeout(&text)
+            .map_err(|why| CliError::usage(format!("DCS_WAIT_TIMEOUT is {text:?}: {why}"))),
+        None => Ok(Timeout(Some(DEFAULT_TIMEOUT))),
+    }
+}
+
+/// Waits, and tells what happens on the way. Says, too, how the process is to end where it was
+/// interrupted.
+pub(super) async fn follow(
+    spec: &WaitSpec,
+    session: Session,
+    style: &Style,
+    environment: &dyn Environment,
+    interrupts: &mut Interrupts,
+) -> (WaitResult, Option<Exit>) {
+    let cancel = CancellationToken::new();
+    let (sender, receiver) = unbounded_channel();
+    let waiting = async {
+        let sender = sender;
+        wait(spec, Arc::new(session), &sender, &cancel).await
+    };
+    let telling = tell(receiver, style, environment, interrupts, &cancel);
+    tokio::join!(waiting, telling)
+}
+
+/// Tells what happens until nothing more can. The first signal calls the wait off.
+async fn tell(
+    mut events: UnboundedReceiver<WatchEvent>,
+    style: &Style,
+    environment: &dyn Environment,
+    interrupts: &mut Interrupts,
+    cancel: &CancellationToken,
+) -> Option<Exit> {
+    let start = Instant::now();
+    let mut interrupted = None;
+    let mut reporter = report::reporter(style, Box::new(io::stderr()), step_summary(environment));
+    let mut ticks = interval(reporter.tick_every());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => {
+                    reporter.event(&event);
+                    if let WatchEventKind::Ended(ended) = &event.kind && style.print_results {
+                        let line = report::result_line(ended, style.results);
+                        reporter.suspend(&mut || output::print(&line));
+                    }
+                }
+                None => break,
+            },
+            exit = interrupts.next(), if interrupted.is_none() => {
+                interrupted = Some(exit);
+                cancel.cancel();
+            }
+            _ = ticks.tick() => reporter.tick(start.elapsed()),
+        }
+    }
+    reporter.finish();
+    interrupted
+}
+
+/// The file that GitHub Actions shows below the job, where there is one.
+fn step_summary(environment: &dyn Environment) -> Option<Box<dyn Write + Send>> {
+    let path = environment.var("GITHUB_STEP_SUMMARY")?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .ok()?;
+    Some(Box::new(file))
+}
+
+pub(super) fn style(args: &WaitArgs, environment: &dyn Environment) -> Style {
+    let set = |name| environment.var(name).is_some();
+    report::choose(&Surroundings {
+        // A log and lines that are redrawn don't go together.
+        stderr_is_terminal: io::stderr().is_terminal() && !args.verbose,
+        stdout_is_terminal: io::stdout().is_terminal(),
+        ci: set("CI"),
+        github_actions: set("GITHUB_ACTIONS"),
+        no_color: set("NO_COLOR"),
+        term_is_dumb: environment.var("TERM").is_some_and(|term| term == "dumb"),
+        quiet: args.quiet,
+        output: args.output.map(|output| match output {
+            OutputArg::Text => Output::Text,
+            OutputArg::Json => Output::Json,
+            OutputArg::Github => Output::Github,
+        }),
+    })
+}
+
+/// Only this program's own events: those of the libraries below may show headers.
+fn log_to_stderr(verbose: bool) {
+    let level = if verbose {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::ERROR
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(Targets::new().with_target("dcs_wait", level))
+        .init();
+}
+
+pub(super) fn goes_on(jobs: &[JobId]) -> &'static str {
+    match jobs {
+        [_] => "interrupted; the job goes on, and the same command waits for it again",
+        _ => "interrupted; the jobs go on, and the same command waits for them again",
+    }
+}
+
+/// What to do about a fault that no other request will get around.
+fn misconfigured(fault: &Fault) -> String {
+    let advice = match (fault.http_status, fault.code.as_deref()) {
+        (Some(404), _) => "there is no DCS API at this address: check --region and --endpoint",
+        (Some(_), _) => "the service rejects the request itself: check --project-id and --endpoint",
+        (None, _) => {
+            "if the authority that signed it is your own, name its certificate with --ca-file"
+        }
+    };
+    format!("{fault}; {advice}")
+}

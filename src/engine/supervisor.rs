@@ -1,0 +1,115 @@
+//! The supervisor: spawns one polling loop per watched job and decides when enough have ended.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::Session;
+use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchReport};
+use crate::poll::{Misconfigured, Poller, WatchSpec};
+
+/// When a wait for several jobs is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When all have ended.
+    AllEnd,
+    /// When one has ended, however.
+    AnyEnds,
+    /// When one has ended otherwise than well, or all have ended.
+    AnyFails,
+}
+
+/// What was asked of a wait.
+#[derive(Debug, Clone)]
+pub struct WaitSpec {
+    /// The jobs, each once.
+    pub jobs: Vec<JobId>,
+    /// What is asked of each watch.
+    pub watch: Arc<WatchSpec>,
+    /// When it is over.
+    pub until: Until,
+    /// The seed of all jitter.
+    pub seed: u64,
+}
+
+/// How a wait ended.
+#[derive(Debug, Default)]
+pub struct WaitResult {
+    /// One report a job, in the order in which the watches ended.
+    pub reports: Vec<WatchReport>,
+    /// Why no watch could go on, where that is how it ended.
+    pub misconfigured: Option<Fault>,
+    /// How many polling loops panicked.
+    pub panicked: usize,
+}
+
+impl WaitResult {
+    /// The exit code that the ended watches call for.
+    #[must_use]
+    pub fn exit(&self, until: Until) -> Exit {
+        if self.panicked > 0 {
+            return Exit::Internal;
+        }
+        if self.misconfigured.is_some() {
+            return Exit::Usage;
+        }
+        let mut outcomes: Vec<Outcome> = self.reports.iter().map(|report| report.outcome).collect();
+        if until == Until::AnyEnds {
+            outcomes.truncate(1);
+        }
+        Exit::of(&outcomes)
+    }
+}
+
+/// Waits for the jobs, and tells what happens on the way. Calling it off ends every watch as
+/// cancelled.
+pub async fn wait(
+    spec: &WaitSpec,
+    session: Arc<Session>,
+    events: &UnboundedSender<WatchEvent>,
+    cancel: &CancellationToken,
+) -> WaitResult {
+    let enough = cancel.child_token();
+    let mut loops = JoinSet::new();
+    let mut seeds = fastrand::Rng::with_seed(spec.seed);
+    for job_id in &spec.jobs {
+        let events = events.clone();
+        // A reporter that is gone is no reason to stop waiting.
+        let emit = move |event| drop(events.send(event));
+        let poller = Poller::new(job_id.clone(), Arc::clone(&spec.watch), seeds.fork(), emit);
+        let (session, enough) = (Arc::clone(&session), enough.clone());
+        loops.spawn(async move { poller.run(&session, &enough).await });
+    }
+
+    let mut result = WaitResult::default();
+    while let Some(ended) = loops.join_next().await {
+        match ended {
+            Ok(Ok(report)) => {
+                if is_enough(spec.until, report.outcome) {
+                    enough.cancel();
+                }
+                result.reports.push(report);
+            }
+            Ok(Err(Misconfigured(report))) => {
+                enough.cancel();
+                result.misconfigured.clone_from(&report.fault);
+                result.reports.push(*report);
+            }
+            Err(error) => {
+                tracing::error!(%error, "a polling loop failed");
+                result.panicked += 1;
+            }
+        }
+    }
+    result
+}
+
+fn is_enough(until: Until, outcome: Outcome) -> bool {
+    match until {
+        Until::AllEnd => false,
+        Until::AnyEnds => true,
+        Until::AnyFails => outcome != Outcome::Succeeded,
+    }
+}

@@ -1,0 +1,262 @@
+//! Exponential backoff with jitter: the only file that knows the `backoff` crate.
+
+use std::time::Duration;
+
+use backoff::ExponentialBackoff;
+use backoff::backoff::Backoff as _;
+
+use super::Schedule;
+
+/// The shortest interval between requests for one job.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The longest interval: a day.
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+
+/// What was asked of the backoff.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BackoffSpec {
+    /// The first interval, 10 ms to a day.
+    pub initial_interval: Duration,
+    /// The longest interval, up to a day.
+    pub max_interval: Duration,
+    /// What an interval is multiplied with to get the next one, 1 to 100.
+    pub multiplier: f64,
+    /// The share of an interval that it may be shorter or longer by chance, 0 to 1.
+    pub jitter: f64,
+}
+
+impl Default for BackoffSpec {
+    fn default() -> Self {
+        Self {
+            initial_interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(30),
+            multiplier: 1.5,
+            jitter: 0.2,
+        }
+    }
+}
+
+/// Why a backoff can't be as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBackoff {
+    /// The first interval is out of range.
+    #[error("the initial interval must be from 10ms to 24h")]
+    InitialInterval,
+    /// The longest interval is out of range.
+    #[error("the maximum interval must be from the initial interval to 24h")]
+    MaxInterval,
+    /// The multiplier is out of range.
+    #[error("the multiplier must be from 1 to 100")]
+    Multiplier,
+    /// The jitter is out of range.
+    #[error("the jitter must be from 0 to 1")]
+    Jitter,
+}
+
+/// A backoff whose values are in their ranges.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff(BackoffSpec);
+
+impl TryFrom<BackoffSpec> for Backoff {
+    type Error = InvalidBackoff;
+
+    fn try_from(spec: BackoffSpec) -> Result<Self, InvalidBackoff> {
+        if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&spec.initial_interval) {
+            return Err(InvalidBackoff::InitialInterval);
+        }
+        if !(spec.initial_interval..=MAX_INTERVAL).contains(&spec.max_interval) {
+            return Err(InvalidBackoff::MaxInterval);
+        }
+        if !(1.0..=100.0).contains(&spec.multiplier) {
+            return Err(InvalidBackoff::Multiplier);
+        }
+        if !(0.0..=1.0).contains(&spec.jitter) {
+            return Err(InvalidBackoff::Jitter);
+        }
+        Ok(Self(spec))
+    }
+}
+
+impl Backoff {
+    /// A schedule that starts with the first interval.
+    #[must_use]
+    pub fn schedule(&self) -> Box<dyn Schedule> {
+        let Self(spec) = *self;
+        let intervals = ExponentialBackoff {
+            current_interval: spec.initial_interval,
+            initial_interval: spec.initial_interval,
+            max_interval: spec.max_interval,
+            multiplier: spec.multiplier,
+            // Its jitter comes from a generator that can't be seeded: it is added below instead.
+            randomization_factor: 0.0,
+            // Deadlines are the poller's.
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        };
+        Box::new(Exponential {
+            intervals,
+            jitter: spec.jitter,
+        })
+    }
+}
+
+struct Exponential {
+    intervals: ExponentialBackoff,
+    jitter: f64,
+}
+
+impl Schedule for Exponential {
+    fn next(&mut self, random: &mut fastrand::Rng) -> Duration {
+        let interval = self
+            .intervals
+            .next_backoff()
+            .unwrap_or(self.intervals.max_interval);
+        let factor = 1.0 + self.jitter * (2.0 * random.f64() - 1.0);
+        interval.mul_f64(factor).max(MIN_INTERVAL)
+    }
+
+    fn reset(&mut self) {
+        self.intervals.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn schedule(spec: BackoffSpec) -> Box<dyn Schedule> {
+        Backoff::try_from(spec).unwrap().schedule()
+    }
+
+    fn intervals(spec: BackoffSpec, count: usize) -> Vec<u128> {
+        let mut schedule = schedule(spec);
+        let mut random = fastrand::Rng::with_seed(7);
+        (0..count)
+            .map(|_| schedule.next(&mut random).as_millis())
+            .collect()
+    }
+
+    const STEADY: BackoffSpec = BackoffSpec {
+        initial_interval: Duration::from_secs(1),
+        max_interval: Duration::from_secs(5),
+        multiplier: 2.0,
+        jitter: 0.0,
+    };
+
+    #[test]
+    fn intervals_grow_by_the_multiplier_up_to_the_maximum() {
+        assert_eq!(intervals(STEADY, 5), [1000, 2000, 4000, 5000, 5000]);
+    }
+
+    #[test]
+    fn a_reset_starts_over() {
+        let mut schedule = schedule(STEADY);
+        let mut random = fastrand::Rng::with_seed(7);
+        schedule.next(&mut random);
+        schedule.next(&mut random);
+        schedule.reset();
+        assert_eq!(schedule.next(&mut random), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_jitter() {
+        let spec = BackoffSpec::default();
+        assert_eq!(intervals(spec, 20), intervals(spec, 20));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        use InvalidBackoff::{InitialInterval, Jitter, MaxInterval, Multiplier};
+        let day = Duration::from_secs(24 * 3600);
+        let second = Duration::from_secs(1);
+        let cases = [
+            (
+                BackoffSpec {
+                    initial_interval: Duration::ZERO,
+                    ..STEADY
+                },
+                InitialInterval,
+            ),
+            (
+                BackoffSpec {
+                    initial_interval: day + second,
+                    ..STEADY
+                },
+                InitialInterval,
+            ),
+            (
+                BackoffSpec {
+                    max_interval: Duration::from_millis(500),
+                    ..STEADY
+                },
+                MaxInterval,
+            ),
+            (
+                BackoffSpec {
+                    max_interval: day + second,
+                    ..STEADY
+                },
+                MaxInterval,
+            ),
+            (
+                BackoffSpec {
+                    multiplier: 0.9,
+                    ..STEADY
+                },
+                Multiplier,
+            ),
+            (
+                BackoffSpec {
+                    multiplier: f64::NAN,
+                    ..STEADY
+                },
+                Multiplier,
+            ),
+            (
+                BackoffSpec {
+                    multiplier: f64::INFINITY,
+                    ..STEADY
+                },
+                Multiplier,
+            ),
+            (
+                BackoffSpec {
+                    jitter: -0.1,
+                    ..STEADY
+                },
+                Jitter,
+            ),
+            (
+                BackoffSpec {
+                    jitter: 1.1,
+                    ..STEADY
+                },
+                Jitter,
+            ),
+        ];
+        for (spec, why) in cases {
+            assert_eq!(Backoff::try_from(spec), Err(why), "{spec:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_interval_never_leaves_the_bounds_of_its_jitter(
+            seed: u64, jitter in 0.0..=1.0f64, multiplier in 1.0..=100.0f64, initial in 10u64..5000
+        ) {
+            let initial_interval = Duration::from_millis(initial);
+            let max_interval = Duration::from_secs(60);
+            let spec = BackoffSpec { initial_interval, max_interval, multiplier, jitter };
+            let mut schedule = schedule(spec);
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..30 {
+                let interval = schedule.next(&mut random);
+                prop_assert!(interval >= MIN_INTERVAL);
+                prop_assert!(interval <= max_interval.mul_f64(1.0 + jitter + 1e-9));
+                prop_assert!(interval >= initial_interval.mul_f64((1.0 - jitter) * 0.999).min(MIN_INTERVAL));
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The loop that waits for one job: ask, judge, sleep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::verdict::{Context, Verdict, judge};
+use super::{Backoff, Schedule};
+use crate::api::{Answer, Content, Pass, Session};
+use crate::model::{
+    Fault, Job, JobId, Outcome, ProjectId, WatchEvent, WatchEventKind, WatchReport,
+};
+
+/// What was asked of a watch.
+#[derive(Debug, Clone)]
+pub struct WatchSpec {
+    /// The project that the job belongs to.
+    pub project_id: ProjectId,
+    /// How long to wait at most; `None` for no limit. The last request falls exactly on it.
+    pub timeout: Option<Duration>,
+    /// The intervals between requests, and after failures.
+    pub backoff: Backoff,
+    /// How long a job may stay unknown from the start on.
+    pub not_found_grace: Duration,
+    /// How long one request may take: also how long one that is due at the deadline may wait for
+    /// its turn.
+    pub request_timeout: Duration,
+    /// The codes of answers of 400 that mean that there is no such job.
+    pub not_found_codes: Vec<String>,
+}
+
+/// What is asked, or where, is wrong, and so no watch can go on. The report says how far this one
+/// came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misconfigured(pub Box<WatchReport>);
+
+/// Waits for one job.
+pub struct Poller<E> {
+    job_id: JobId,
+    spec: Arc<WatchSpec>,
+    emit: E,
+    random: fastrand::Rng,
+    schedule: Box<dyn Schedule>,
+    backoff: Box<dyn Schedule>,
+    start: Instant,
+    deadline: Option<Instant>,
+    progress: Progress,
+}
+
+/// What a watch has seen so far.
+#[derive(Debug, Default)]
+struct Progress {
+    polls: u32,
+    job: Option<Job>,
+    /// How many faults in a row.
+    failures: u32,
+    /// The last fault since the last good answer.
+    fault: Option<Fault>,
+}
+
+/// What follows an answer.
+enum Step {
+    AskAgain(Duration),
+    End(Outcome),
+    Stop,
+}
+
+/// Why there was no leave to ask.
+enum NoLeave {
+    PastDeadline,
+    Denied(Fault),
+}
+
+/// The wait can't go on, for any job.
+struct Wrong;
+
+impl<E: Fn(WatchEvent)> Poller<E> {
+    /// A poller whose wait begins now.
+    pub fn new(job_id: JobId, spec: Arc<WatchSpec>, random: fastrand::Rng, emit: E) -> Self {
+        let start = Instant::now();
+        Self {
+            job_id,
+            emit,
+            random,
+            schedule: spec.backoff.schedule(),
+            backoff: spec.backoff.schedule(),
+            start,
+            deadline: spec.timeout.and_then(|timeout| start.checked_add(timeout)),
+            progress: Progress::default(),
+            spec,
+        }
+    }
+
+    /// Waits until the job has ended, the wait can't go on, or it is called off.
+    ///
+    /// # Errors
+    /// When what is asked, or where, is wrong.
+    pub async fn run(
+        mut self,
+        session: &Session,
+        cancel: &CancellationToken,
+    ) -> Result<WatchReport, Misconfigured> {
+        self.tell(WatchEventKind::Started);
+        // Whatever the loop awaits, being called off ends it there and then.
+        let end = cancel.run_until_cancelled(self.poll(session)).await;
+        let outcome = match end {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(Wrong)) | None => Outcome::Cancelled,
+        };
+        let report = self.report(outcome);
+        self.tell(WatchEventKind::Ended(Box::new(report.clone())));
+        match end {
+            Some(Err(Wrong)) => Err(Misconfigured(Box::new(report))),
+            _ => Ok(report),
+        }
+    }
+
+    async fn poll(&mut self, session: &Session) -> Result<Outcome, Wrong> {
+        let mut due = self.start;
+        loop {
+            sleep_until(due).await;
+            let step = match self.ask(session).await {
+                Ok(step) => step,
+                Err(NoLeave::PastDeadline) => Step::End(Outcome::TimedOut),
+                Err(NoLeave::Denied(fault)) => {
+                    self.progress.fault = Some(fault);
+                    Step::End(Outcome::Denied)
+                }
+            };
+            match step {
+                Step::AskAgain(after) => due = Instant::now() + after,
+                Step::End(outcome) => return Ok(outcome),
+                Step::Stop => return Err(Wrong),
+            }
+        }
+    }
+
+    /// Asks once; and once more when the service refused the credential and renewing it helped.
+    async fn ask(&mut self, session: &Session) -> Result<Step, NoLeave> {
+        let mut pass = before(self.too_late(), session.breaker.admit())
+            .await?
+            .map_err(NoLeave::Denied)?;
+        let (mut answer, mut is_last) = self.send(session).await?;
+        let mut verdict = self.judge(&answer.content, false);
+        if verdict == Verdict::Reauthenticate && pass.refused() {
+            self.note(&answer.content);
+            if self.reauthenticate(session, &answer).await {
+                (answer, is_last) = self.send(session).await?;
+                verdict = self.judge(&answer.content, true);
+            } else {
+                verdict = Verdict::Ended(Outcome::Denied);
+            }
+        }
+        settle(pass, &answer.content, verdict);
+        Ok(self.weigh(session, &answer.content, verdict, is_last))
+    }
+
+    /// Waits for a turn and sends one request. Says, too, whether it was the last one: the one at
+    /// the deadline, or one that was under way when the deadline passed.
+    async fn send(&mut self, session: &Session) -> Result<(Answer, bool), NoLeave> {
+        loop {
+            let turn = session.limiter.reserve(Instant::now());
+            if self.too_late().is_some_and(|too_late| turn > too_late) {
+                if let Some(deadline) = self.deadline {
+                    sleep_until(deadline).await;
+                }
+                return Err(NoLeave::PastDeadline);
+            }
+            sleep_until(turn).await;
+            if !session.limiter.is_held(Instant::now()) {
+                break;
+            }
+        }
+        self.progress.polls += 1;
+        let answer = session.source.ask(&self.job_id).await;
+        if let Some(offset) = answer.clock_off {
+            self.tell(WatchEventKind::ClockCorrected {
+                off_by: offset.off_by,
+                ahead: offset.ahead,
+            });
+        }
+        let is_last = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        Ok((answer, is_last))
+    }
+
+    /// After a refusal of the credential: whether there is reason to try once more.
+    async fn reauthenticate(&mut self, session: &Session, answer: &Answer) -> bool {
+        if answer.clock_off.is_some() {
+            return true;
+        }
+        match session.source.renew().await {
+            Ok(renewed) => {
+                if renewed {
+                    self.tell(WatchEventKind::CredentialRefreshed);
+                }
+                renewed
+            }
+            // The refusal itself is what is told.
+            Err(fault) => {
+                tracing::warn!(%fault, "the refused credential can't be read anew");
+                false
+            }
+        }
+    }
+
+    fn judge(&self, content: &Content, second_chance: bool) -> Verdict {
+        judge(
+            content,
+            &Context {
+                waited: self.start.elapsed(),
+                not_found_grace: self.spec.not_found_grace,
+                seen: self.progress.job.is_some(),
+                second_chance,
+                not_found_codes: &self.spec.not_found_codes,
+            },
+        )
+    }
+
+    /// Takes an answer in, tells what it means, and says what follows.
+    fn weigh(
+        &mut self,
+        session: &Session,
+        content: &Content,
+        verdict: Verdict,
+        is_last: bool,
+    ) -> Step {
+        let changed = self.note(content);
+        let after = match verdict {
+            Verdict::Ended(outcome) => return Step::End(outcome),
+            Verdict::Misconfigured => return Step::Stop,
+            _ if is_last => return Step::End(Outcome::TimedOut),
+            // Another watch is renewing the credential; being admitted waits for that.
+            Verdict::Reauthenticate => return Step::AskAgain(Duration::ZERO),
+            Verdict::GoesOn => self.schedule.next(&mut self.random),
+            Verdict::NotYetVisible(left) => self.backoff.next(&mut self.random).min(left),
+            Verdict::Throttled | Verdict::Trouble => self.back_off(session, content, verdict),
+        };
+        let next = self.until_deadline(after);
+        self.tell_next(content, verdict, changed, next);
+        Step::AskAgain(next)
+    }
+
+    /// Remembers an answer. Says whether the job's status is another than before.
+    fn note(&mut self, content: &Content) -> bool {
+        let Content::Job(job) = content else {
+            self.progress.failures += 1;
+            self.progress.fault = content.fault();
+            return false;
+        };
+        self.progress.failures = 0;
+        self.progress.fault = None;
+        self.backoff.reset();
+        let before = self.progress.job.replace(job.clone());
+        before.is_none_or(|before| before.status != job.status)
+    }
+
+    /// The wait after trouble. What the service asks for holds for all watches.
+    fn back_off(&mut self, session: &Session, content: &Content, verdict: Verdict) -> Duration {
+        let mut after = self.backoff.next(&mut self.random);
+        if let Content::Refused(refusal) = content {
+            if let Some(limit) = refusal.limit {
+                session.limiter.slow_to(limit);
+            }
+            after = after.max(refusal.retry_after.unwrap_or_default());
+            if verdict == Verdict::Throttled || refusal.retry_after.is_some() {
+                session.limiter.hold(Instant::now() + after);
+            }
+        }
+        after
+    }
+
+    fn tell_next(&self, content: &Content, verdict: Verdict, changed: bool, next: Duration) {
+        let fault = content.fault();
+        self.tell(match (verdict, content, fault) {
+            (_, Content::Job(job), _) => WatchEventKind::Polled {
+                job: job.clone(),
+                changed,
+                next,
+            },
+            (Verdict::NotYetVisible(grace), ..) => WatchEventKind::NotYetVisible { next, grace },
+            (Verdict::Throttled, Content::Refused(refusal), _) => WatchEventKind::Throttled {
+                limit: refusal.limit.map(|limit| (limit.requests, limit.per)),
+                next,
+            },
+            (_, _, fault) => WatchEventKind::Trouble {
+                fault: fault.unwrap_or_else(|| Fault::local("no answer")),
+                in_a_row: self.progress.failures,
+                next,
+            },
+        });
+    }
+
+    /// The last request falls exactly on the deadline: an answer that comes a moment before the
+    /// time-out would be missed otherwise, by up to a whole interval.
+    fn until_deadline(&self, after: Duration) -> Duration {
+        match self.deadline {
+            Some(deadline) => after.min(deadline.saturating_duration_since(Instant::now())),
+            None => after,
+        }
+    }
+
+    /// When a request that is due at the deadline has waited for its turn for too long.
+    fn too_late(&self) -> Option<Instant> {
+        self.deadline?.checked_add(self.spec.request_timeout)
+    }
+
+    fn tell(&self, kind: WatchEventKind) {
+        (self.emit)(WatchEvent {
+            job_id: self.job_id.clone(),
+            waited: self.start.elapsed(),
+            polls: self.progress.polls,
+            kind,
+        });
+    }
+
+    fn report(&mut self, outcome: Outcome) -> WatchReport {
+        WatchReport {
+            job_id: self.job_id.clone(),
+            project_id: self.spec.project_id.clone(),
+            outcome,
+            job: self.progress.job.take(),
+            polls: self.progress.polls,
+            waited: self.start.elapsed(),
+            fault: self.progress.fault.take(),
+        }
+    }
+}
+
+async fn before<T>(
+    too_late: Option<Instant>,
+    future: impl Future<Output = T>,
+) -> Result<T, NoLeave> {
+    match too_late {
+        Some(too_late) => timeout_at(too_late, future)
+            .await
+            .map_err(|_| NoLeave::PastDeadline),
+        None => Ok(future.await),
+    }
+}
+
+/// Tells the breaker what an answer says about the credential: an answer of the service itself
+/// that it is good, a final refusal that it isn't, and anything else nothing.
+fn settle(pass: Pass<'_>, content: &Content, verdict: Verdict) {
+    match content {
+        Content::Job(_) => pass.accepted(),
+        Content::Refused(refusal) => match refusal.status {
+            401 if verdict == Verdict::Ended(Outcome::Denied) => {
+                pass.give_up(refusal.fault.clone());
+            }
+            400 | 403 | 404 => pass.accepted(),
+            _ => {}
+        },
+        Content::Unreadable(_) | Content::NoAnswer(_) | Content::NoCredential(_) => {}
+    }
+}

@@ -1,0 +1,232 @@
+//! What an answer means. Pure, and the only place that knows.
+
+use std::time::Duration;
+
+use crate::api::{Content, Refusal};
+use crate::http::TroubleKind;
+use crate::model::{JobStatus, Outcome};
+
+/// What a waiter does about an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The job goes on: ask again as the schedule says.
+    GoesOn,
+    /// The watch has ended.
+    Ended(Outcome),
+    /// The service doesn't know the job, but may yet come to: ask again while this much of the
+    /// grace is left.
+    NotYetVisible(Duration),
+    /// The service refused the credential: renew it, and ask once more if that changed anything.
+    Reauthenticate,
+    /// The service wants fewer requests: all that share the credential slow down.
+    Throttled,
+    /// Passing trouble: ask again, after a backoff.
+    Trouble,
+    /// What is asked, or where, is wrong: no other request will do better, for any job.
+    Misconfigured,
+}
+
+/// What the meaning of an answer depends on, beside the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// How long the watch has lasted.
+    pub waited: Duration,
+    /// How long a job may stay unknown from the start of the watch on.
+    pub not_found_grace: Duration,
+    /// Whether the service has described the job before.
+    pub seen: bool,
+    /// Whether the credential has been renewed, or the clock corrected, after a refusal.
+    pub second_chance: bool,
+    /// The codes of answers of 400 that mean that there is no such job. For other objects of DCS
+    /// the vendor's clients read some codes so; for jobs nothing is documented.
+    pub not_found_codes: &'a [String],
+}
+
+/// Says what an answer means. The rules are those of the table in the README.
+#[must_use]
+pub fn judge(content: &Content, context: &Context<'_>) -> Verdict {
+    match content {
+        Content::Job(job) => match job.status {
+            JobStatus::Success => Verdict::Ended(Outcome::Succeeded),
+            JobStatus::Fail => Verdict::Ended(Outcome::Failed),
+            JobStatus::Init | JobStatus::Running | JobStatus::Other(_) => Verdict::GoesOn,
+        },
+        Content::Refused(refusal) => judge_refusal(refusal, context),
+        Content::NoAnswer(trouble) if trouble.kind == TroubleKind::Certificate => {
+            Verdict::Misconfigured
+        }
+        Content::NoAnswer(_) | Content::Unreadable(_) | Content::NoCredential(_) => {
+            Verdict::Trouble
+        }
+    }
+}
+
+fn judge_refusal(refusal: &Refusal, context: &Context<'_>) -> Verdict {
+    let code = refusal.fault.code.as_deref().unwrap_or_default();
+    match refusal.status {
+        400 if matches!(code, "DCS.4070" | "111400063") => Verdict::Ended(Outcome::NotFound),
+        400 if context.not_found_codes.iter().any(|known| known == code) => not_found(context),
+        401 if context.second_chance => Verdict::Ended(Outcome::Denied),
+        401 => Verdict::Reauthenticate,
+        403 => Verdict::Ended(Outcome::Denied),
+        404 if is_gateways(code, "0101") => Verdict::Misconfigured,
+        404 => not_found(context),
+        429 => Verdict::Throttled,
+        408 | 421 | 425 => Verdict::Trouble,
+        400..=499 => Verdict::Misconfigured,
+        _ => Verdict::Trouble,
+    }
+}
+
+/// Gateways say `APIGW.` or `APIG.` before the same numbers.
+fn is_gateways(code: &str, number: &str) -> bool {
+    code.strip_prefix("APIGW.")
+        .or_else(|| code.strip_prefix("APIG."))
+        == Some(number)
+}
+
+fn not_found(context: &Context<'_>) -> Verdict {
+    match context.not_found_grace.checked_sub(context.waited) {
+        Some(left) if !context.seen && !left.is_zero() => Verdict::NotYetVisible(left),
+        _ => Verdict::Ended(Outcome::NotFound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Trouble;
+    use crate::model::{Fault, Job};
+    use Outcome::{Denied, Failed, NotFound, Succeeded};
+    use Verdict::{
+        Ended, GoesOn, Misconfigured, NotYetVisible, Reauthenticate, Throttled, Trouble as Passing,
+    };
+
+    const GRACE: Duration = Duration::from_secs(30);
+
+    fn known() -> [String; 1] {
+        ["DCS.4133".to_owned()]
+    }
+
+    fn verdict(content: &Content, change: impl FnOnce(&mut Context<'_>)) -> Verdict {
+        let codes = known();
+        let mut context = Context {
+            waited: Duration::from_secs(10),
+            not_found_grace: GRACE,
+            seen: false,
+            second_chance: false,
+            not_found_codes: &codes,
+        };
+        change(&mut context);
+        judge(content, &context)
+    }
+
+    fn job(status: &str) -> Content {
+        Content::Job(Job {
+            status: status.into(),
+            job_type: None,
+            begin_time: None,
+            end_time: None,
+            fail_reason: None,
+        })
+    }
+
+    fn refused(status: u16, code: &str) -> Content {
+        Content::Refused(Refusal {
+            status,
+            fault: Fault {
+                http_status: Some(status),
+                code: (!code.is_empty()).then(|| code.to_owned()),
+                message: "as the service puts it".to_owned(),
+                request_id: None,
+            },
+            retry_after: None,
+            limit: None,
+        })
+    }
+
+    fn no_answer(kind: TroubleKind) -> Content {
+        Content::NoAnswer(Trouble {
+            kind,
+            message: "as it happened".to_owned(),
+        })
+    }
+
+    #[test]
+    fn each_answer_means_what_the_table_says() {
+        let left = NotYetVisible(Duration::from_secs(20));
+        let cases = [
+            (job("INIT"), GoesOn),
+            (job("RUNNING"), GoesOn),
+            (job("PAUSED"), GoesOn),
+            (job("success"), GoesOn),
+            (job("SUCCESS"), Ended(Succeeded)),
+            (job("FAIL"), Ended(Failed)),
+            (refused(400, "DCS.4070"), Ended(NotFound)),
+            (refused(400, "111400063"), Ended(NotFound)),
+            (refused(400, "DCS.4133"), left),
+            (refused(400, "DCS.4999"), Misconfigured),
+            (refused(400, ""), Misconfigured),
+            (refused(401, "APIGW.0301"), Reauthenticate),
+            (refused(401, "APIG.0301"), Reauthenticate),
+            (refused(401, "APIGW.0307"), Reauthenticate),
+            (refused(401, "DCS.1001"), Reauthenticate),
+            (refused(401, "111401004"), Reauthenticate),
+            (refused(401, ""), Reauthenticate),
+            (refused(403, "APIGW.0302"), Ended(Denied)),
+            (refused(403, "DCS.2003"), Ended(Denied)),
+            (refused(403, ""), Ended(Denied)),
+            (refused(404, "APIGW.0101"), Misconfigured),
+            (refused(404, "APIG.0101"), Misconfigured),
+            (refused(404, "DCS.4041"), left),
+            (refused(404, ""), left),
+            (refused(405, ""), Misconfigured),
+            (refused(408, ""), Passing),
+            (refused(429, "APIGW.0308"), Throttled),
+            (refused(429, ""), Throttled),
+            (refused(500, "DCS.5000"), Passing),
+            (refused(500, "DCS.4842"), Passing),
+            (refused(502, ""), Passing),
+            (refused(503, ""), Passing),
+            (refused(504, ""), Passing),
+            (refused(302, ""), Passing),
+            (refused(204, ""), Passing),
+            (Content::Unreadable(Fault::local("HTML")), Passing),
+            (Content::NoCredential(Fault::local("no source")), Passing),
+            (no_answer(TroubleKind::TimedOut), Passing),
+            (no_answer(TroubleKind::NoAddress), Passing),
+            (no_answer(TroubleKind::NoConnection), Passing),
+            (no_answer(TroubleKind::Tls), Passing),
+            (no_answer(TroubleKind::CutShort), Passing),
+            (no_answer(TroubleKind::TooLarge), Passing),
+            (no_answer(TroubleKind::Other), Passing),
+            (no_answer(TroubleKind::Certificate), Misconfigured),
+        ];
+        for (content, expected) in cases {
+            assert_eq!(verdict(&content, |_| ()), expected, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_job_is_waited_for_until_the_grace_has_passed() {
+        let unknown = refused(404, "");
+        let at = |seconds| verdict(&unknown, |c| c.waited = Duration::from_secs(seconds));
+        assert_eq!(at(29), NotYetVisible(Duration::from_secs(1)));
+        assert_eq!(at(30), Ended(NotFound));
+        assert_eq!(at(3000), Ended(NotFound));
+    }
+
+    #[test]
+    fn a_job_that_was_seen_and_is_unknown_now_is_gone() {
+        assert_eq!(
+            verdict(&refused(404, ""), |c| c.seen = true),
+            Ended(NotFound)
+        );
+    }
+
+    #[test]
+    fn a_second_refusal_of_the_credential_is_final() {
+        let refusal = refused(401, "APIGW.0301");
+        assert_eq!(verdict(&refusal, |c| c.second_chance = true), Ended(Denied));
+    }
+}
