@@ -1,6 +1,6 @@
 //! What is known about each watch from the events so far, and which events are news.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::text;
@@ -12,7 +12,7 @@ pub(super) struct Board {
     watches: Vec<Watched>,
     places: HashMap<JobId, usize>,
     /// The statuses outside the known four that were explained already.
-    explained: Vec<JobStatus>,
+    explained: HashSet<String>,
 }
 
 /// One watch.
@@ -66,10 +66,8 @@ impl Board {
                 watched.next_poll = event.waited + *next;
                 watched.job = Some(job.clone());
                 let recovered = matches!(watched.hitch.take(), Some(Hitch::Trouble { .. }));
-                if matches!(job.status, JobStatus::Other(_))
-                    && !self.explained.contains(&job.status)
-                {
-                    self.explained.push(job.status.clone());
+                let unknown = matches!(job.status, JobStatus::Other(_));
+                if unknown && self.explained.insert(text::status(&job.status)) {
                     return Some(News::Lasting(text::unknown_status(job)));
                 }
                 match (recovered, changed) {

@@ -8,14 +8,9 @@ pub(super) const SENTENCE: usize = 400;
 /// The text on one line, without anything that a terminal or a CI runner would act upon, and of
 /// at most `limit` characters. White space of any kind becomes single spaces.
 pub(super) fn clean(text: &str, limit: usize) -> String {
+    let words = text.split_whitespace().flat_map(|word| [" ", word]);
     let mut cleaned = String::new();
-    let mut length = 0;
-    for c in text
-        .split_whitespace()
-        .flat_map(|word| [" ", word])
-        .flat_map(str::chars)
-        .skip(1)
-    {
+    for (length, c) in words.flat_map(str::chars).skip(1).enumerate() {
         if length == limit {
             cleaned.pop();
             cleaned.push('…');
@@ -30,7 +25,6 @@ pub(super) fn clean(text: &str, limit: usize) -> String {
         } else {
             c
         });
-        length += 1;
     }
     cleaned
 }

@@ -12,7 +12,7 @@ pub(super) fn duration(duration: Duration) -> String {
         "0s".to_owned()
     } else if millis < 1000 {
         format!("{millis}ms")
-    } else if tenths < 100 && tenths % 10 != 0 {
+    } else if tenths < 100 && !tenths.is_multiple_of(10) {
         format!("{}.{}s", tenths / 10, tenths % 10)
     } else if seconds < 60 {
         format!("{seconds}s")

@@ -137,7 +137,7 @@ fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Escapes every ASCII punctuation mark that Markdown, or the HTML in it, gives a meaning.
+/// Escapes what Markdown, or the HTML in it, gives a meaning in the cell of a table.
 fn escape_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -145,10 +145,7 @@ fn escape_markdown(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            // Else GitHub links names, issues and addresses.
-            '@' => escaped.push_str("&#64;"),
-            ':' => escaped.push_str("&#58;"),
-            '\\' | '|' | '`' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '!' | '#' | '$' => {
+            '\\' | '|' | '`' | '*' | '_' | '~' | '[' | ']' | '$' => {
                 escaped.push('\\');
                 escaped.push(c);
             }
@@ -217,7 +214,7 @@ mod tests {
         | Job | Outcome | Type | Duration | Reason |
         | --- | --- | --- | --- | --- |
         | `ff8080818822bbf70188235afc24141a` | ✅ succeeded | masterStandbySwapJob | 2.9s |  |
-        | `ff8080818822bbf70188235afc24141b` | ❌ failed | masterStandbySwapJob | 2.9s | disk full&#58; 100%, node 2 |
+        | `ff8080818822bbf70188235afc24141b` | ❌ failed | masterStandbySwapJob | 2.9s | disk full: 100%, node 2 |
         ");
     }
 
@@ -260,7 +257,7 @@ mod tests {
     fn no_server_can_break_the_table_of_the_summary() {
         let (_, summary) = run([event(FIRST, 2, ended(failed(HOSTILE)))]);
         let row = summary.lines().find(|line| line.contains(FIRST)).unwrap();
-        assert_snapshot!(row, @r#"| `ff8080818822bbf70188235afc24141a` | ❌ failed | masterStandbySwapJob | 2.9s | a�\[2J�1m &#58;&#58;error&#58;&#58;b%0A\# \#\[group\]c \| \`&lt;img&gt;\` �d, e&#58; f |"#);
+        assert_snapshot!(row, @r#"| `ff8080818822bbf70188235afc24141a` | ❌ failed | masterStandbySwapJob | 2.9s | a�\[2J�1m ::error::b%0A# #\[group\]c \| \`&lt;img&gt;\` �d, e: f |"#);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::duration::duration;
 use super::text;
 use crate::model::{JobId, Outcome};
 
-/// How many jobs have a line of their own.
+/// How many jobs have a line of their own, where the terminal is high enough.
 const SHOWN: usize = 10;
 
 /// The columns from which on job IDs are shown whole.
@@ -34,7 +34,8 @@ enum Color {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pen {
     pub(super) color: bool,
-    /// The width of the terminal, in columns.
+    /// The size of the terminal.
+    pub(super) rows: u16,
     pub(super) columns: u16,
 }
 
@@ -61,14 +62,15 @@ impl Pen {
     /// A line for each running job, `elapsed` after the start of the wait. What matters least comes
     /// last, as lines are cut at the terminal's edge.
     pub(super) fn lines(self, board: &Board, elapsed: Duration) -> Vec<String> {
-        let shown: Vec<&Watched> = board.running().take(SHOWN).collect();
-        let statuses: Vec<String> = shown.iter().map(|watched| watched.status()).collect();
-        let width = statuses.iter().map(|status| status.chars().count()).max();
-        let width = width.unwrap_or_default();
+        // One row for the count of the others, one to spare.
+        let room = usize::from(self.rows).saturating_sub(2).clamp(1, SHOWN);
+        let shown: Vec<&Watched> = board.running().take(room).collect();
+        let names = padded(shown.iter().map(|watched| self.name(&watched.job_id)));
+        let statuses = padded(shown.iter().map(|watched| watched.status()));
         let mut lines: Vec<String> = shown
             .iter()
-            .zip(statuses)
-            .map(|(watched, status)| self.line(watched, &format!("{status:<width$}"), elapsed))
+            .zip(names.iter().zip(&statuses))
+            .map(|(watched, (name, status))| self.line(watched, name, status, elapsed))
             .collect();
         match board.running().count() - shown.len() {
             0 => {}
@@ -77,30 +79,24 @@ impl Pen {
         lines
     }
 
-    fn line(self, watched: &Watched, status: &str, elapsed: Duration) -> String {
+    fn line(self, watched: &Watched, name: &str, status: &str, elapsed: Duration) -> String {
         let picture = elapsed.as_millis() / SPIN.as_millis() % SPINNER.len() as u128;
         let picture = usize::try_from(picture).ok().and_then(|at| SPINNER.get(at));
-        let seconds = Duration::from_secs(elapsed.as_secs());
+        let picture = self.paint(Color::Cyan, picture.unwrap_or(&" "));
+        let seconds = duration(Duration::from_secs(elapsed.as_secs()));
         let next = text::next_poll(watched.next_poll.saturating_sub(elapsed));
+        let hitch = watched
+            .hitch()
+            .map(|hitch| self.paint(Color::Yellow, &hitch));
         let job_type = text::job_type(watched.job.as_ref());
-        [
-            Some(format!(
-                "{} {}",
-                self.paint(Color::Cyan, picture.unwrap_or(&" ")),
-                self.name(&watched.job_id)
-            )),
-            Some(format!("{:>6}", duration(seconds))),
-            Some(status.to_owned()),
-            watched
-                .hitch()
-                .map(|hitch| self.paint(Color::Yellow, &hitch)),
-            Some(next),
-            job_type.map(|job_type| self.paint(Color::Faint, &job_type)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<String>>()
-        .join("  ")
+        let job_type = job_type.map(|job_type| self.paint(Color::Faint, &job_type));
+        let always = format!("{picture} {name}  {seconds:>6}  {status}");
+        let parts = [Some(always), hitch, Some(next), job_type];
+        parts
+            .into_iter()
+            .flatten()
+            .collect::<Vec<String>>()
+            .join("  ")
     }
 
     /// The line that stays when a watch has ended.
@@ -115,8 +111,16 @@ impl Pen {
 
     /// A line that stays while its watch goes on.
     pub(super) fn note(self, job_id: &JobId, text: &str) -> String {
-        format!("{} {job_id} {text}", self.paint(Color::Yellow, "!"))
+        format!("{} {job_id}: {text}", self.paint(Color::Yellow, "!"))
     }
+}
+
+/// The texts with spaces up to the longest one.
+fn padded(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let texts: Vec<String> = texts.collect();
+    let width = texts.iter().map(|text| text.chars().count()).max();
+    let width = width.unwrap_or_default();
+    texts.iter().map(|text| format!("{text:<width$}")).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +133,7 @@ mod tests {
 
     const NARROW: Pen = Pen {
         color: false,
+        rows: 24,
         columns: 80,
     };
     const BROAD: Pen = Pen {
@@ -153,7 +158,7 @@ mod tests {
         assert_snapshot!(lines.join("\n"), @"
         ⠹ ff8080818822bbf70188235afc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
         ⠹ ff8080818822bbf70188235afc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
-        ⠹ third     10s  not visible yet  polling
+        ⠹ third                                10s  not visible yet  polling now
         ");
     }
 
@@ -163,7 +168,7 @@ mod tests {
         assert_snapshot!(lines.join("\n"), @"
         ⠹ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
         ⠹ …fc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
-        ⠹ third     10s  not visible yet  polling
+        ⠹ third         10s  not visible yet  polling now
         ");
     }
 

@@ -11,8 +11,9 @@ use super::lines::Pen;
 use super::screen::{Screen, Size};
 use crate::model::{WatchEvent, WatchEventKind};
 
-/// The least that indicatif accepts. Lines are drawn once they all are up to date, and then at once.
-const DRAWS_IN_BETWEEN: u8 = 1;
+/// How often a second indicatif draws when a single line changes: the least that it accepts, as
+/// `tick` draws all lines at once.
+const DRAWS_BY_ITSELF: u8 = 1;
 
 pub(super) struct Live {
     screen: Screen,
@@ -28,7 +29,7 @@ impl Live {
     pub(super) fn new(out: Box<dyn Write + Send>, size: fn() -> Size, color: bool) -> Self {
         let screen = Screen::new(out, size);
         let target =
-            ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), DRAWS_IN_BETWEEN);
+            ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), DRAWS_BY_ITSELF);
         Self {
             screen,
             color,
@@ -44,6 +45,7 @@ impl Live {
     fn pen(&self) -> Pen {
         Pen {
             color: self.color,
+            rows: self.screen.height(),
             columns: self.screen.width(),
         }
     }
@@ -86,7 +88,7 @@ impl Reporter for Live {
     fn tick(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
         self.update();
-        // Draws them all.
+        // Of any bar, this draws them all.
         if let Some(bar) = self.bars.first() {
             bar.force_draw();
         }
@@ -148,14 +150,14 @@ mod tests {
         live.tick(seconds(3));
         assert_snapshot!(shown(&written, WIDTH_80), @"
         ⠋ …fc24141a      3s  RUNNING        next poll in 2s  masterStandbySwapJob
-        ⠋ …fc24141b      3s  no answer yet  polling
+        ⠋ …fc24141b      3s  no answer yet  polling now
         ");
         live.event(&event(FIRST, 4, ended(failed("no space left"))));
         live.tick(seconds(5));
         assert_snapshot!(shown(&written, WIDTH_80), @"
         ✗ ff8080818822bbf70188235afc24141a failed after 2.9s (masterStandbySwapJob): no
         space left
-        ⠋ …fc24141b      5s  no answer yet  polling
+        ⠋ …fc24141b      5s  no answer yet  polling now
         ");
         live.event(&event(SECOND, 6, succeeded()));
         live.finish();
@@ -187,10 +189,10 @@ mod tests {
         live.event(&event(FIRST, 3, polled("PAUSED", true)));
         live.tick(seconds(4));
         assert_snapshot!(shown(&written, WIDTH_80), @"
-        ! ff8080818822bbf70188235afc24141a this machine's clock is 20m40s ahead of the s
-        ervice's; requests are signed with the service's time
-        ! ff8080818822bbf70188235afc24141a PAUSED (masterStandbySwapJob): not a status t
-        hat this program knows, so it waits on
+        ! ff8080818822bbf70188235afc24141a: this machine's clock is 20m40s ahead of the
+        service's; requests are signed with the service's time
+        ! ff8080818822bbf70188235afc24141a: PAUSED (masterStandbySwapJob): not a status
+        that this program knows, so it waits on
         ⠋ …fc24141a      4s  PAUSED  next poll in 3s  masterStandbySwapJob
         ");
     }
@@ -215,12 +217,12 @@ mod tests {
             live.tick(seconds(elapsed));
         }
         assert_snapshot!(shown(&written, SIZE), @"
-        ! ff8080818822bbf70188235afc24141b 运行
+        ! ff8080818822bbf70188235afc24141b: 运行
         中 (主备倒换主备倒换主备倒换主备倒换主备
         倒换主备倒换主备倒换主备倒换): not a sta
         tus that this program knows, so it waits
          on
-        ⠋ …fc24141a      4s  RUNNING  polling  m
+        ⠋ …fc24141a      4s  RUNNING  polling no
         ⠋ …fc24141b      4s  运行中      polling
         ");
     }
@@ -237,11 +239,10 @@ mod tests {
             live.tick(seconds(elapsed));
         }
         assert_snapshot!(shown(&written, SIZE), @"
-        ⠋ job-0      4s  no answer yet  polling
-        ⠋ job-1      4s  no answer yet  polling
-        ⠋ job-2      4s  no answer yet  polling
-        ⠋ job-3      4s  no answer yet  polling
-        ⠋ job-4      4s  no answer yet  polling
+        ⠋ job-0      4s  no answer yet  polling now
+        ⠋ job-1      4s  no answer yet  polling now
+        ⠋ job-2      4s  no answer yet  polling now
+          ... and 39 more
         ");
         live.finish();
         assert_eq!(shown(&written, SIZE), "");
@@ -258,7 +259,7 @@ mod tests {
         live.tick(seconds(2));
         assert_snapshot!(shown(&written, WIDTH_80), @"
         a result
-        ⠋ …fc24141a      2s  no answer yet  polling
+        ⠋ …fc24141a      2s  no answer yet  polling now
         ");
     }
 }

@@ -195,6 +195,26 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_the_job_is_not_visible_ends_trouble_too() {
+        let not_visible = || NotYetVisible {
+            next: seconds(2),
+            grace: seconds(20),
+        };
+        let told = log([
+            first(1, not_visible()),
+            first(3, trouble(503, 1)),
+            first(7, not_visible()),
+            first(9, polled("RUNNING", true)),
+        ]);
+        assert_snapshot!(told, @"
+        1s  not visible yet; not found if that lasts for another 20s
+        3s  trouble: Internal service error. (HTTP 503, DCS.5000, request r1); next try in 4s
+        7s  recovered: not visible yet
+        9s  RUNNING (masterStandbySwapJob)
+        ");
+    }
+
+    #[test]
     fn what_needs_an_explanation_gets_it_once() {
         let limit = Some((200, seconds(300)));
         let not_visible = |grace| NotYetVisible {
@@ -273,7 +293,7 @@ mod tests {
          1s  ff8080818822bbf70188235afc24141b: INIT (masterStandbySwapJob)
          2s  ff8080818822bbf70188235afc24141a: trouble: Internal service error. (HTTP 503, DCS.5000, request r1); next try in 4s
          8s  ff8080818822bbf70188235afc24141b: failed after 2.9s (masterStandbySwapJob): no space left
-        30s  still waiting for 2 of 3 jobs: ff8080818822bbf70188235afc24141a: RUNNING, HTTP 503; third: no answer yet; 14 polls, polling
+        30s  still waiting for 2 of 3 jobs: ff8080818822bbf70188235afc24141a: RUNNING, HTTP 503; third: no answer yet; 14 polls, polling now
         ");
     }
 
@@ -281,7 +301,7 @@ mod tests {
     fn a_heartbeat_names_only_so_many_jobs() {
         let begin = (1..=42).map(|n| Event(event(&format!("job-{n}"), 0, Started)));
         let told = log(begin.chain([Tick(30)]));
-        assert_snapshot!(told.lines().last().unwrap(), @"   30s  still waiting for 42 of 42 jobs: job-1: no answer yet; job-2: no answer yet; job-3: no answer yet; job-4: no answer yet; job-5: no answer yet; and 37 more; 294 polls, polling");
+        assert_snapshot!(told.lines().last().unwrap(), @"   30s  still waiting for 42 of 42 jobs: job-1: no answer yet; job-2: no answer yet; job-3: no answer yet; job-4: no answer yet; job-5: no answer yet; and 37 more; 294 polls, polling now");
     }
 
     #[test]

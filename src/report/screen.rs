@@ -49,7 +49,6 @@ impl Screen {
         act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the trait's methods answer so")]
     fn draw(&self, text: &str) -> io::Result<()> {
         self.with(|inner| inner.frame.push_str(text));
         Ok(())

@@ -101,7 +101,7 @@ pub(super) fn polls(polls: u32) -> String {
 /// When the next request is due, in whole seconds.
 pub(super) fn next_poll(left: Duration) -> String {
     match left.as_millis().div_ceil(1000) {
-        0 => "polling".to_owned(),
+        0 => "polling now".to_owned(),
         seconds => {
             let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
             format!("next poll in {}", duration(Duration::from_secs(seconds)))
@@ -233,7 +233,7 @@ mod tests {
         failed after 2.9s (masterStandbySwapJob): no space left on the device
         failed (masterStandbySwapJob): the service gives no reason
         not found: Internal service error. (HTTP 404, DCS.5000, request r1). IDs of background tasks, migration tasks and export jobs are not job IDs; a job belongs to one project in one region, and is forgotten long after its end
-        denied: Internal service error. (HTTP 401, DCS.5000, request r1)
+        denied: Internal service error. (HTTP 401, DCS.5000, request r1). Look at the credential with: dcs-wait credentials. More than 5 refusals in a row lock an access key for 5 minutes
         denied: Internal service error. (HTTP 403, DCS.5000, request r1). The credential needs the permission dcs:job:get in this project
         timed out after 1m05s: last status RUNNING. The job goes on
         timed out after 1m05s: last status RUNNING; last error: Internal service error. (HTTP 503, DCS.5000, request r1). The job goes on
@@ -258,7 +258,7 @@ mod tests {
             (3_001, "next poll in 4s"),
             (3_000, "next poll in 3s"),
             (1, "next poll in 1s"),
-            (0, "polling"),
+            (0, "polling now"),
             (59_500, "next poll in 1m00s"),
         ] {
             assert_eq!(next_poll(Duration::from_millis(millis)), expected);
