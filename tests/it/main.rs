@@ -1,4 +1,7 @@
-//! The tests that look at the program from outside, in one binary.
+//! Integration tests: the library and the binary from outside, over real sockets.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails in a helper of a test fails the test"
+)]
 
-#[cfg(test)]
 mod floors;
