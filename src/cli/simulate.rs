@@ -1,6 +1,7 @@
 //! `dcs-wait simulate`: the simulated API on a real socket, until it is stopped.
 
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use super::args::SimulateArgs;
@@ -21,7 +22,9 @@ pub(super) async fn run(args: SimulateArgs, mut interrupts: Interrupts) -> Resul
         .await
         .map_err(|error| CliError::usage(with_cause(&error)))?;
     output::print(&simulator.url());
-    output::warn(&invitation(&args, &simulator.url(), &jobs));
+    if io::stderr().is_terminal() {
+        output::warn(&invitation(&args, &simulator.url(), &jobs));
+    }
     // Being stopped is how a server ends well.
     interrupts.next().await;
     simulator.stop().await;

@@ -120,7 +120,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     async fn poll(&mut self, session: &Session) -> Result<Outcome, Wrong> {
         let mut due = self.start;
         loop {
-            sleep_until(due).await;
+            until(due).await;
             let step = match self.ask(session).await {
                 Ok(step) => step,
                 Err(NoLeave::PastDeadline) => Step::End(Outcome::TimedOut),
@@ -164,11 +164,11 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             let turn = session.limiter.reserve(Instant::now());
             if self.too_late().is_some_and(|too_late| turn > too_late) {
                 if let Some(deadline) = self.deadline {
-                    sleep_until(deadline).await;
+                    until(deadline).await;
                 }
                 return Err(NoLeave::PastDeadline);
             }
-            sleep_until(turn).await;
+            until(turn).await;
             if !session.limiter.is_held(Instant::now()) {
                 break;
             }
@@ -327,6 +327,14 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             waited: self.start.elapsed(),
             fault: self.progress.fault.take(),
         }
+    }
+}
+
+/// Sleeps, where there is anything to sleep for: a timer that is due already would still take up
+/// to a millisecond, which is tokio's resolution.
+async fn until(instant: Instant) {
+    if instant > Instant::now() {
+        sleep_until(instant).await;
     }
 }
 
