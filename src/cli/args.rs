@@ -26,6 +26,11 @@ pub(super) struct Args {
 }
 
 const AFTER_HELP: &str = "\
+Examples:
+  dcs-wait ff8080818822bbf70188235afc24141a --region cn-north-4 --timeout 10m
+  hcloud DCS ... | dcs-wait -
+  dcs-wait --output json JOB_ID JOB_ID | jq -r .outcome
+
 Exit codes:
     0  every job succeeded (with --any: the first to end did)
     1  a job ended in FAIL
@@ -94,7 +99,7 @@ pub(super) struct WaitArgs {
     pub(super) connect: ConnectArgs,
 
     /// Wait at most this long, such as 90s, 10m or 2h, or 'none' for no limit [env: DCS_WAIT_TIMEOUT] [default: 1h]
-    #[arg(long, value_parser = parse_timeout, allow_hyphen_values = true, help_heading = "Waiting")]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, allow_hyphen_values = true, help_heading = "Waiting")]
     pub(super) timeout: Option<Timeout>,
     /// End as soon as one job has ended, however
     #[arg(long, conflicts_with = "fail_fast", help_heading = "Waiting")]
@@ -146,8 +151,15 @@ pub(super) struct WaitArgs {
     )]
     pub(super) not_found_codes: Vec<String>,
 
-    /// How to tell what happens; by default as fits the terminal, the log or GitHub Actions
-    #[arg(long, value_name = "FORM", value_enum, help_heading = "Output")]
+    /// text, json (one object a line) or github (groups, annotations, step summary); by default as
+    /// fits the terminal, the log or GitHub Actions
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     pub(super) output: Option<OutputArg>,
     /// Show no progress, only results and errors
     #[arg(short, long, help_heading = "Output")]
@@ -159,11 +171,8 @@ pub(super) struct WaitArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OutputArg {
-    /// For people
     Text,
-    /// For programs: one JSON object a line
     Json,
-    /// For GitHub Actions: groups, annotations, step summary
     Github,
 }
 
