@@ -34,9 +34,3 @@ impl Environment for BTreeMap<String, String> {
         self.get(name).filter(|value| !value.is_empty()).cloned()
     }
 }
-
-/// Whether the process has the variable at all.
-#[must_use]
-pub fn is_set(name: &str) -> bool {
-    ProcessEnvironment.var(name).is_some()
-}

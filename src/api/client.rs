@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Request, Url};
+use tokio::time::Instant;
 
 use super::{Answer, BoxFuture, Content, JobSource, ServiceClock, wire};
 use crate::auth::{Provider, sign};
@@ -51,9 +52,18 @@ impl DcsClient {
         if let Err(error) = sign::authorize(&mut request, &found.credential, self.clock.now()) {
             return Content::NoCredential(Fault::local(error.to_string())).into();
         }
-        match self.http.send(request, self.target.request_timeout).await {
-            Ok(reply) => self.read(&reply, job),
-            Err(trouble) => Content::NoAnswer(trouble).into(),
+        let sent_at = Instant::now();
+        let reply = self.http.send(request, self.target.request_timeout).await;
+        let took = sent_at.elapsed();
+        match reply {
+            Ok(reply) => {
+                tracing::debug!(%job, status = reply.status, ?took, "answered");
+                self.read(&reply, job)
+            }
+            Err(trouble) => {
+                tracing::debug!(%job, %trouble, ?took, "not answered");
+                Content::NoAnswer(trouble).into()
+            }
         }
     }
 

@@ -73,6 +73,7 @@ pub(super) async fn connect(
             lookup.run(&connector, pace).await?
         }
     };
+    tracing::debug!(source = %found.source, credential = %found, %endpoint, %project_id, "connected");
     let target = Target {
         endpoint,
         project_id: project_id.clone(),

@@ -242,9 +242,7 @@ fn misconfigured(fault: &Fault) -> String {
     let advice = match (fault.http_status, fault.code.as_deref()) {
         (Some(404), _) => "there is no DCS API at this address: check --region and --endpoint",
         (Some(_), _) => "the service rejects the request itself: check --project-id and --endpoint",
-        (None, _) => {
-            "if the authority that signed it is your own, name its certificate with --ca-file"
-        }
+        (None, _) => "check --endpoint; an authority of your own is trusted with --ca-file",
     };
     format!("{fault}; {advice}")
 }

@@ -8,6 +8,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::environment::{Environment, ProcessEnvironment};
+
 /// Why there is nothing to trust.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -96,7 +98,7 @@ fn system_certificates() -> Vec<CertificateDer<'static>> {
     ];
     let overridden = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .iter()
-        .any(|name| crate::environment::is_set(name));
+        .any(|name| ProcessEnvironment.var(name).is_some());
     let bundle = BUNDLES.iter().map(Path::new).find(|path| path.is_file());
     match bundle {
         Some(bundle) if !overridden => {

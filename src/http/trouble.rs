@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 /// The kinds of [`Trouble`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TroubleKind {
@@ -71,7 +73,7 @@ impl From<reqwest::Error> for Trouble {
         let (kind, message) = match causes.iter().find_map(|cause| tls_error(*cause)) {
             Some(rustls::Error::InvalidCertificate(why)) => (
                 TroubleKind::Certificate,
-                format!("the server's certificate doesn't verify: {why}"),
+                format!("the server's certificate doesn't verify: {}", doubt(why)),
             ),
             Some(why) => (TroubleKind::Tls, format!("TLS failed: {why}")),
             None if timed_out => (TroubleKind::TimedOut, "the connection timed out".to_owned()),
@@ -110,6 +112,24 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
 
 fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     cause.downcast_ref()
+}
+
+/// What is wrong with a certificate, in words where rustls has only a name or a count of seconds.
+fn doubt(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => "it is signed by an unknown authority".to_owned(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it isn't valid yet".to_owned()
+        }
+        CertificateError::Other(error) => match error.to_string().as_str() {
+            "CaUsedAsEndEntity" => "it is an authority's, and no server's".to_owned(),
+            other => other.to_owned(),
+        },
+        other => other.to_string(),
+    }
 }
 
 /// hyper-util names the stage only in the text of an error of its own.

@@ -17,7 +17,7 @@ pub enum Outcome {
     Denied,
     /// The deadline passed first.
     TimedOut,
-    /// The wait was called off; the job goes on.
+    /// The wait was called off, or could not go on for any job; the job itself goes on.
     Cancelled,
 }
 
@@ -52,6 +52,6 @@ pub struct WatchReport {
     /// How long the watch lasted.
     pub waited: Duration,
     /// The fault that ended the watch or, for one that timed out, the last one seen since the
-    /// last good answer.
+    /// last good answer. A cancelled watch has one where it could not go on.
     pub fault: Option<Fault>,
 }

@@ -107,7 +107,11 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         let end = cancel.run_until_cancelled(self.poll(session)).await;
         let outcome = match end {
             Some(Ok(outcome)) => outcome,
-            Some(Err(Wrong)) | None => Outcome::Cancelled,
+            Some(Err(Wrong)) => Outcome::Cancelled,
+            None => {
+                self.progress.fault = None;
+                Outcome::Cancelled
+            }
         };
         let report = self.report(outcome);
         self.tell(WatchEventKind::Ended(Box::new(report.clone())));

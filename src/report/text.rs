@@ -154,7 +154,10 @@ pub(super) fn ended(report: &WatchReport) -> String {
                 because(reason)
             )
         }
-        Outcome::Cancelled => format!("no longer waited for after {waited}. The job goes on"),
+        Outcome::Cancelled => match reason {
+            Some(reason) => format!("can't be waited for: {reason}"),
+            None => format!("no longer waited for after {waited}. The job goes on"),
+        },
     }
 }
 
@@ -163,12 +166,12 @@ pub(super) fn reason(report: &WatchReport) -> Option<String> {
     let fault = report.fault.as_ref().map(fault);
     let job = report.job.as_ref();
     match report.outcome {
-        Outcome::Succeeded | Outcome::Cancelled => None,
+        Outcome::Succeeded => None,
         Outcome::Failed => job
             .and_then(|job| job.fail_reason.as_deref())
             .map(|reason| clean(reason, SENTENCE))
             .filter(|reason| !reason.is_empty()),
-        Outcome::NotFound | Outcome::Denied => fault,
+        Outcome::NotFound | Outcome::Denied | Outcome::Cancelled => fault,
         Outcome::TimedOut => {
             let status = job.map(|job| format!("last status {}", status(&job.status)));
             let error = fault.map(|fault| format!("last error: {fault}"));
@@ -226,6 +229,7 @@ mod tests {
             report(TimedOut, None, Some(Fault::local("no answer within 15s"))),
             report(TimedOut, None, None),
             report(Cancelled, running(), None),
+            report(Cancelled, None, fault(404)),
         ];
         let told: Vec<String> = reports.iter().map(ended).collect();
         assert_snapshot!(told.join("\n"), @"
@@ -240,6 +244,7 @@ mod tests {
         timed out after 1m05s: last error: no answer within 15s. The job goes on
         timed out after 1m05s: never an answer. The job goes on
         no longer waited for after 1m05s. The job goes on
+        can't be waited for: Internal service error. (HTTP 404, DCS.5000, request r1)
         ");
     }
 
