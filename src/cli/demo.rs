@@ -47,7 +47,7 @@ pub(super) async fn run(
     .await
     .map_err(CliError::internal)?;
     output::warn(&format!(
-        "Three jobs of a simulated DCS API at {}: a switchover, a resize that fails, and a\nbandwidth change that the service throttles on the way.\n",
+        "Three jobs of a simulated DCS API at {}:\na switchover, a resize that fails, and a bandwidth change that is throttled on the way.\n",
         simulator.url()
     ));
     let args = arguments(&simulator.url())?;

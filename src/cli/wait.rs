@@ -70,7 +70,6 @@ pub(super) async fn prepare(
     args: &WaitArgs,
     environment: &Arc<dyn Environment>,
 ) -> Result<(WaitSpec, Session), CliError> {
-    let start = Instant::now();
     let Timeout(timeout) = timeout(args, environment.as_ref())?;
     let backoff = Backoff::try_from(BackoffSpec {
         initial_interval: args.initial_interval,
@@ -85,6 +84,8 @@ pub(super) async fn prepare(
         ));
     }
     let jobs = jobs::read(&args.jobs).await?;
+    // What feeds standard input may take its time; the wait begins when the jobs are known.
+    let start = Instant::now();
     let pace = Pace {
         request_timeout: args.request_timeout,
         max_rps: args.max_rps,
