@@ -37,7 +37,7 @@ pub enum SecretFileError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It holds no text, or too much, or no text at all.
+    /// It is empty, too large, no text, or not one line.
     #[error("{path} {why}; write the secret alone into it, as one line", path = path.display())]
     Unusable {
         /// The file.

@@ -22,10 +22,12 @@ pub enum ProjectError {
         found: Vec<(String, String)>,
     },
     /// IAM refused the question.
-    #[error("IAM refused to look the project up: {0}; or give the project's ID with --project-id")]
+    #[error(
+        "IAM refused to look the project up: {0}; give the project's ID with --project-id instead"
+    )]
     Refused(Fault),
     /// There was no answer that can be understood.
-    #[error("IAM gave no answer: {0}; or give the project's ID with --project-id")]
+    #[error("IAM gave no answer: {0}; give the project's ID with --project-id instead")]
     Trouble(#[from] Trouble),
     /// The credential can't be used.
     #[error("{0}")]

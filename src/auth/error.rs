@@ -37,7 +37,7 @@ pub enum AuthError {
     )]
     TwoKinds,
     /// Variables that only work together.
-    #[error("{set} is set, but {missing} isn't; set both or neither")]
+    #[error("{set} is set, but {missing} isn't; set that as well, or neither")]
     MissingVariable {
         /// One that is set.
         set: &'static str,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Session;
@@ -28,6 +29,8 @@ pub struct WaitSpec {
     pub jobs: Vec<JobId>,
     /// What is asked of each watch.
     pub watch: Arc<WatchSpec>,
+    /// When it began.
+    pub start: Instant,
     /// When it is over.
     pub until: Until,
     /// The seed of all jitter.
@@ -78,7 +81,8 @@ pub async fn wait(
         let events = events.clone();
         // A reporter that is gone is no reason to stop waiting.
         let emit = move |event| drop(events.send(event));
-        let poller = Poller::new(job_id.clone(), Arc::clone(&spec.watch), seeds.fork(), emit);
+        let watch = Arc::clone(&spec.watch);
+        let poller = Poller::new(job_id.clone(), watch, spec.start, seeds.fork(), emit);
         let (session, enough) = (Arc::clone(&session), enough.clone());
         loops.spawn(async move { poller.run(&session, &enough).await });
     }

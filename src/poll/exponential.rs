@@ -18,7 +18,7 @@ const MAX_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 pub struct BackoffSpec {
     /// The first interval, 10 ms to a day.
     pub initial_interval: Duration,
-    /// The longest interval, up to a day.
+    /// The longest interval, up to a day; jitter doesn't lengthen it.
     pub max_interval: Duration,
     /// What an interval is multiplied with to get the next one, 1 to 100.
     pub multiplier: f64,
@@ -112,8 +112,11 @@ impl Schedule for Exponential {
             .intervals
             .next_backoff()
             .unwrap_or(self.intervals.max_interval);
-        let factor = 1.0 + self.jitter * (2.0 * random.f64() - 1.0);
-        interval.mul_f64(factor).max(MIN_INTERVAL)
+        let shortest = interval.mul_f64(1.0 - self.jitter).max(MIN_INTERVAL);
+        let longest = interval
+            .mul_f64(1.0 + self.jitter)
+            .min(self.intervals.max_interval);
+        shortest + longest.saturating_sub(shortest).mul_f64(random.f64())
     }
 
     fn reset(&mut self) {
@@ -254,7 +257,7 @@ mod tests {
             for _ in 0..30 {
                 let interval = schedule.next(&mut random);
                 prop_assert!(interval >= MIN_INTERVAL);
-                prop_assert!(interval <= max_interval.mul_f64(1.0 + jitter + 1e-9));
+                prop_assert!(interval <= max_interval);
                 prop_assert!(interval >= initial_interval.mul_f64((1.0 - jitter) * 0.999).min(MIN_INTERVAL));
             }
         }

@@ -24,8 +24,7 @@ pub struct WatchSpec {
     pub backoff: Backoff,
     /// How long a job may stay unknown from the start on.
     pub not_found_grace: Duration,
-    /// How long one request may take: also how long one that is due at the deadline may wait for
-    /// its turn.
+    /// How long one request may take. The wait ends no later than this after its deadline.
     pub request_timeout: Duration,
     /// The codes of answers of 400 that mean that there is no such job.
     pub not_found_codes: Vec<String>,
@@ -77,9 +76,14 @@ enum NoLeave {
 struct Wrong;
 
 impl<E: Fn(WatchEvent)> Poller<E> {
-    /// A poller whose wait begins now.
-    pub fn new(job_id: JobId, spec: Arc<WatchSpec>, random: fastrand::Rng, emit: E) -> Self {
-        let start = Instant::now();
+    /// A poller whose wait began at `start`.
+    pub fn new(
+        job_id: JobId,
+        spec: Arc<WatchSpec>,
+        start: Instant,
+        random: fastrand::Rng,
+        emit: E,
+    ) -> Self {
         Self {
             job_id,
             emit,
@@ -178,7 +182,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             }
         }
         self.progress.polls += 1;
-        let answer = session.source.ask(&self.job_id).await;
+        let answer = before(self.too_late(), session.source.ask(&self.job_id)).await?;
         if let Some(offset) = answer.clock_off {
             self.tell(WatchEventKind::ClockCorrected {
                 off_by: offset.off_by,
@@ -307,7 +311,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         }
     }
 
-    /// When a request that is due at the deadline has waited for its turn for too long.
+    /// When the last request has had its time, be it for waiting for its turn or for an answer.
     fn too_late(&self) -> Option<Instant> {
         self.deadline?.checked_add(self.spec.request_timeout)
     }

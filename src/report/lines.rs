@@ -13,8 +13,11 @@ const SHOWN: usize = 10;
 /// The columns from which on job IDs are shown whole.
 const WIDE: u16 = 100;
 
-/// How long a job ID is where it is not shown whole.
+/// How much of a long job ID is shown where it is not shown whole.
 const TAIL: usize = 8;
+
+/// The longest job ID that is always shown whole.
+const SHORT: usize = 16;
 
 /// How long each picture of the spinner is shown.
 const SPIN: Duration = Duration::from_millis(100);
@@ -51,12 +54,10 @@ impl Pen {
     /// The ID, or its end: IDs that were made near each other differ only there.
     fn name(self, job_id: &JobId) -> String {
         let id = job_id.as_str();
-        match id.len().checked_sub(TAIL) {
-            Some(start @ 1..) if self.columns < WIDE => {
-                format!("…{}", id.get(start..).unwrap_or(id))
-            }
-            _ => id.to_owned(),
+        if self.columns >= WIDE || id.len() <= SHORT {
+            return id.to_owned();
         }
+        format!("…{}", id.get(id.len() - TAIL..).unwrap_or(id))
     }
 
     /// A line for each running job, `elapsed` after the start of the wait. What matters least comes

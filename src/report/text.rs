@@ -144,8 +144,8 @@ pub(super) fn ended(report: &WatchReport) -> String {
             because(reason)
         ),
         Outcome::Denied => format!(
-            "denied{}. Look at the credential with: dcs-wait credentials. More than 5 refusals in \
-             a row lock an access key for 5 minutes",
+            "denied{}. Look at credential and project with: dcs-wait credentials. More than 5 \
+             refusals in a row lock an access key for 5 minutes",
             because(reason)
         ),
         Outcome::TimedOut => {
@@ -237,7 +237,7 @@ mod tests {
         failed after 2.9s (masterStandbySwapJob): no space left on the device
         failed (masterStandbySwapJob): the service gives no reason
         not found: Internal service error. (HTTP 404, DCS.5000, request r1). IDs of background tasks, migration tasks and export jobs are not job IDs; a job belongs to one project in one region, and is forgotten long after its end
-        denied: Internal service error. (HTTP 401, DCS.5000, request r1). Look at the credential with: dcs-wait credentials. More than 5 refusals in a row lock an access key for 5 minutes
+        denied: Internal service error. (HTTP 401, DCS.5000, request r1). Look at credential and project with: dcs-wait credentials. More than 5 refusals in a row lock an access key for 5 minutes
         denied: Internal service error. (HTTP 403, DCS.5000, request r1). The credential needs the permission dcs:job:get in this project
         timed out after 1m05s: last status RUNNING. The job goes on
         timed out after 1m05s: last status RUNNING; last error: Internal service error. (HTTP 503, DCS.5000, request r1). The job goes on

@@ -150,6 +150,7 @@ impl Wait {
         let spec = WaitSpec {
             jobs: self.jobs,
             watch: Arc::new(self.watch),
+            start: Instant::now(),
             until: self.until,
             seed: 7,
         };
@@ -475,4 +476,15 @@ async fn with_fail_fast_the_first_that_fails_ends_the_wait() {
     assert!(ended.outcomes().contains(&Outcome::Failed));
     assert_eq!(ended.exit(), 1);
     assert!(ended.took < secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_no_later_than_one_request_after_its_deadline() {
+    let mut wait = Wait::for_jobs(&["j1", "j2", "j3"], [job("RUNNING")]);
+    wait.service.takes = secs(4);
+    wait.max_rps = 0.5;
+    wait.watch.timeout = Some(secs(10));
+    let ended = wait.ended().await;
+    assert_eq!(ended.outcomes(), [Outcome::TimedOut; 3]);
+    assert!(ended.took <= secs(15), "{:?}", ended.took);
 }
