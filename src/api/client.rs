@@ -51,9 +51,19 @@ impl DcsClient {
         if let Err(error) = sign::authorize(&mut request, &found.credential, self.clock.now()) {
             return Content::NoCredential(Fault::local(error.to_string())).into();
         }
+        // An endpoint holds neither credentials nor a query, so the whole URL may be told.
+        tracing::debug!(method = %request.method(), url = %request.url(), "asking");
         match self.http.send(request, self.target.request_timeout).await {
-            Ok(reply) => self.read(&reply, job),
-            Err(trouble) => Content::NoAnswer(trouble).into(),
+            Ok(reply) => {
+                let bytes = reply.body.len();
+                let request_id = reply.header("x-request-id");
+                tracing::debug!(status = reply.status, bytes, request_id, "answered");
+                self.read(&reply, job)
+            }
+            Err(trouble) => {
+                tracing::debug!(%trouble, "no answer");
+                Content::NoAnswer(trouble).into()
+            }
         }
     }
 
