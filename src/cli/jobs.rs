@@ -82,7 +82,7 @@ fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
                 "standard input begins like JSON and isn't: {error}; give job IDs, one a line, or JSON with job_id members"
             ))
         })?;
-        collect(&value, &mut found);
+        collect(&value, &mut found)?;
     }
     found
         .iter()
@@ -90,18 +90,25 @@ fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
         .collect()
 }
 
-fn collect(value: &Value, found: &mut Vec<String>) {
+fn collect(value: &Value, found: &mut Vec<String>) -> Result<(), CliError> {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
                     Value::String(id) if name == "job_id" => found.push(id.clone()),
-                    other => collect(other, found),
+                    // An operation that began no job: to pass it over would be to vouch for it.
+                    Value::Null | Value::Bool(_) | Value::Number(_) if name == "job_id" => {
+                        return Err(CliError::usage(format!(
+                            "a job_id of standard input is {member}, and no text: an operation that began no job has none to wait for; give only those of jobs"
+                        )));
+                    }
+                    other => collect(other, found)?,
                 }
             }
+            Ok(())
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        _ => {}
+        Value::Array(items) => items.iter().try_for_each(|item| collect(item, found)),
+        _ => Ok(()),
     }
 }
 
