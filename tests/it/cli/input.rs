@@ -112,8 +112,8 @@ fn an_input_that_is_no_text_is_refused() {
         .run_with_input(b"\xff\xfe\0a".to_vec());
     ended
         .exits_with(2)
-        .complains("can't read standard input")
-        .says("UTF-8");
+        .complains("standard input is no UTF-8 text")
+        .says("one a line");
 }
 
 #[test]
