@@ -11,6 +11,9 @@ use crate::model::JobId;
 /// The most that is read from standard input, in bytes.
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
+/// The commands. After an option or a job, the parser takes their names for job IDs.
+const COMMANDS: [&str; 4] = ["credentials", "simulate", "demo", "help"];
+
 /// What standard input should hold.
 const EXPECTED: &str = "give job IDs, one a line, or JSON with job_id members";
 
@@ -20,6 +23,10 @@ pub(super) async fn read(arguments: &[String]) -> Result<Vec<JobId>, CliError> {
     for argument in arguments {
         if argument == "-" {
             jobs.extend(of_input(&read_input().await?)?);
+        } else if COMMANDS.contains(&argument.as_str()) {
+            return Err(CliError::usage(format!(
+                "{argument:?} is a command, not a job, and has to come first: dcs-wait {argument} [OPTIONS]"
+            )));
         } else {
             jobs.push(parse(argument, "")?);
         }
