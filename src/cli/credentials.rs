@@ -15,32 +15,39 @@ pub(super) async fn run(
     environment: Arc<dyn Environment>,
 ) -> Result<Exit, CliError> {
     let considered = chain(&args, &environment).explain().await;
-    let mut exit = Exit::Usage;
     let mut used = None;
+    let mut is_broken = false;
     for source in &considered {
         let (mark, text) = match &source.verdict {
             Verdict::NotPresent(why) => ("-", format!("not present: {why}")),
             Verdict::Used(found) => {
-                exit = Exit::Success;
                 used = Some(found);
-                ("*", format!("used: {found}"))
+                ("*", format!("used: {found}, from {}", found.source))
             }
-            Verdict::Broken(error) => ("!", format!("present, but broken: {error}")),
+            Verdict::Broken(error) => {
+                is_broken = true;
+                ("!", format!("present, but broken: {error}"))
+            }
             Verdict::NotReached => ("-", "not looked at".to_owned()),
         };
         output::print(&format!("{mark} {name}: {text}", name = source.name));
     }
-    if let Some(found) = used {
-        let place = Place::of(&args, environment.as_ref())?;
-        let endpoint = place.endpoint(found, environment.as_ref());
-        output::print(&match endpoint {
-            Ok(endpoint) => format!("\nendpoint: {endpoint}"),
-            Err(error) => format!("\nendpoint: none: {error}"),
-        });
-        output::print(&match place.project(found, environment.as_ref())? {
-            Some(project_id) => format!("project:  {project_id}"),
-            None => "project:  looked up at IAM by the region's name".to_owned(),
-        });
-    }
-    Ok(exit)
+    let Some(found) = used else {
+        return Err(CliError::usage(if is_broken {
+            "a source that is present but broken is never skipped; mend it or remove it"
+        } else {
+            "no credentials; set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give --ak-file and --sk-file"
+        }));
+    };
+    let place = Place::of(&args, environment.as_ref())?;
+    let endpoint = place.endpoint(found, environment.as_ref());
+    output::print(&match endpoint {
+        Ok(endpoint) => format!("\nendpoint: {endpoint}"),
+        Err(error) => format!("\nendpoint: none: {error}"),
+    });
+    output::print(&match place.project(found, environment.as_ref())? {
+        Some(project_id) => format!("project:  {project_id}"),
+        None => "project:  looked up at IAM by the region's name".to_owned(),
+    });
+    Ok(Exit::Success)
 }

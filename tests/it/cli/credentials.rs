@@ -446,6 +446,7 @@ fn the_credentials_command_ends_with_2_where_the_source_is_broken() {
         .run();
     ended
         .exits_with(2)
+        .says("error: a source that is present but broken is never skipped")
         .prints_line("! profile: present, but broken: ")
         .prints_line("- KooCLI: not looked at")
         .keeps(&[SECRET_KEY]);
@@ -465,7 +466,7 @@ fn the_credentials_command_ends_with_2_where_no_source_is_present() {
         let line = format!("- {source}: not present: ");
         assert!(ended.stdout.contains(&line), "{line}: {ended:#?}");
     }
-    ended.says("HUAWEICLOUD_SDK_AK");
+    ended.says("error: no credentials; set HUAWEICLOUD_SDK_AK");
 }
 
 #[test]
