@@ -25,7 +25,7 @@ pub enum ProjectError {
     #[error("IAM refused to look the project up: {0}; or give the project's ID with --project-id")]
     Refused(Fault),
     /// There was no answer that can be understood.
-    #[error("IAM gave no answer: {0}; or give the project's ID with --project-id")]
+    #[error("IAM gave no answer: {0}; {advice}", advice = advice(.0))]
     Trouble(#[from] Trouble),
     /// The credential can't be used.
     #[error("{0}")]
@@ -43,6 +43,14 @@ impl ProjectError {
                 .http_status
                 .is_some_and(|status| status == 429 || status >= 500),
         }
+    }
+}
+
+fn advice(trouble: &Trouble) -> &'static str {
+    if trouble.kind == TroubleKind::Certificate {
+        "if the authority that signed it is your own, name its certificate with --ca-file"
+    } else {
+        "to do without IAM, give the project's ID with --project-id"
     }
 }
 
