@@ -6,7 +6,7 @@ use super::args::ConnectArgs;
 use super::connect::{Place, chain};
 use super::error::CliError;
 use super::output;
-use crate::auth::Verdict;
+use crate::auth::{Considered, Verdict};
 use crate::environment::Environment;
 use crate::model::Exit;
 
@@ -16,7 +16,6 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let considered = chain(&args, &environment).explain().await;
     let mut used = None;
-    let mut is_broken = false;
     for source in &considered {
         let (mark, text) = match &source.verdict {
             Verdict::NotPresent(why) => ("-", format!("not present: {why}")),
@@ -24,16 +23,14 @@ pub(super) async fn run(
                 used = Some(found);
                 ("*", format!("used: {found}, from {}", found.source))
             }
-            Verdict::Broken(error) => {
-                is_broken = true;
-                ("!", format!("present, but broken: {error}"))
-            }
+            Verdict::Broken(error) => ("!", format!("present, but broken: {error}")),
             Verdict::NotReached => ("-", "not looked at".to_owned()),
         };
         output::print(&format!("{mark} {name}: {text}", name = source.name));
     }
     let Some(found) = used else {
-        return Err(CliError::usage(if is_broken {
+        let is_broken = |source: &Considered| matches!(source.verdict, Verdict::Broken(_));
+        return Err(CliError::usage(if considered.iter().any(is_broken) {
             "a source that is present but broken is never skipped; mend it or remove it"
         } else {
             "no credentials; set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give --ak-file and --sk-file"

@@ -89,6 +89,7 @@ fn trouble_of_one_job_is_no_trouble_of_another() {
         .and("good", [Step::success()]);
     let ended = service
         .wait_for(["job", "good", "--any", "--timeout=none"])
+        .arg("--request-timeout=200ms")
         .run();
     ended.exits_with(0).prints_line("good succeeded ");
 }
