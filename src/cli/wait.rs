@@ -90,6 +90,7 @@ pub(super) async fn prepare(
         max_rps: args.max_rps,
         backoff,
         deadline: timeout.and_then(|timeout| start.checked_add(timeout)),
+        quiet: args.quiet,
     };
     let Connection {
         session,

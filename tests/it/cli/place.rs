@@ -117,14 +117,46 @@ fn a_wrong_secret_is_denied_by_iam_already() {
 #[test]
 fn an_iam_that_does_not_answer_is_asked_until_the_deadline() {
     let service = service();
-    let ended = in_region(&service)
-        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", "http://127.0.0.1:1")
-        .arg("--timeout=200ms")
-        .run();
+    let command = || {
+        in_region(&service)
+            .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", "http://127.0.0.1:1")
+            .arg("--timeout=200ms")
+    };
+    let ended = command().run();
     ended
         .exits_with(124)
-        .says("IAM gave no answer: can't connect")
+        .complains("error: timed out: IAM gave no answer: can't connect")
         .says("trying again");
+    let ended = command().arg("-q").run();
+    ended
+        .exits_with(124)
+        .complains("error: timed out: IAM gave no answer: can't connect")
+        .never_says("trying again");
+}
+
+#[test]
+fn a_proxy_of_the_environment_leads_anywhere_but_to_loopback() {
+    let service = service();
+    let far = || {
+        service.wait_for([
+            "job",
+            "--endpoint=http://dcs.invalid",
+            "--timeout=200ms",
+            "--request-timeout=1s",
+        ])
+    };
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        far().env(name, service.url()).run().exits_with(0);
+    }
+    let ended = far()
+        .env("HTTP_PROXY", service.url())
+        .env("NO_PROXY", "dcs.invalid")
+        .run();
+    ended.exits_with(124);
+    let near = service.wait_for(["job"]);
+    near.env("HTTP_PROXY", "http://127.0.0.1:1")
+        .run()
+        .exits_with(0);
 }
 
 #[test]

@@ -125,6 +125,26 @@ fn malformed_files_keep_secrets() {
 }
 
 #[test]
+fn a_proxy_with_a_password_keeps_it() {
+    for proxy in [
+        format!("http://user:{SECRET_KEY}@127.0.0.1:1"),
+        format!("ftp://user:{SECRET_KEY}@127.0.0.1:1"),
+        format!("http://user:{SECRET_KEY}@not a host"),
+    ] {
+        let ended = with_key(service().reached_by([
+            "good",
+            "-v",
+            "--timeout=100ms",
+            "--request-timeout=1s",
+        ]))
+        .env("DCS_WAIT_ENDPOINT", "http://dcs.invalid")
+        .env("HTTP_PROXY", &proxy)
+        .run();
+        ended.exits_with(124).keeps(&SECRETS);
+    }
+}
+
+#[test]
 fn an_endpoint_with_a_password_keeps_it() {
     let service = service();
     for endpoint in [
