@@ -52,16 +52,19 @@ impl DcsClient {
         if let Err(error) = sign::authorize(&mut request, &found.credential, self.clock.now()) {
             return Content::NoCredential(Fault::local(error.to_string())).into();
         }
+        // An endpoint holds neither credentials nor a query, so the whole URL may be told.
+        tracing::debug!(url = %request.url(), "asking");
         let sent_at = Instant::now();
         let reply = self.http.send(request, self.target.request_timeout).await;
         let took = sent_at.elapsed();
         match reply {
             Ok(reply) => {
-                tracing::debug!(%job, status = reply.status, ?took, "answered");
+                let request_id = reply.header("x-request-id");
+                tracing::debug!(%job, status = reply.status, request_id, ?took, "answered");
                 self.read(&reply, job)
             }
             Err(trouble) => {
-                tracing::debug!(%job, %trouble, ?took, "not answered");
+                tracing::debug!(%job, %trouble, ?took, "no answer");
                 Content::NoAnswer(trouble).into()
             }
         }

@@ -64,7 +64,7 @@ pub fn iam_endpoint(
 /// When it is anything else.
 pub fn parse_endpoint(text: &str) -> Result<Url, EndpointError> {
     let invalid = |why: &str| EndpointError::Invalid {
-        text: text.to_owned(),
+        text: without_secrets(text),
         why: why.to_owned(),
     };
     let url: Url = text
@@ -75,16 +75,25 @@ pub fn parse_endpoint(text: &str) -> Result<Url, EndpointError> {
         return Err(invalid("it is neither https nor http"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        // What is in there is a secret, so it is not repeated.
-        return Err(EndpointError::Invalid {
-            text: "(a URL with a user name or password)".to_owned(),
-            why: "an endpoint carries no credentials".to_owned(),
-        });
+        return Err(invalid("an endpoint carries no credentials"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid("it has a query or a fragment"));
     }
     Ok(url)
+}
+
+/// The text with `...` for what may be a secret: all before an `@`, and all after a `?` or `#`.
+/// It needn't be a URL, so this goes by the characters alone.
+fn without_secrets(text: &str) -> String {
+    let (before, place) = match text.rsplit_once('@') {
+        Some((_, place)) => ("...@", place),
+        None => ("", text),
+    };
+    match place.split_once(['?', '#']) {
+        Some((place, _)) => format!("{before}{place}?..."),
+        None => format!("{before}{place}"),
+    }
 }
 
 fn check_region(region: &str) -> Result<(), EndpointError> {
@@ -135,9 +144,17 @@ mod tests {
         ] {
             assert!(parse_endpoint(text).is_err(), "{text:?}");
         }
-        let message = parse_endpoint("https://me:s3cret@dcs.example")
-            .unwrap_err()
-            .to_string();
-        assert!(!message.contains("s3cret"), "{message}");
+        for text in [
+            "https://me:s3cret@dcs.example",
+            "ftp://me:s3cret@dcs.example",
+            "https://me:s3cret@dcs example",
+            "https://me:s3cret@dcs.example:99999",
+            "https://me:n@s3cret@dcs.example",
+            "https://dcs.example?token=s3cret",
+            "https://dcs.example:x?token=s3cret#s3cret",
+        ] {
+            let message = parse_endpoint(text).unwrap_err().to_string();
+            assert!(!message.contains("s3cret"), "{message}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub enum ProjectError {
     )]
     Refused(Fault),
     /// There was no answer that can be understood.
-    #[error("IAM gave no answer: {0}; give the project's ID with --project-id instead")]
+    #[error("IAM gave no answer: {0}; {advice}", advice = advice(.0))]
     Trouble(#[from] Trouble),
     /// The credential can't be used.
     #[error("{0}")]
@@ -45,6 +45,14 @@ impl ProjectError {
                 .http_status
                 .is_some_and(|status| status == 429 || status >= 500),
         }
+    }
+}
+
+fn advice(trouble: &Trouble) -> &'static str {
+    if trouble.kind == TroubleKind::Certificate {
+        "an authority of your own is trusted with --ca-file"
+    } else {
+        "to do without IAM, give the project's ID with --project-id"
     }
 }
 

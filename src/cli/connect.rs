@@ -30,6 +30,8 @@ pub(super) struct Pace {
     pub(super) backoff: Backoff,
     /// When to give up; `None` for never.
     pub(super) deadline: Option<Instant>,
+    /// Whether to keep passing trouble to oneself.
+    pub(super) quiet: bool,
 }
 
 /// A session, and the project that it is about.
@@ -173,7 +175,7 @@ impl Place {
     }
 
     /// The name to look the project up by: a region's main project has the region's name.
-    fn project_name(&self, found: &Found) -> Result<String, CliError> {
+    pub(super) fn project_name(&self, found: &Found) -> Result<String, CliError> {
         found
             .project_name
             .as_deref()
@@ -242,9 +244,11 @@ async fn persist<T, E: Display>(
         };
         let next = Instant::now() + backoff.next(&mut random);
         if pace.deadline.is_some_and(|deadline| next > deadline) {
-            return Err(CliError::new(Exit::TimedOut, error));
+            return Err(CliError::new(Exit::TimedOut, format!("timed out: {error}")));
         }
-        output::warn(&format!("{error}; trying again"));
+        if !pace.quiet {
+            output::warn(&format!("{error}; trying again"));
+        }
         sleep_until(next).await;
     }
 }

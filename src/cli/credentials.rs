@@ -6,7 +6,7 @@ use super::args::ConnectArgs;
 use super::connect::{Place, chain};
 use super::error::CliError;
 use super::output;
-use crate::auth::Verdict;
+use crate::auth::{Considered, Verdict};
 use crate::environment::Environment;
 use crate::model::Exit;
 
@@ -15,32 +15,36 @@ pub(super) async fn run(
     environment: Arc<dyn Environment>,
 ) -> Result<Exit, CliError> {
     let considered = chain(&args, &environment).explain().await;
-    let mut exit = Exit::Usage;
     let mut used = None;
     for source in &considered {
         let (mark, text) = match &source.verdict {
             Verdict::NotPresent(why) => ("-", format!("not present: {why}")),
             Verdict::Used(found) => {
-                exit = Exit::Success;
                 used = Some(found);
-                ("*", format!("used: {found}"))
+                ("*", format!("used: {found}, from {}", found.source))
             }
             Verdict::Broken(error) => ("!", format!("present, but broken: {error}")),
             Verdict::NotReached => ("-", "not looked at".to_owned()),
         };
         output::print(&format!("{mark} {name}: {text}", name = source.name));
     }
-    if let Some(found) = used {
-        let place = Place::of(&args, environment.as_ref())?;
-        let endpoint = place.endpoint(found, environment.as_ref());
-        output::print(&match endpoint {
-            Ok(endpoint) => format!("\nendpoint: {endpoint}"),
-            Err(error) => format!("\nendpoint: none: {error}"),
-        });
-        output::print(&match place.project(found, environment.as_ref())? {
-            Some(project_id) => format!("project:  {project_id}"),
-            None => "project:  looked up at IAM by the region's name".to_owned(),
-        });
-    }
-    Ok(exit)
+    let Some(found) = used else {
+        let is_broken = |source: &Considered| matches!(source.verdict, Verdict::Broken(_));
+        return Err(CliError::usage(if considered.iter().any(is_broken) {
+            "a source that is present but broken is never skipped; mend it or remove it"
+        } else {
+            "no credentials; set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give --ak-file and --sk-file"
+        }));
+    };
+    let place = Place::of(&args, environment.as_ref())?;
+    let endpoint = place.endpoint(found, environment.as_ref())?;
+    output::print(&format!("\nendpoint: {endpoint}"));
+    output::print(&match place.project(found, environment.as_ref())? {
+        Some(project_id) => format!("project:  {project_id}"),
+        None => format!(
+            "project:  to be looked up at IAM by the name {:?}",
+            place.project_name(found)?
+        ),
+    });
+    Ok(Exit::Success)
 }

@@ -1,5 +1,7 @@
 //! The jobs to wait for, from the arguments and from standard input.
 
+use std::io::ErrorKind;
+
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
@@ -9,12 +11,22 @@ use crate::model::JobId;
 /// The most that is read from standard input, in bytes.
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
+/// The commands. After an option or a job, the parser takes their names for job IDs.
+const COMMANDS: [&str; 4] = ["credentials", "simulate", "demo", "help"];
+
+/// What standard input should hold.
+const EXPECTED: &str = "give job IDs, one a line, or JSON with job_id members";
+
 /// The jobs that `arguments` name, each once, in their order. `-` stands for standard input.
 pub(super) async fn read(arguments: &[String]) -> Result<Vec<JobId>, CliError> {
     let mut jobs = Vec::new();
     for argument in arguments {
         if argument == "-" {
             jobs.extend(of_input(&read_input().await?)?);
+        } else if COMMANDS.contains(&argument.as_str()) {
+            return Err(CliError::usage(format!(
+                "{argument:?} is a command, not a job, and has to come first: dcs-wait {argument} [OPTIONS]"
+            )));
         } else {
             jobs.push(parse(argument, "")?);
         }
@@ -35,7 +47,12 @@ async fn read_input() -> Result<String, CliError> {
         .take(MAX_INPUT + 1)
         .read_to_string(&mut input)
         .await
-        .map_err(|error| CliError::usage(format!("can't read standard input: {error}")))?;
+        .map_err(|error| {
+            CliError::usage(match error.kind() {
+                ErrorKind::InvalidData => format!("standard input is no UTF-8 text; {EXPECTED}"),
+                _ => format!("can't read standard input: {error}"),
+            })
+        })?;
     if read as u64 > MAX_INPUT {
         return Err(CliError::usage(
             "standard input has more than 16 MiB; give the job IDs alone, one a line",
@@ -46,14 +63,16 @@ async fn read_input() -> Result<String, CliError> {
 
 /// The jobs that a text names: JSON with `job_id` members, or an ID a line.
 fn of_input(input: &str) -> Result<Vec<JobId>, CliError> {
+    // Some shells begin what they pipe with a byte order mark.
+    let input = input.strip_prefix('\u{feff}').unwrap_or(input);
     let jobs = match input.trim_start().chars().next() {
         Some('{' | '[') => of_json(input)?,
         _ => of_lines(input)?,
     };
     if jobs.is_empty() {
-        return Err(CliError::usage(
-            "standard input names no job; give job IDs, one a line, or JSON with job_id members",
-        ));
+        return Err(CliError::usage(format!(
+            "standard input names no job; {EXPECTED}"
+        )));
     }
     Ok(jobs)
 }
@@ -79,10 +98,10 @@ fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
     for value in serde_json::Deserializer::from_str(input).into_iter::<Value>() {
         let value = value.map_err(|error| {
             CliError::usage(format!(
-                "standard input begins like JSON and isn't: {error}; give job IDs, one a line, or JSON with job_id members"
+                "standard input begins like JSON and isn't: {error}; {EXPECTED}"
             ))
         })?;
-        collect(&value, &mut found);
+        collect(&value, &mut found)?;
     }
     found
         .iter()
@@ -90,18 +109,25 @@ fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
         .collect()
 }
 
-fn collect(value: &Value, found: &mut Vec<String>) {
+fn collect(value: &Value, found: &mut Vec<String>) -> Result<(), CliError> {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
                     Value::String(id) if name == "job_id" => found.push(id.clone()),
-                    other => collect(other, found),
+                    // An operation that began no job: to pass it over would be to vouch for it.
+                    Value::Null | Value::Bool(_) | Value::Number(_) if name == "job_id" => {
+                        return Err(CliError::usage(format!(
+                            "a job_id of standard input is {member}, and no text: an operation that began no job has none to wait for; give only those of jobs"
+                        )));
+                    }
+                    other => collect(other, found)?,
                 }
             }
+            Ok(())
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        _ => {}
+        Value::Array(items) => items.iter().try_for_each(|item| collect(item, found)),
+        _ => Ok(()),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::engine::{Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
 use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind};
 use crate::poll::{Backoff, BackoffSpec, WatchSpec};
-use crate::report::{self, Output, Progress, Style, Surroundings};
+use crate::report::{self, Output, Progress, Reporter, Style, Surroundings};
 
 /// How long to wait when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -91,6 +91,7 @@ pub(super) async fn prepare(
         max_rps: args.max_rps,
         backoff,
         deadline: timeout.and_then(|timeout| start.checked_add(timeout)),
+        quiet: args.quiet,
     };
     let Connection {
         session,
@@ -98,7 +99,7 @@ pub(super) async fn prepare(
     } = connect(&args.connect, &pace, Arc::clone(environment)).await?;
     let watch = WatchSpec {
         project_id,
-        timeout: timeout.map(|timeout| timeout.saturating_sub(start.elapsed())),
+        timeout,
         backoff,
         not_found_grace: args.not_found_grace,
         request_timeout: args.request_timeout,
@@ -112,6 +113,7 @@ pub(super) async fn prepare(
     let spec = WaitSpec {
         jobs,
         watch: Arc::new(watch),
+        start,
         until,
         seed: fastrand::u64(..),
     };
@@ -144,21 +146,23 @@ pub(super) async fn follow(
         let sender = sender;
         wait(spec, Arc::new(session), &sender, &cancel).await
     };
-    let telling = tell(receiver, style, environment, interrupts, &cancel);
+    let telling = async {
+        let reporter = report::reporter(style, Box::new(io::stderr()), step_summary(environment));
+        tell(receiver, reporter, style, spec.start, interrupts, &cancel).await
+    };
     tokio::join!(waiting, telling)
 }
 
 /// Tells what happens until nothing more can. The first signal calls the wait off.
 async fn tell(
     mut events: UnboundedReceiver<WatchEvent>,
+    mut reporter: Box<dyn Reporter>,
     style: &Style,
-    environment: &dyn Environment,
+    start: Instant,
     interrupts: &mut Interrupts,
     cancel: &CancellationToken,
 ) -> Option<Exit> {
-    let start = Instant::now();
     let mut interrupted = None;
-    let mut reporter = report::reporter(style, Box::new(io::stderr()), step_summary(environment));
     let mut ticks = interval(reporter.tick_every());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {

@@ -41,16 +41,16 @@ impl Default for BackoffSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBackoff {
     /// The first interval is out of range.
-    #[error("the initial interval must be from 10ms to 24h")]
+    #[error("--initial-interval must be from 10ms to 24h")]
     InitialInterval,
     /// The longest interval is out of range.
-    #[error("the maximum interval must be from the initial interval to 24h")]
+    #[error("--max-interval must be from --initial-interval to 24h")]
     MaxInterval,
     /// The multiplier is out of range.
-    #[error("the multiplier must be from 1 to 100")]
+    #[error("--multiplier must be from 1 to 100")]
     Multiplier,
     /// The jitter is out of range.
-    #[error("the jitter must be from 0 to 1")]
+    #[error("--jitter must be from 0 to 1")]
     Jitter,
 }
 

@@ -4,6 +4,7 @@
     reason = "what fails in a helper of a test fails the test"
 )]
 
+mod cli;
 mod floors;
 mod poller;
 mod sim;

@@ -1,0 +1,483 @@
+//! Where credentials come from, and what is said of those that can't be used.
+
+use dcs_wait::secret::Secret;
+use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY, SimOptions, Step};
+
+use super::harness::{Service, dcs_wait, scripted};
+
+const SECURITY_TOKEN: &str = "simulated-security-token";
+const AUTH_TOKEN: &str = "simulated-iam-token";
+
+/// A service that takes a temporary key, and the IAM token.
+fn temporary() -> Service {
+    Service::new(SimOptions {
+        security_token: Some(Secret::from(SECURITY_TOKEN)),
+        auth_token: Some(Secret::from(AUTH_TOKEN)),
+        jobs: vec![scripted("job", [Step::success()])],
+        ..SimOptions::default()
+    })
+}
+
+fn permanent() -> Service {
+    Service::playing([Step::success()])
+}
+
+fn ini(more: &str) -> String {
+    format!("# a profile\n[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n{more}")
+}
+
+fn koocli(members: &str) -> String {
+    format!(
+        r#"{{"current":"work","authEncrypt":"false","profiles":[{{"name":"work","mode":"AKSK",
+        "accessKeyId":"{ACCESS_KEY}","secretAccessKey":"{SECRET_KEY}"{members}}}]}}"#
+    )
+}
+
+#[test]
+fn each_family_of_variables_has_an_access_key() {
+    for (ak, sk) in [
+        ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"),
+        ("CLOUD_SDK_AK", "CLOUD_SDK_SK"),
+        ("HW_ACCESS_KEY", "HW_SECRET_KEY"),
+    ] {
+        let service = permanent();
+        let ended = service
+            .reached_by(["job"])
+            .env(ak, ACCESS_KEY)
+            .env(sk, SECRET_KEY)
+            .run();
+        ended.exits_with(0);
+    }
+}
+
+#[test]
+fn two_families_of_variables_have_a_temporary_one() {
+    for (ak, sk, token) in [
+        (
+            "HUAWEICLOUD_SDK_AK",
+            "HUAWEICLOUD_SDK_SK",
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+        ),
+        ("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"),
+    ] {
+        let service = temporary();
+        let ended = service
+            .reached_by(["job"])
+            .env(ak, ACCESS_KEY)
+            .env(sk, SECRET_KEY)
+            .env(token, SECURITY_TOKEN)
+            .run();
+        ended.exits_with(0);
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let service = permanent();
+    let ended = service
+        .reached_by(["job"])
+        .env("HUAWEICLOUD_SDK_AK", "")
+        .env("HUAWEICLOUD_SDK_SK", "")
+        .env("HUAWEICLOUD_SDK_SECURITY_TOKEN", "")
+        .env("DCS_WAIT_TIMEOUT", "")
+        .env("DCS_WAIT_REGION", "")
+        .env("CLOUD_SDK_AK", ACCESS_KEY)
+        .env("CLOUD_SDK_SK", SECRET_KEY)
+        .run();
+    ended.exits_with(0);
+}
+
+#[test]
+fn half_a_pair_of_variables_is_an_error_that_names_the_other_half() {
+    let pairs = [
+        ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"),
+        ("CLOUD_SDK_SK", "CLOUD_SDK_AK"),
+        ("HW_ACCESS_KEY", "HW_SECRET_KEY"),
+    ];
+    for (set, missing) in pairs {
+        let service = permanent();
+        let ended = service.reached_by(["job"]).env(set, "half").run();
+        ended
+            .exits_with(2)
+            .complains(format!("{set} is set, but {missing} isn't"));
+    }
+}
+
+#[test]
+fn half_a_pair_hides_no_whole_one() {
+    let service = permanent();
+    let ended = service
+        .wait_for(["job"])
+        .without("HUAWEICLOUD_SDK_SK")
+        .env("HW_ACCESS_KEY", ACCESS_KEY)
+        .env("HW_SECRET_KEY", SECRET_KEY)
+        .run();
+    ended.exits_with(2).complains("HUAWEICLOUD_SDK_SK isn't");
+    assert!(service.requests().is_empty());
+}
+
+#[test]
+fn files_that_are_given_win_over_the_environment() {
+    let service = permanent();
+    let ended = service
+        .reached_by(["job", "--ak-file=ak", "--sk-file=sk"])
+        .env("HUAWEICLOUD_SDK_AK", "another")
+        .env("HUAWEICLOUD_SDK_SK", "another")
+        .file("ak", &format!("{ACCESS_KEY}\n"))
+        .file("sk", &format!("  {SECRET_KEY}\r\n"))
+        .run();
+    ended.exits_with(0);
+}
+
+#[test]
+fn files_hold_a_temporary_key_or_an_iam_token() {
+    let service = temporary();
+    let ended = service
+        .reached_by(["job", "--ak-file=ak", "--sk-file=sk"])
+        .arg("--security-token-file=token")
+        .file("ak", ACCESS_KEY)
+        .file("sk", SECRET_KEY)
+        .file("token", SECURITY_TOKEN)
+        .run();
+    ended.exits_with(0);
+    let ended = service
+        .reached_by(["job", "--auth-token-file=token"])
+        .file("token", AUTH_TOKEN)
+        .run();
+    ended.exits_with(0);
+}
+
+#[test]
+fn a_wrong_iam_token_is_denied() {
+    let service = temporary();
+    let ended = service
+        .reached_by(["job", "--auth-token-file=token"])
+        .file("token", "another-token")
+        .run();
+    ended.exits_with(4).says("decrypt token fail");
+    assert_eq!(service.requests().len(), 1);
+}
+
+#[test]
+fn half_of_the_files_is_an_error_that_names_the_other_half() {
+    for (given, missing) in [
+        ("--ak-file=file", "--sk-file is missing"),
+        ("--sk-file=file", "--ak-file is missing"),
+        (
+            "--security-token-file=file",
+            "--ak-file with --sk-file is missing",
+        ),
+    ] {
+        let service = permanent();
+        let ended = service
+            .wait_for(["job", given])
+            .file("file", ACCESS_KEY)
+            .run();
+        ended.exits_with(2).complains(missing);
+    }
+}
+
+#[test]
+fn two_kinds_of_files_are_an_error() {
+    let service = permanent();
+    let ended = service
+        .wait_for(["job", "--ak-file=a", "--sk-file=a", "--auth-token-file=a"])
+        .file("a", ACCESS_KEY)
+        .run();
+    ended.exits_with(2).complains("give only one kind");
+}
+
+#[test]
+fn a_secret_file_that_others_may_read_is_refused_with_the_chmod_to_type() {
+    for mode in [0o640, 0o604, 0o644, 0o660] {
+        let service = permanent();
+        let ended = service
+            .reached_by(["job", "--ak-file=ak", "--sk-file=sk"])
+            .file("ak", ACCESS_KEY)
+            .file_with_mode("sk", SECRET_KEY, mode)
+            .run();
+        ended
+            .exits_with(2)
+            .complains("chmod 600 sk")
+            .says(format!("mode {mode:04o}"))
+            .keeps(&[SECRET_KEY]);
+        assert!(service.requests().is_empty());
+    }
+}
+
+#[test]
+fn a_secret_file_that_cannot_be_used_is_named() {
+    let service = permanent();
+    let command = || {
+        service
+            .reached_by(["job", "--ak-file=ak", "--sk-file=sk"])
+            .file("ak", ACCESS_KEY)
+    };
+    let ended = command().run();
+    ended
+        .exits_with(2)
+        .complains("can't read sk")
+        .says("check the path and its owner");
+    for (content, why) in [
+        ("", "sk is empty"),
+        (" \n", "sk is empty"),
+        ("one\ntwo\n", "sk has more than one line"),
+        (&"x".repeat(70_000), "sk has more than 64 KiB"),
+    ] {
+        let ended = command().file("sk", content).run();
+        ended
+            .exits_with(2)
+            .complains(why)
+            .says("write the secret alone into it");
+    }
+    let ended = command().file("sk/inside", "").run();
+    ended.exits_with(2).complains("sk is a directory");
+}
+
+#[test]
+fn a_profile_is_found_at_home_and_where_the_variable_says() {
+    for (path, variable) in [
+        (".huaweicloud/credentials", ""),
+        ("elsewhere/profile", "elsewhere/profile"),
+    ] {
+        let service = permanent();
+        let ended = service
+            .reached_by(["job"])
+            .env("HUAWEICLOUD_SDK_CREDENTIALS_FILE", variable)
+            .file(path, &ini(""))
+            .run();
+        ended.exits_with(0);
+    }
+    let service = temporary();
+    let token = format!("security_token = {SECURITY_TOKEN}\n");
+    let ended = service
+        .reached_by(["job"])
+        .file(".huaweicloud/credentials", &ini(&token))
+        .run();
+    ended.exits_with(0);
+}
+
+#[test]
+fn a_profile_names_project_and_iam_endpoint() {
+    let service = permanent();
+    let profile = ini(&format!("project_id = {PROJECT_ID}\n"));
+    let ended = service
+        .reached_by(["job"])
+        .without("DCS_WAIT_PROJECT_ID")
+        .file(".huaweicloud/credentials", &profile)
+        .run();
+    ended.exits_with(0);
+    let profile = ini(&format!("iam_endpoint = {}\n", service.url()));
+    let ended = service
+        .reached_by(["job", "--region=simulated-1"])
+        .without("DCS_WAIT_PROJECT_ID")
+        .file(".huaweicloud/credentials", &profile)
+        .run();
+    ended.exits_with(0);
+}
+
+#[test]
+fn a_malformed_profile_is_named_with_its_line_and_never_skipped() {
+    for (content, why) in [
+        ("[basic]\nak = a\nwhat is this\n", "line 3"),
+        ("[other]\nak = a\nsk = b\n", "no section [basic]"),
+        ("[basic]\nak = a\n", "no sk"),
+        ("[basic]\nsk = b\nak =\n", "no ak"),
+        (
+            "[basic]\nak = a\nsk = b\niam_endpoint = ftp://x\n",
+            "iam_endpoint",
+        ),
+        ("[basic]\nak = a\nsk = b\nproject_id = ../x\n", "project_id"),
+    ] {
+        let service = permanent();
+        let ended = service
+            .reached_by(["job"])
+            .file(".huaweicloud/credentials", content)
+            .file(".hcloud/config.json", &koocli(""))
+            .run();
+        ended
+            .exits_with(2)
+            .complains(".huaweicloud/credentials")
+            .says(why);
+    }
+}
+
+#[test]
+fn a_profile_that_is_named_and_missing_is_an_error() {
+    let service = permanent();
+    let ended = service
+        .reached_by(["job"])
+        .env("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "nowhere")
+        .run();
+    ended.exits_with(2).complains("can't read nowhere");
+}
+
+#[test]
+fn a_profile_that_others_may_read_is_refused_with_the_chmod_to_type() {
+    for (path, content) in [
+        (".huaweicloud/credentials", ini("")),
+        (".hcloud/config.json", koocli("")),
+    ] {
+        let service = permanent();
+        let ended = service
+            .reached_by(["job"])
+            .file_with_mode(path, &content, 0o644)
+            .run();
+        ended.exits_with(2).complains("chmod 600 ").says(path);
+    }
+}
+
+#[test]
+fn koocli_has_keys_region_and_project() {
+    let service = permanent();
+    let members = format!(r#","region":"simulated-1","projectId":"{PROJECT_ID}""#);
+    let ended = service
+        .reached_by(["job"])
+        .without("DCS_WAIT_ENDPOINT")
+        .without("DCS_WAIT_PROJECT_ID")
+        .env("HUAWEICLOUD_SDK_REGION_DCS_SIMULATED_1", service.url())
+        .file(".hcloud/config.json", &koocli(&members))
+        .run();
+    ended.exits_with(0);
+    let service = temporary();
+    let members = format!(r#","securityToken":"{SECURITY_TOKEN}""#);
+    let ended = service
+        .reached_by(["job"])
+        .file(".hcloud/config.json", &koocli(&members))
+        .run();
+    ended.exits_with(0);
+}
+
+#[test]
+fn an_encrypted_koocli_profile_is_refused_with_the_command_to_type() {
+    let service = permanent();
+    let encrypted = koocli("").replace("\"false\"", "\"true\"");
+    let ended = service
+        .reached_by(["job"])
+        .file(".hcloud/config.json", &encrypted)
+        .run();
+    ended
+        .exits_with(2)
+        .complains("encrypted")
+        .says("hcloud configure set --cli-auth-encrypt=false");
+}
+
+#[test]
+fn a_malformed_koocli_configuration_is_named_with_its_line() {
+    for (content, why) in [
+        ("{\n\"profiles\": oops}", "line 2, column"),
+        (
+            &*koocli("").replace("\"current\":\"work\"", "\"current\":\"play\""),
+            "\"play\" is not among [\"work\"]",
+        ),
+        (
+            &*koocli("").replace("AKSK\"", "SSO\""),
+            "authenticates by \"SSO\"",
+        ),
+        (
+            &*koocli("").replace(SECRET_KEY, ""),
+            "has no secretAccessKey",
+        ),
+    ] {
+        let service = permanent();
+        let ended = service
+            .reached_by(["job"])
+            .file(".hcloud/config.json", content)
+            .run();
+        ended
+            .exits_with(2)
+            .complains(".hcloud/config.json")
+            .says(why);
+    }
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
+    let secret = "hunter2-hunter2";
+    for option in ["--sk", "--secret-key", "--ak", "--auth-token", "-s"] {
+        let attached = format!("{option}={secret}");
+        for arguments in [&[&*attached][..], &[option, secret]] {
+            let service = permanent();
+            let ended = service.wait_for(["job"]).args(arguments).run();
+            ended.exits_with(2).keeps(&[secret]);
+            assert!(service.requests().is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_credentials_command_names_the_source_that_is_used() {
+    let ended = dcs_wait(["credentials", "--region=cn-north-4"])
+        .env("HW_ACCESS_KEY", ACCESS_KEY)
+        .env("HW_SECRET_KEY", SECRET_KEY)
+        .env("HW_PROJECT_ID", PROJECT_ID)
+        .run();
+    ended
+        .exits_with(0)
+        .says_nothing()
+        .prints_line("- options: not present: ")
+        .prints_line("* environment: used: access key SIMU...00")
+        .prints_line("- profile: not looked at")
+        .prints_line("endpoint: https://dcs.cn-north-4.myhuaweicloud.com/")
+        .prints_line(format!("project:  {PROJECT_ID}"))
+        .keeps(&[SECRET_KEY, ACCESS_KEY]);
+}
+
+#[test]
+fn the_credentials_command_names_the_family_of_the_variables() {
+    for (ak, sk) in [
+        ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"),
+        ("CLOUD_SDK_AK", "CLOUD_SDK_SK"),
+    ] {
+        let ended = dcs_wait(["credentials"])
+            .env(ak, ACCESS_KEY)
+            .env(sk, SECRET_KEY)
+            .run()
+            .exits_with(0);
+        assert!(ended.stdout.contains(ak), "{ended:#?}");
+    }
+}
+
+#[test]
+fn the_credentials_command_ends_with_2_where_the_source_is_broken() {
+    let ended = dcs_wait(["credentials"])
+        .file(".huaweicloud/credentials", "[basic]\nak = a\n")
+        .file(".hcloud/config.json", &koocli(""))
+        .run();
+    ended
+        .exits_with(2)
+        .says("error: a source that is present but broken is never skipped")
+        .prints_line("! profile: present, but broken: ")
+        .prints_line("- KooCLI: not looked at")
+        .keeps(&[SECRET_KEY]);
+}
+
+#[test]
+fn the_credentials_command_ends_with_2_where_no_source_is_present() {
+    let ended = dcs_wait(["credentials"]).run().exits_with(2);
+    for source in [
+        "options",
+        "environment",
+        "profile",
+        "KooCLI",
+        "ECS metadata",
+        "OIDC",
+    ] {
+        let line = format!("- {source}: not present: ");
+        assert!(ended.stdout.contains(&line), "{line}: {ended:#?}");
+    }
+    ended.says("error: no credentials; set HUAWEICLOUD_SDK_AK");
+}
+
+#[test]
+fn the_credentials_command_ends_with_2_where_the_place_is_wrong() {
+    let command = |arguments: [&str; 2]| {
+        dcs_wait(arguments)
+            .env("HUAWEICLOUD_SDK_AK", ACCESS_KEY)
+            .env("HUAWEICLOUD_SDK_SK", SECRET_KEY)
+    };
+    let ended = command(["credentials", "--endpoint=ftp://x"]).run();
+    ended.exits_with(2).says("is no endpoint");
+    let ended = command(["credentials", "--project-id=../x"]).run();
+    ended.exits_with(2).says("is no project ID");
+}

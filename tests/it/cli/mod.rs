@@ -1,0 +1,13 @@
+//! The command from outside: the binary as a child process, against a simulated service.
+
+mod commands;
+mod credentials;
+mod exit_codes;
+mod harness;
+mod input;
+mod misbehavior;
+mod options;
+mod output;
+mod place;
+mod secrets;
+mod tls;
