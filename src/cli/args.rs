@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::sim::{ClockOffset, RateLimit};
+
 use super::values::{Timeout, parse_duration, parse_rate, parse_timeout};
 
 /// Waits for Huawei Cloud DCS jobs, says how they ended, and ends with a code that scripts can trust.
@@ -190,6 +192,9 @@ pub(super) struct SimulateArgs {
     /// File with the secret key to accept, instead of the built-in one
     #[arg(long, value_name = "FILE", requires = "ak_file")]
     pub(super) sk_file: Option<PathBuf>,
+    /// File with the security token that has to come with the key, as with a temporary one
+    #[arg(long, value_name = "FILE")]
+    pub(super) security_token_file: Option<PathBuf>,
     /// File with an IAM token to accept as well
     #[arg(long, value_name = "FILE")]
     pub(super) auth_token_file: Option<PathBuf>,
@@ -199,9 +204,17 @@ pub(super) struct SimulateArgs {
     /// Time that every answer takes
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(super) latency: Duration,
+    /// How far the service's clock is ahead of this machine's, such as 20m, or behind it, -20m
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "0s",
+        allow_hyphen_values = true
+    )]
+    pub(super) clock_offset: ClockOffset,
     /// Throttle to a number of requests in a time, such as 200/5m
     #[arg(long, value_name = "NUMBER/TIME")]
-    pub(super) rate_limit: Option<String>,
+    pub(super) rate_limit: Option<RateLimit>,
     /// PEM file with the certificate to serve TLS with
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,

@@ -43,6 +43,11 @@ fn options(args: &SimulateArgs) -> Result<SimOptions, CliError> {
             Some(path) => secret(path)?,
             None => default.secret_key,
         },
+        security_token: args
+            .security_token_file
+            .as_deref()
+            .map(secret)
+            .transpose()?,
         auth_token: args.auth_token_file.as_deref().map(secret).transpose()?,
         project_id: match &args.project_id {
             Some(id) => id
@@ -51,12 +56,8 @@ fn options(args: &SimulateArgs) -> Result<SimOptions, CliError> {
             None => default.project_id,
         },
         latency: args.latency,
-        rate_limit: args
-            .rate_limit
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(CliError::usage)?,
+        clock_offset: args.clock_offset,
+        rate_limit: args.rate_limit,
         tls: match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles {
                 certificate: certificate.clone(),
