@@ -138,6 +138,18 @@ fn a_simulator_that_cannot_start_says_why() {
 }
 
 #[test]
+fn a_simulator_whose_address_is_taken_says_so() {
+    let mut simulator = dcs_wait(["simulate"]).start();
+    let url = simulator.next_printed();
+    let address = url.trim_start_matches("http://");
+    let ended = dcs_wait(["simulate", "--listen", address]).run();
+    ended
+        .exits_with(2)
+        .complains(format!("can't listen on {address}"))
+        .says("choose another address, or port 0");
+}
+
+#[test]
 fn a_command_after_options_or_jobs_is_not_taken_for_a_job() {
     for command in ["credentials", "simulate", "demo", "help"] {
         for before in ["--region=cn-north-4", "job"] {

@@ -4,12 +4,13 @@ use dcs_wait::secret::Secret;
 use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY, SimOptions, Step};
 
 use super::harness::{Service, dcs_wait, scripted};
+use super::profiles::koocli;
 
-const SECURITY_TOKEN: &str = "simulated-security-token";
+pub(super) const SECURITY_TOKEN: &str = "simulated-security-token";
 const AUTH_TOKEN: &str = "simulated-iam-token";
 
 /// A service that takes a temporary key, and the IAM token.
-fn temporary() -> Service {
+pub(super) fn temporary() -> Service {
     Service::new(SimOptions {
         security_token: Some(Secret::from(SECURITY_TOKEN)),
         auth_token: Some(Secret::from(AUTH_TOKEN)),
@@ -18,19 +19,8 @@ fn temporary() -> Service {
     })
 }
 
-fn permanent() -> Service {
+pub(super) fn permanent() -> Service {
     Service::playing([Step::success()])
-}
-
-fn ini(more: &str) -> String {
-    format!("# a profile\n[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n{more}")
-}
-
-fn koocli(members: &str) -> String {
-    format!(
-        r#"{{"current":"work","authEncrypt":"false","profiles":[{{"name":"work","mode":"AKSK",
-        "accessKeyId":"{ACCESS_KEY}","secretAccessKey":"{SECRET_KEY}"{members}}}]}}"#
-    )
 }
 
 #[test]
@@ -235,163 +225,6 @@ fn a_secret_file_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_profile_is_found_at_home_and_where_the_variable_says() {
-    for (path, variable) in [
-        (".huaweicloud/credentials", ""),
-        ("elsewhere/profile", "elsewhere/profile"),
-    ] {
-        let service = permanent();
-        let ended = service
-            .reached_by(["job"])
-            .env("HUAWEICLOUD_SDK_CREDENTIALS_FILE", variable)
-            .file(path, &ini(""))
-            .run();
-        ended.exits_with(0);
-    }
-    let service = temporary();
-    let token = format!("security_token = {SECURITY_TOKEN}\n");
-    let ended = service
-        .reached_by(["job"])
-        .file(".huaweicloud/credentials", &ini(&token))
-        .run();
-    ended.exits_with(0);
-}
-
-#[test]
-fn a_profile_names_project_and_iam_endpoint() {
-    let service = permanent();
-    let profile = ini(&format!("project_id = {PROJECT_ID}\n"));
-    let ended = service
-        .reached_by(["job"])
-        .without("DCS_WAIT_PROJECT_ID")
-        .file(".huaweicloud/credentials", &profile)
-        .run();
-    ended.exits_with(0);
-    let profile = ini(&format!("iam_endpoint = {}\n", service.url()));
-    let ended = service
-        .reached_by(["job", "--region=simulated-1"])
-        .without("DCS_WAIT_PROJECT_ID")
-        .file(".huaweicloud/credentials", &profile)
-        .run();
-    ended.exits_with(0);
-}
-
-#[test]
-fn a_malformed_profile_is_named_with_its_line_and_never_skipped() {
-    for (content, why) in [
-        ("[basic]\nak = a\nwhat is this\n", "line 3"),
-        ("[other]\nak = a\nsk = b\n", "no section [basic]"),
-        ("[basic]\nak = a\n", "no sk"),
-        ("[basic]\nsk = b\nak =\n", "no ak"),
-        (
-            "[basic]\nak = a\nsk = b\niam_endpoint = ftp://x\n",
-            "iam_endpoint",
-        ),
-        ("[basic]\nak = a\nsk = b\nproject_id = ../x\n", "project_id"),
-    ] {
-        let service = permanent();
-        let ended = service
-            .reached_by(["job"])
-            .file(".huaweicloud/credentials", content)
-            .file(".hcloud/config.json", &koocli(""))
-            .run();
-        ended
-            .exits_with(2)
-            .complains(".huaweicloud/credentials")
-            .says(why);
-    }
-}
-
-#[test]
-fn a_profile_that_is_named_and_missing_is_an_error() {
-    let service = permanent();
-    let ended = service
-        .reached_by(["job"])
-        .env("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "nowhere")
-        .run();
-    ended.exits_with(2).complains("can't read nowhere");
-}
-
-#[test]
-fn a_profile_that_others_may_read_is_refused_with_the_chmod_to_type() {
-    for (path, content) in [
-        (".huaweicloud/credentials", ini("")),
-        (".hcloud/config.json", koocli("")),
-    ] {
-        let service = permanent();
-        let ended = service
-            .reached_by(["job"])
-            .file_with_mode(path, &content, 0o644)
-            .run();
-        ended.exits_with(2).complains("chmod 600 ").says(path);
-    }
-}
-
-#[test]
-fn koocli_has_keys_region_and_project() {
-    let service = permanent();
-    let members = format!(r#","region":"simulated-1","projectId":"{PROJECT_ID}""#);
-    let ended = service
-        .reached_by(["job"])
-        .without("DCS_WAIT_ENDPOINT")
-        .without("DCS_WAIT_PROJECT_ID")
-        .env("HUAWEICLOUD_SDK_REGION_DCS_SIMULATED_1", service.url())
-        .file(".hcloud/config.json", &koocli(&members))
-        .run();
-    ended.exits_with(0);
-    let service = temporary();
-    let members = format!(r#","securityToken":"{SECURITY_TOKEN}""#);
-    let ended = service
-        .reached_by(["job"])
-        .file(".hcloud/config.json", &koocli(&members))
-        .run();
-    ended.exits_with(0);
-}
-
-#[test]
-fn an_encrypted_koocli_profile_is_refused_with_the_command_to_type() {
-    let service = permanent();
-    let encrypted = koocli("").replace("\"false\"", "\"true\"");
-    let ended = service
-        .reached_by(["job"])
-        .file(".hcloud/config.json", &encrypted)
-        .run();
-    ended
-        .exits_with(2)
-        .complains("encrypted")
-        .says("hcloud configure set --cli-auth-encrypt=false");
-}
-
-#[test]
-fn a_malformed_koocli_configuration_is_named_with_its_line() {
-    for (content, why) in [
-        ("{\n\"profiles\": oops}", "line 2, column"),
-        (
-            &*koocli("").replace("\"current\":\"work\"", "\"current\":\"play\""),
-            "\"play\" is not among [\"work\"]",
-        ),
-        (
-            &*koocli("").replace("AKSK\"", "SSO\""),
-            "authenticates by \"SSO\"",
-        ),
-        (
-            &*koocli("").replace(SECRET_KEY, ""),
-            "has no secretAccessKey",
-        ),
-    ] {
-        let service = permanent();
-        let ended = service
-            .reached_by(["job"])
-            .file(".hcloud/config.json", content)
-            .run();
-        ended
-            .exits_with(2)
-            .complains(".hcloud/config.json")
-            .says(why);
-    }
-}
-
-#[test]
 fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
     let secret = "hunter2-hunter2";
     for option in ["--sk", "--secret-key", "--ak", "--auth-token", "-s"] {
@@ -429,7 +262,7 @@ fn the_credentials_command_names_the_family_of_the_variables() {
         ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"),
         ("CLOUD_SDK_AK", "CLOUD_SDK_SK"),
     ] {
-        let ended = dcs_wait(["credentials"])
+        let ended = dcs_wait(["credentials", "--region=cn-north-4"])
             .env(ak, ACCESS_KEY)
             .env(sk, SECRET_KEY)
             .run()
@@ -471,13 +304,40 @@ fn the_credentials_command_ends_with_2_where_no_source_is_present() {
 
 #[test]
 fn the_credentials_command_ends_with_2_where_the_place_is_wrong() {
-    let command = |arguments: [&str; 2]| {
-        dcs_wait(arguments)
+    for (arguments, why) in [
+        (&["--endpoint=ftp://x"][..], "is no endpoint"),
+        (&["--project-id=../x"], "is no project ID"),
+        (&[], "no region is given"),
+        (&["--endpoint=http://x"], "no region to look it up by"),
+    ] {
+        let ended = dcs_wait(["credentials"])
+            .args(arguments)
             .env("HUAWEICLOUD_SDK_AK", ACCESS_KEY)
             .env("HUAWEICLOUD_SDK_SK", SECRET_KEY)
-    };
-    let ended = command(["credentials", "--endpoint=ftp://x"]).run();
-    ended.exits_with(2).says("is no endpoint");
-    let ended = command(["credentials", "--project-id=../x"]).run();
-    ended.exits_with(2).says("is no project ID");
+            .run();
+        ended
+            .exits_with(2)
+            .says(why)
+            .prints_line("* environment: used: ");
+    }
+}
+
+#[test]
+fn an_id_token_is_exchanged_at_the_security_token_service() {
+    // The simulator isn't one, and says so.
+    let service = permanent();
+    let token = "an-id-token-that-nobody-may-see";
+    let ended = service
+        .reached_by(["job", "-v"])
+        .env("HUAWEICLOUD_SDK_STS_ENDPOINT", service.url())
+        .env("HUAWEICLOUD_OIDC_PROVIDER_URN", "iam::1:oidcProvider:ci")
+        .env("HUAWEICLOUD_OIDC_AGENCY_URN", "iam::1:agency:ci")
+        .env("HUAWEICLOUD_OIDC_ID_TOKEN", token)
+        .run();
+    ended
+        .exits_with(2)
+        .complains("the security token service refuses credentials: HTTP 404")
+        .says("HUAWEICLOUD_OIDC_PROVIDER_URN")
+        .keeps(&[token]);
+    assert_eq!(service.paths(), ["/v5/agencies/assume-with-oidc"]);
 }

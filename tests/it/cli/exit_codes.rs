@@ -80,7 +80,7 @@ fn a_wrong_endpoint_ends_with_2_without_waiting_for_the_deadline() {
 fn a_job_that_is_not_found_ends_with_3_after_the_grace() {
     let service = Service::default();
     let ended = service
-        .wait_for(["nobody", "--timeout=none", "--not-found-grace=200ms"])
+        .wait_for(["nobody", "--timeout=none", "--not-found-grace=500ms"])
         .run();
     ended
         .exits_with(3)
@@ -157,7 +157,7 @@ fn a_deadline_ends_with_124_and_the_last_status() {
 fn a_deadline_after_an_error_ends_with_124_and_both() {
     let broken = Step::error(StatusCode::BAD_GATEWAY, "DCS.5000", "upstream is away");
     let service = Service::playing([Step::running(), broken]);
-    let ended = service.wait_for(["job", "--timeout=300ms"]).run();
+    let ended = service.wait_for(["job", "--timeout=1s"]).run();
     ended
         .exits_with(124)
         .says("last status RUNNING; last error: upstream is away (HTTP 502, DCS.5000");

@@ -90,12 +90,10 @@ impl Default for Service {
 }
 
 /// Short intervals.
-pub(super) const IMPATIENT: [&str; 5] = [
+pub(super) const IMPATIENT: [&str; 3] = [
     "--initial-interval=20ms",
     "--max-interval=50ms",
     "--max-rps=1000",
-    "--jitter=0",
-    "--multiplier=1.5",
 ];
 
 pub(super) fn scripted(id: &str, steps: impl Into<Vec<Step>>) -> ScriptedJob {
@@ -204,7 +202,7 @@ impl Invocation {
         let said = BufReader::new(child.stderr.take().unwrap()).lines();
         let printed = BufReader::new(child.stdout.take().unwrap()).lines();
         Running {
-            child,
+            child: KilledOnDrop(child),
             said,
             printed,
             home: self.home,
@@ -218,9 +216,19 @@ fn closed() -> PipeWriter {
     writer
 }
 
+/// A child process that no failing test leaves behind.
+struct KilledOnDrop(Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        // One that has ended already can't be killed, and needn't.
+        drop(self.0.kill());
+    }
+}
+
 /// A command that has been started.
 pub(super) struct Running {
-    child: Child,
+    child: KilledOnDrop,
     said: Lines<BufReader<ChildStderr>>,
     printed: Lines<BufReader<ChildStdout>>,
     home: TempDir,
@@ -240,13 +248,13 @@ impl Running {
 
     /// Writes an input that is larger than a pipe, and so takes a reader.
     pub(super) fn until_it_has_read_some_of(&mut self, input: &str) {
-        let stdin = self.child.stdin.as_mut().unwrap();
+        let stdin = self.child.0.stdin.as_mut().unwrap();
         stdin.write_all(input.as_bytes()).unwrap();
     }
 
     /// Sends a signal, such as `TERM`.
     pub(super) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
+        let kill = format!("kill -{name} {}", self.child.0.id());
         let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(status.success(), "{kill}: {status}");
     }
@@ -260,7 +268,7 @@ impl Running {
         let output = Output {
             stdout: rest(&mut self.printed),
             stderr: rest(&mut self.said),
-            status: self.child.wait().unwrap(),
+            status: self.child.0.wait().unwrap(),
         };
         Ended::new(output, self.home)
     }

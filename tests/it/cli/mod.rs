@@ -9,5 +9,6 @@ mod misbehavior;
 mod options;
 mod output;
 mod place;
+mod profiles;
 mod secrets;
 mod tls;

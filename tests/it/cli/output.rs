@@ -113,6 +113,18 @@ fn a_json_result_of_a_job_that_is_unknown_has_the_error_and_no_status() {
 }
 
 #[test]
+fn a_json_result_of_a_wrong_endpoint_has_the_error() {
+    let service = Service::playing([Step::success()]);
+    let ended = service
+        .wait_for(["job", "--output=json"])
+        .env("DCS_WAIT_ENDPOINT", format!("{}/nowhere", service.url()))
+        .run();
+    let result = ended.exits_with(2).results().remove(0);
+    assert_eq!(result["outcome"], "cancelled");
+    assert_eq!(result["error"]["code"], "APIGW.0101");
+}
+
+#[test]
 fn numeric_times_are_taken_too() {
     let service = Service::default();
     let job = scripted("numbers", [Step::success()]).with_numeric_times();
@@ -220,7 +232,7 @@ fn quiet_explains_a_wrong_configuration_once() {
     ended
         .exits_with(2)
         .says_times("APIGW.0101", 1)
-        .prints(&["job cancelled - -"]);
+        .prints_line("job cancelled - -: The API does not exist");
 }
 
 #[test]

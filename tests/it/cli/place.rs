@@ -120,7 +120,7 @@ fn an_iam_that_does_not_answer_is_asked_until_the_deadline() {
     let command = || {
         in_region(&service)
             .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", "http://127.0.0.1:1")
-            .arg("--timeout=200ms")
+            .arg("--timeout=500ms")
     };
     let ended = command().run();
     ended

@@ -16,7 +16,7 @@ fn service() -> Service {
         security_token: Some(Secret::from(SECURITY_TOKEN)),
         auth_token: Some(Secret::from(AUTH_TOKEN)),
         jobs: vec![
-            scripted("good", [Step::running(), Step::success()]),
+            scripted("good", [Step::success()]),
             scripted("failed", [Step::fail("no room")]),
             scripted("cut", [Step::fault(Fault::Reset)]),
             scripted("html", [Step::fault(Fault::Html)]),
