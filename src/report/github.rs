@@ -66,10 +66,13 @@ impl Reporter for Github {
             WatchEventKind::Ended(report) => {
                 let level = match report.outcome {
                     Outcome::Succeeded => "notice",
-                    Outcome::Cancelled => "warning",
-                    Outcome::Failed | Outcome::NotFound | Outcome::Denied | Outcome::TimedOut => {
-                        "error"
-                    }
+                    // With a fault, it couldn't go on, and fails the step.
+                    Outcome::Cancelled if report.fault.is_none() => "warning",
+                    Outcome::Failed
+                    | Outcome::NotFound
+                    | Outcome::Denied
+                    | Outcome::TimedOut
+                    | Outcome::Cancelled => "error",
                 };
                 let title = format!("DCS job: {}", in_words(report.outcome));
                 self.annotate(level, &title, &format!("{job_id}: {}", text::ended(report)));
@@ -220,15 +223,41 @@ mod tests {
 
     #[test]
     fn each_outcome_has_its_level() {
-        for (outcome, level) in [
-            (Outcome::Succeeded, "::notice title=DCS job%3A succeeded::"),
-            (Outcome::Failed, "::error title=DCS job%3A failed::"),
-            (Outcome::NotFound, "::error title=DCS job%3A not found::"),
-            (Outcome::Denied, "::error title=DCS job%3A denied::"),
-            (Outcome::TimedOut, "::error title=DCS job%3A timed out::"),
-            (Outcome::Cancelled, "::warning title=DCS job%3A cancelled::"),
+        let broken = || Some(fault(403, "r1"));
+        for (outcome, fault, level) in [
+            (
+                Outcome::Succeeded,
+                None,
+                "::notice title=DCS job%3A succeeded::",
+            ),
+            (Outcome::Failed, None, "::error title=DCS job%3A failed::"),
+            (
+                Outcome::NotFound,
+                broken(),
+                "::error title=DCS job%3A not found::",
+            ),
+            (
+                Outcome::Denied,
+                broken(),
+                "::error title=DCS job%3A denied::",
+            ),
+            (
+                Outcome::TimedOut,
+                broken(),
+                "::error title=DCS job%3A timed out::",
+            ),
+            (
+                Outcome::Cancelled,
+                None,
+                "::warning title=DCS job%3A cancelled::",
+            ),
+            (
+                Outcome::Cancelled,
+                broken(),
+                "::error title=DCS job%3A cancelled::",
+            ),
         ] {
-            let report = report(outcome, None, Some(fault(403, "r1")));
+            let report = report(outcome, None, fault);
             let (log, _) = run([event(FIRST, 1, ended(report))]);
             let last = log.lines().last().unwrap();
             assert!(last.starts_with(level), "{last}");

@@ -263,6 +263,18 @@ fn github_actions_gets_a_group_annotations_and_a_summary() {
 }
 
 #[test]
+fn github_actions_gets_an_error_where_the_endpoint_is_wrong() {
+    let service = Service::playing([Step::success()]);
+    let ended = service
+        .wait_for(["job", "--output=github"])
+        .env("DCS_WAIT_ENDPOINT", format!("{}/nowhere", service.url()))
+        .run();
+    ended
+        .exits_with(2)
+        .says("::error title=DCS job%3A cancelled::job: can't be waited for");
+}
+
+#[test]
 fn a_summary_that_cannot_be_written_ends_no_wait() {
     let service = Service::playing([Step::success()]);
     let ended = service
