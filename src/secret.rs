@@ -28,8 +28,9 @@ pub enum SecretFileError {
     },
     /// Its group or everybody may read or write it.
     #[error(
-        "{path} holds a secret and is open to other users (mode {mode:04o}); close it with: chmod 600 {path}",
-        path = path.display()
+        "{path} holds a secret and is open to other users (mode {mode:04o}); close it with: chmod 600 {quoted}",
+        path = path.display(),
+        quoted = quoted(path)
     )]
     OpenToOthers {
         /// The file.
@@ -45,6 +46,17 @@ pub enum SecretFileError {
         /// What is wrong with it.
         why: &'static str,
     },
+}
+
+/// The path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Reads a file that holds one secret and nothing else; white space around it is dropped.
@@ -136,6 +148,17 @@ mod tests {
                 "{message}"
             );
             assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_command_to_type_works_for_any_path() {
+        for (path, expected) in [
+            ("/home/me/sk", "/home/me/sk"),
+            ("/home/my keys/sk", "'/home/my keys/sk'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
         }
     }
 

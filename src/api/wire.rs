@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -96,7 +97,10 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
         .and_then(RateLimit::of_message);
     let message = message.unwrap_or_else(|| {
         let what = status_text(reply.status);
-        format!("{what}, without an explanation")
+        match elsewhere(reply) {
+            Some(url) => format!("{what}: a redirect to {url}, which is not followed"),
+            None => format!("{what}, without an explanation"),
+        }
     });
     Refusal {
         status: reply.status,
@@ -140,6 +144,16 @@ fn status_text(status: u16) -> String {
         .ok()
         .and_then(|status| status.canonical_reason())
         .map_or_else(|| format!("HTTP {status}"), str::to_owned)
+}
+
+/// Where a redirect leads. Its query may hold secrets.
+fn elsewhere(reply: &Reply) -> Option<Url> {
+    let mut url: Url = reply.header("location")?.parse().ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(url)
 }
 
 fn request_id(reply: &Reply, of_body: Option<String>) -> Option<String> {
@@ -288,6 +302,19 @@ mod tests {
             assert_eq!(refusal.fault.code, None);
             assert_eq!(refusal.fault.message, "Bad Gateway, without an explanation");
         }
+    }
+
+    #[test]
+    fn a_redirect_is_named_by_its_target_without_secrets() {
+        let location = (
+            "location",
+            "https://me:s3cret@dcs.example/v2?token=s3cret#s3cret",
+        );
+        let refusal = read_refusal(&reply(301, &[location], "<html>"));
+        assert_eq!(
+            refusal.fault.message,
+            "Moved Permanently: a redirect to https://dcs.example/v2, which is not followed"
+        );
     }
 
     #[test]

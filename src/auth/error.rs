@@ -86,7 +86,7 @@ pub enum AuthError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The service that gives out temporary keys gives no whole answer.
-    #[error("can't ask the {service} for credentials: {trouble}")]
+    #[error("can't ask the {service} for credentials: {trouble}; {advice}", advice = advice(trouble))]
     NoAnswer {
         /// The service.
         service: Service,
@@ -202,6 +202,13 @@ impl fmt::Display for Service {
             Self::Metadata => "metadata service",
             Self::Sts => "security token service",
         })
+    }
+}
+
+fn advice(trouble: &Trouble) -> &'static str {
+    match trouble.kind {
+        TroubleKind::Certificate => "an authority of your own is trusted with --ca-file",
+        _ => "check the network, or set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK",
     }
 }
 

@@ -16,6 +16,7 @@ use super::values::{Timeout, parse_duration, parse_rate, parse_timeout};
     name = "dcs-wait",
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     after_help = AFTER_HELP,
     override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait credentials|simulate|demo [OPTIONS]",
     max_term_width = 100,

@@ -62,7 +62,9 @@ pub(super) async fn run(
     )
     .await;
     simulator.stop().await;
-    if let Some(exit) = interrupted {
+    if let Some(exit) = interrupted
+        && result.is_cut_short()
+    {
         return Err(CliError::new(exit, goes_on(&spec.jobs)));
     }
     match result.exit(spec.until) {

@@ -28,7 +28,7 @@ use signals::Interrupts;
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = run().unwrap_or_else(|error| {
-        output::complain(&error);
+        output::complain(&error, &ProcessEnvironment);
         error.exit
     });
     ExitCode::from(exit.code())

@@ -4,16 +4,22 @@ use std::io::{self, Write};
 
 use super::error::CliError;
 use super::is_answer;
+use crate::environment::Environment;
 use crate::model::Exit;
+use crate::report::error_command;
 
 /// Prints a line of results.
 pub(super) fn print(line: &str) {
     write_line(io::stdout().lock(), line);
 }
 
-/// Tells of an error.
-pub(super) fn complain(error: &CliError) {
-    warn(&format!("error: {error}"));
+/// Tells of an error, in GitHub Actions so that it is shown at the step.
+pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
+    if environment.var("GITHUB_ACTIONS").is_some() {
+        warn(&error_command(&error.to_string()));
+    } else {
+        warn(&format!("error: {error}"));
+    }
 }
 
 /// Prints a line that is no result.

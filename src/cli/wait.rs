@@ -49,13 +49,14 @@ pub(super) async fn run(
         &mut interrupts,
     )
     .await;
-    if let Some(exit) = interrupted {
+    if let Some(exit) = interrupted
+        && result.is_cut_short()
+    {
         return Err(CliError::new(exit, goes_on(&spec.jobs)));
     }
     if let Some(fault) = &result.misconfigured {
-        return Err(CliError::usage(misconfigured(fault)));
-    }
-    if style.progress == Progress::Silent {
+        output::warn(&format!("error: {}", misconfigured(fault)));
+    } else if style.progress == Progress::Silent {
         for report in &result.reports {
             if report.outcome != Outcome::Succeeded {
                 output::warn(&report::ended_line(report));
@@ -192,12 +193,13 @@ async fn tell(
 /// The file that GitHub Actions shows below the job, where there is one.
 fn step_summary(environment: &dyn Environment) -> Option<Box<dyn Write + Send>> {
     let path = environment.var("GITHUB_STEP_SUMMARY")?;
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .ok()?;
-    Some(Box::new(file))
+    match OpenOptions::new().append(true).create(true).open(&path) {
+        Ok(file) => Some(Box::new(file)),
+        Err(error) => {
+            output::warn(&format!("there will be no step summary: {path}: {error}"));
+            None
+        }
+    }
 }
 
 pub(super) fn style(args: &WaitArgs, environment: &dyn Environment) -> Style {
@@ -246,7 +248,7 @@ pub(super) fn goes_on(jobs: &[JobId]) -> &'static str {
 fn misconfigured(fault: &Fault) -> String {
     let advice = match (fault.http_status, fault.code.as_deref()) {
         (Some(404), _) => "there is no DCS API at this address: check --region and --endpoint",
-        (Some(_), _) => "the service rejects the request itself: check --project-id and --endpoint",
+        (Some(_), _) => "the service is elsewhere: check --region and --endpoint",
         (None, _) => "check --endpoint; an authority of your own is trusted with --ca-file",
     };
     format!("{fault}; {advice}")

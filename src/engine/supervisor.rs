@@ -49,20 +49,29 @@ pub struct WaitResult {
 }
 
 impl WaitResult {
+    /// Whether a watch was called off before its job had ended.
+    #[must_use]
+    pub fn is_cut_short(&self) -> bool {
+        self.reports
+            .iter()
+            .any(|report| report.outcome == Outcome::Cancelled)
+    }
+
     /// The exit code that the ended watches call for.
     #[must_use]
     pub fn exit(&self, until: Until) -> Exit {
         if self.panicked > 0 {
             return Exit::Internal;
         }
-        if self.misconfigured.is_some() {
-            return Exit::Usage;
+        let deciding = match until {
+            Until::AnyEnds => self.reports.get(..1).unwrap_or_default(),
+            Until::AllEnd | Until::AnyFails => &self.reports,
+        };
+        let outcomes: Vec<Outcome> = deciding.iter().map(|report| report.outcome).collect();
+        match Exit::of(&outcomes) {
+            Exit::Success if deciding.iter().any(WatchReport::could_not_go_on) => Exit::Usage,
+            exit => exit,
         }
-        let mut outcomes: Vec<Outcome> = self.reports.iter().map(|report| report.outcome).collect();
-        if until == Until::AnyEnds {
-            outcomes.truncate(1);
-        }
-        Exit::of(&outcomes)
     }
 }
 

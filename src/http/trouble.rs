@@ -65,6 +65,8 @@ impl From<reqwest::Error> for Trouble {
     fn from(error: reqwest::Error) -> Self {
         let (connecting, timed_out) = (error.is_connect(), error.is_timeout());
         let in_answer = error.is_body() || error.is_decode();
+        let host = error.url().and_then(|url| url.host_str());
+        let host = host.unwrap_or("the host").to_owned();
         let error = error.without_url();
         let causes = causes(&error);
         let root = causes
@@ -79,7 +81,7 @@ impl From<reqwest::Error> for Trouble {
             None if timed_out => (TroubleKind::TimedOut, "the connection timed out".to_owned()),
             None if causes.iter().any(|cause| is_dns(*cause)) => (
                 TroubleKind::NoAddress,
-                format!("the host's name has no address: {root}"),
+                format!("{host} has no address: {root}"),
             ),
             None if connecting => (TroubleKind::NoConnection, format!("can't connect: {root}")),
             None if in_answer || causes.iter().any(|cause| is_cut(*cause)) => (

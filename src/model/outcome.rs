@@ -17,7 +17,7 @@ pub enum Outcome {
     Denied,
     /// The deadline passed first.
     TimedOut,
-    /// The wait was called off, or could not go on for any job; the job itself goes on.
+    /// The wait was called off, or could not go on; the job itself goes on.
     Cancelled,
 }
 
@@ -54,4 +54,12 @@ pub struct WatchReport {
     /// The fault that ended the watch or, for one that timed out, the last one seen since the
     /// last good answer. A cancelled watch has one where it could not go on.
     pub fault: Option<Fault>,
+}
+
+impl WatchReport {
+    /// Whether the watch was cancelled because the service rejects what is asked.
+    #[must_use]
+    pub fn could_not_go_on(&self) -> bool {
+        self.outcome == Outcome::Cancelled && self.fault.is_some()
+    }
 }

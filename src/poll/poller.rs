@@ -30,7 +30,7 @@ pub struct WatchSpec {
     pub not_found_codes: Vec<String>,
 }
 
-/// What is asked, or where, is wrong, and so no watch can go on. The report says how far this one
+/// Where is asked is wrong, and so no watch can go on. The report says how far this one
 /// came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misconfigured(pub Box<WatchReport>);
@@ -100,7 +100,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     /// Waits until the job has ended, the wait can't go on, or it is called off.
     ///
     /// # Errors
-    /// When what is asked, or where, is wrong.
+    /// When where is asked is wrong.
     pub async fn run(
         mut self,
         session: &Session,
@@ -239,6 +239,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         let changed = self.note(content);
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
+            Verdict::Rejected => return Step::End(Outcome::Cancelled),
             Verdict::Misconfigured => return Step::Stop,
             _ if is_last => return Step::End(Outcome::TimedOut),
             // Another watch is renewing the credential; being admitted waits for that.

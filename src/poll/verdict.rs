@@ -22,7 +22,9 @@ pub enum Verdict {
     Throttled,
     /// Passing trouble: ask again, after a backoff.
     Trouble,
-    /// What is asked, or where, is wrong: no other request will do better, for any job.
+    /// The service rejects this request in words of its own: no other for the job will do better.
+    Rejected,
+    /// Where is asked is wrong: no other request will do better, for any job.
     Misconfigured,
 }
 
@@ -64,6 +66,8 @@ pub fn judge(content: &Content, context: &Context<'_>) -> Verdict {
 fn judge_refusal(refusal: &Refusal, context: &Context<'_>) -> Verdict {
     let code = refusal.fault.code.as_deref().unwrap_or_default();
     match refusal.status {
+        // From a service that has answered before, it is a page about maintenance, say.
+        300..=399 if !context.seen => Verdict::Misconfigured,
         400 if matches!(code, "DCS.4070" | "111400063") => Verdict::Ended(Outcome::NotFound),
         400 if context.not_found_codes.iter().any(|known| known == code) => not_found(context),
         401 if context.second_chance => Verdict::Ended(Outcome::Denied),
@@ -73,7 +77,7 @@ fn judge_refusal(refusal: &Refusal, context: &Context<'_>) -> Verdict {
         404 => not_found(context),
         429 => Verdict::Throttled,
         408 | 421 | 425 => Verdict::Trouble,
-        400..=499 => Verdict::Misconfigured,
+        400..=499 => Verdict::Rejected,
         _ => Verdict::Trouble,
     }
 }
@@ -99,7 +103,8 @@ mod tests {
     use crate::model::{Fault, Job};
     use Outcome::{Denied, Failed, NotFound, Succeeded};
     use Verdict::{
-        Ended, GoesOn, Misconfigured, NotYetVisible, Reauthenticate, Throttled, Trouble as Passing,
+        Ended, GoesOn, Misconfigured, NotYetVisible, Reauthenticate, Rejected, Throttled,
+        Trouble as Passing,
     };
 
     const GRACE: Duration = Duration::from_secs(30);
@@ -165,8 +170,8 @@ mod tests {
             (refused(400, "DCS.4070"), Ended(NotFound)),
             (refused(400, "111400063"), Ended(NotFound)),
             (refused(400, "DCS.4133"), left),
-            (refused(400, "DCS.4999"), Misconfigured),
-            (refused(400, ""), Misconfigured),
+            (refused(400, "DCS.4999"), Rejected),
+            (refused(400, ""), Rejected),
             (refused(401, "APIGW.0301"), Reauthenticate),
             (refused(401, "APIG.0301"), Reauthenticate),
             (refused(401, "APIGW.0307"), Reauthenticate),
@@ -180,7 +185,7 @@ mod tests {
             (refused(404, "APIG.0101"), Misconfigured),
             (refused(404, "DCS.4041"), left),
             (refused(404, ""), left),
-            (refused(405, ""), Misconfigured),
+            (refused(405, ""), Rejected),
             (refused(408, ""), Passing),
             (refused(429, "APIGW.0308"), Throttled),
             (refused(429, ""), Throttled),
@@ -189,7 +194,7 @@ mod tests {
             (refused(502, ""), Passing),
             (refused(503, ""), Passing),
             (refused(504, ""), Passing),
-            (refused(302, ""), Passing),
+            (refused(302, ""), Misconfigured),
             (refused(204, ""), Passing),
             (Content::Unreadable(Fault::local("HTML")), Passing),
             (Content::NoCredential(Fault::local("no source")), Passing),
@@ -222,6 +227,13 @@ mod tests {
             verdict(&refused(404, ""), |c| c.seen = true),
             Ended(NotFound)
         );
+    }
+
+    #[test]
+    fn a_redirect_is_a_wrong_endpoint_unless_the_service_has_answered_before() {
+        let redirect = refused(307, "");
+        assert_eq!(verdict(&redirect, |_| ()), Misconfigured);
+        assert_eq!(verdict(&redirect, |c| c.seen = true), Passing);
     }
 
     #[test]

@@ -15,6 +15,20 @@ use crate::model::{Job, JobId, Outcome, WatchEvent, WatchEventKind, WatchReport}
 /// From how many times in a row on trouble is worth an annotation.
 const WORTH_A_WARNING: u32 = 3;
 
+/// The command that shows an error of the program at the step, in one line without the newline.
+#[must_use]
+pub fn error_command(message: &str) -> String {
+    command("error", "dcs-wait", message)
+}
+
+fn command(level: &str, title: &str, message: &str) -> String {
+    format!(
+        "::{level} title={}::{}",
+        escape_property(title),
+        escape_data(message)
+    )
+}
+
 pub(super) struct Github {
     plain: Plain,
     summary: Option<Sink>,
@@ -37,11 +51,7 @@ impl Github {
     }
 
     fn annotate(&mut self, level: &str, title: &str, message: &str) {
-        self.annotations.push(format!(
-            "::{level} title={}::{}",
-            escape_property(title),
-            escape_data(message)
-        ));
+        self.annotations.push(command(level, title, message));
     }
 }
 

@@ -488,3 +488,15 @@ async fn a_wait_ends_no_later_than_one_request_after_its_deadline() {
     assert_eq!(ended.outcomes(), [Outcome::TimedOut; 3]);
     assert!(ended.took <= secs(15), "{:?}", ended.took);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_service_rejects_ends_its_own_watch_alone() {
+    let answers = [refused(400, "DCS.4999"), job("RUNNING"), job("FAIL")];
+    let ended = Wait::for_jobs(&["j1", "j2"], answers).ended().await;
+    assert_eq!(ended.outcomes(), [Outcome::Cancelled, Outcome::Failed]);
+    assert!(ended.result.reports[0].could_not_go_on());
+    assert_eq!(ended.exit(), 1);
+
+    let ended = Wait::for_a_job([refused(400, "DCS.4999")]).ended().await;
+    assert_eq!(ended.exit(), 2);
+}
