@@ -43,7 +43,7 @@ Exit codes:
    70  a fault of this program
   124  the time-out passed first
   130  interrupted (SIGINT); 143 by SIGTERM. The job goes on.
-Of several jobs, the first of 1, 3, 4 and 124 that applies.
+Of several jobs, the first of 1, 3, 4, 124 and 2 that applies.
 
 Credentials come from options, the environment (HUAWEICLOUD_SDK_AK and _SK, CLOUD_SDK_AK and _SK,
 HW_ACCESS_KEY and HW_SECRET_KEY), ~/.huaweicloud/credentials, KooCLI, the server's agency, or OIDC.
