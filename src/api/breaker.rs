@@ -30,11 +30,21 @@ enum State {
 
 /// Shared by all watches under one credential.
 #[derive(Debug)]
-pub struct Breaker(watch::Sender<State>);
+pub struct Breaker(watch::Sender<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: State,
+    /// How often a probe has found the credential good.
+    proofs: u64,
+}
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self(watch::Sender::new(State::Unproven))
+        Self(watch::Sender::new(Shared {
+            state: State::Unproven,
+            proofs: 0,
+        }))
     }
 }
 
@@ -47,12 +57,14 @@ impl Breaker {
         let mut changes = self.0.subscribe();
         loop {
             let mut admission = None;
-            self.0.send_if_modified(|state| {
-                let (decision, next) = decide(state, Instant::now());
+            let mut proofs = 0;
+            self.0.send_if_modified(|shared| {
+                let (decision, next) = decide(&shared.state, Instant::now());
                 admission = decision;
+                proofs = shared.proofs;
                 let modified = next.is_some();
                 if let Some(next) = next {
-                    *state = next;
+                    shared.state = next;
                 }
                 modified
             });
@@ -61,6 +73,7 @@ impl Breaker {
                     return Ok(Pass {
                         breaker: self,
                         probing,
+                        proofs,
                     });
                 }
                 Some(Err(fault)) => return Err(fault),
@@ -92,6 +105,8 @@ fn decide(state: &State, now: Instant) -> (Option<Result<bool, Fault>>, Option<S
 pub struct Pass<'a> {
     breaker: &'a Breaker,
     probing: bool,
+    /// The proofs when it was given.
+    proofs: u64,
 }
 
 impl Pass<'_> {
@@ -103,13 +118,16 @@ impl Pass<'_> {
     }
 
     /// The service refused the credential. Stops everybody else, and says whether this is the one
-    /// who may renew it and try once more; the others ask to be admitted again.
+    /// who may renew it and try once more; the others ask to be admitted again. So does whose
+    /// request was under way while another proved the renewed credential: it was sent with the old
+    /// one, or by the old clock.
     pub fn refused(&mut self) -> bool {
         if !self.probing {
-            self.probing = self.breaker.0.send_if_modified(|state| {
-                let first = matches!(state, State::Proven);
+            let proofs = self.proofs;
+            self.probing = self.breaker.0.send_if_modified(|shared| {
+                let first = matches!(shared.state, State::Proven) && shared.proofs == proofs;
                 if first {
-                    *state = State::Probing;
+                    shared.state = State::Probing;
                 }
                 first
             });
@@ -127,7 +145,10 @@ impl Pass<'_> {
 
     fn settle(&mut self, state: State) {
         self.probing = false;
-        self.breaker.0.send_replace(state);
+        self.breaker.0.send_modify(|shared| {
+            shared.proofs += u64::from(matches!(state, State::Proven));
+            shared.state = state;
+        });
     }
 }
 
@@ -186,6 +207,18 @@ mod tests {
         let retrying = passes.iter_mut().map(Pass::refused).filter(|first| *first);
         assert_eq!(retrying.count(), 1);
         assert!(waits(&breaker).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_was_overtaken_by_a_proof_says_nothing() {
+        let breaker = Breaker::default();
+        breaker.admit().await.unwrap().accepted();
+        let mut renewing = breaker.admit().await.unwrap();
+        let mut overtaken = breaker.admit().await.unwrap();
+        assert!(renewing.refused());
+        renewing.accepted();
+        assert!(!overtaken.refused());
+        assert!(!waits(&breaker).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,9 @@ const fn secs(n: u64) -> Duration {
 struct Service {
     answers: Mutex<VecDeque<Answer>>,
     takes: Duration,
+    /// The number of the request that takes two seconds more, counted from zero.
+    slow: Option<usize>,
+    /// Whether the first renewal brings another credential.
     renews: bool,
     log: Arc<Log>,
 }
@@ -36,17 +39,15 @@ struct Log {
 
 impl JobSource for Service {
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
-        self.log
-            .asked
-            .lock()
-            .unwrap()
-            .push((job.to_string(), Instant::now()));
+        let mut asked = self.log.asked.lock().unwrap();
+        let is_slow = self.slow == Some(asked.len());
+        asked.push((job.to_string(), Instant::now()));
         let mut answers = self.answers.lock().unwrap();
         let answer = match answers.len() {
             1 => answers[0].clone(),
             _ => answers.pop_front().unwrap(),
         };
-        let takes = self.takes;
+        let takes = self.takes + if is_slow { secs(2) } else { Duration::ZERO };
         Box::pin(async move {
             tokio::time::sleep(takes).await;
             answer
@@ -54,8 +55,10 @@ impl JobSource for Service {
     }
 
     fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>> {
-        *self.log.renewals.lock().unwrap() += 1;
-        Box::pin(async { Ok(self.renews) })
+        let mut renewals = self.log.renewals.lock().unwrap();
+        *renewals += 1;
+        let is_another = self.renews && *renewals == 1;
+        Box::pin(async move { Ok(is_another) })
     }
 }
 
@@ -395,6 +398,19 @@ async fn a_renewed_credential_that_is_refused_again_is_denied() {
     let ended = wait.ended().await;
     assert_eq!(ended.asked_at().len(), 2);
     assert_eq!(ended.outcomes(), [Outcome::Denied; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_from_before_the_renewal_only_costs_another_request() {
+    let refusal = || refused(401, "APIGW.0307");
+    let (running, done) = (|| job("RUNNING"), || job("SUCCESS"));
+    let answers = [running(), running(), refusal(), refusal(), done(), done()];
+    let mut wait = Wait::for_jobs(&["j1", "j2"], answers);
+    wait.service.renews = true;
+    wait.service.slow = Some(2);
+    let ended = wait.ended().await;
+    assert_eq!(ended.outcomes(), [Outcome::Succeeded; 2]);
+    assert_eq!(*ended.log.renewals.lock().unwrap(), 1);
 }
 
 #[tokio::test(start_paused = true)]
