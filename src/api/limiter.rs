@@ -51,6 +51,15 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
+/// Leave to send one request, at its time and not before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// When it comes.
+    pub at: Instant,
+    /// The pauses there had been when it was given out.
+    pauses: u64,
+}
+
 /// Gives out the turns.
 #[derive(Debug)]
 pub struct Limiter {
@@ -65,6 +74,8 @@ struct State {
     spacing: Duration,
     next: Option<Instant>,
     held_until: Option<Instant>,
+    /// How many pauses there have been.
+    pauses: u64,
 }
 
 impl Limiter {
@@ -78,42 +89,44 @@ impl Limiter {
                 spacing,
                 next: None,
                 held_until: None,
+                pauses: 0,
             }),
         }
     }
 
-    /// Takes the next turn, and says when it comes. Whoever has slept until then asks
-    /// [`Limiter::is_held`], as the service may have asked for a pause meanwhile.
-    pub fn reserve(&self, now: Instant) -> Instant {
+    /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_void`], as the
+    /// service may have asked for a pause meanwhile.
+    pub fn reserve(&self, now: Instant) -> Turn {
         let mut state = self.state();
-        let turn = [Some(now), state.next, state.held_until]
-            .into_iter()
-            .flatten()
-            .max()
-            .unwrap_or(now);
-        state.next = Some(turn + state.spacing);
-        turn
-    }
-
-    /// Whether nothing may be sent now.
-    pub fn is_held(&self, now: Instant) -> bool {
-        self.state().held_until.is_some_and(|until| now < until)
-    }
-
-    /// Sends nothing until then. Turns that were given out before that are void; those who hold
-    /// them take new ones.
-    pub fn hold(&self, until: Instant) {
-        let mut state = self.state();
-        if state.held_until.is_none_or(|held| held < until) {
-            state.held_until = Some(until);
-            state.next = Some(until);
+        let at = state.next.map_or(now, |next| next.max(now));
+        state.next = Some(at + state.spacing);
+        Turn {
+            at,
+            pauses: state.pauses,
         }
     }
 
-    /// Keeps to the limit that the service named from now on, where that is stricter than the
-    /// user's. The latest one named counts.
-    pub fn slow_to(&self, limit: RateLimit) {
-        self.state().spacing = limit.spacing().max(self.spacing);
+    /// Whether there has been a pause since the turn was given out. Whoever holds it takes a new
+    /// one.
+    pub fn is_void(&self, turn: Turn) -> bool {
+        self.state().pauses != turn.pauses
+    }
+
+    /// Sends nothing for that long, nor before the next request would have its turn; all turns
+    /// that were given out are void. Keeps to the limit that the service named from now on, where
+    /// that is stricter than the user's; the latest one named counts. Says how long nothing is
+    /// sent: longer, where an earlier pause lasts longer.
+    pub fn pause(&self, now: Instant, wait: Duration, limit: Option<RateLimit>) -> Duration {
+        let mut state = self.state();
+        if let Some(limit) = limit {
+            state.spacing = limit.spacing().max(self.spacing);
+        }
+        let until = now + wait.max(state.spacing);
+        let until = state.held_until.map_or(until, |held| held.max(until));
+        state.held_until = Some(until);
+        state.next = Some(until);
+        state.pauses += 1;
+        until.duration_since(now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,9 +148,10 @@ mod tests {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
         for n in 0..5 {
-            assert_eq!(limiter.reserve(start), start + millis(100 * n));
+            assert_eq!(limiter.reserve(start).at, start + millis(100 * n));
         }
-        assert_eq!(limiter.reserve(start + millis(900)), start + millis(900));
+        let late = start + millis(900);
+        assert_eq!(limiter.reserve(late).at, late);
     }
 
     #[tokio::test(start_paused = true)]
@@ -145,22 +159,24 @@ mod tests {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
         let per = Duration::from_secs(300);
-        limiter.slow_to(RateLimit { requests: 200, per });
-        assert_eq!(limiter.reserve(start), start);
-        assert_eq!(limiter.reserve(start), start + millis(1500));
+        let limit = RateLimit { requests: 200, per };
+        let paused = limiter.pause(start, millis(100), Some(limit));
+        assert_eq!(paused, millis(1500), "the request before counts as well");
+        assert_eq!(limiter.reserve(start).at, start + millis(1500));
+        assert_eq!(limiter.reserve(start).at, start + millis(3000));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_wider_than_the_users_changes_nothing() {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
-        let per = Duration::from_secs(1);
-        limiter.slow_to(RateLimit {
+        let limit = RateLimit {
             requests: 1000,
-            per,
-        });
-        limiter.reserve(start);
-        assert_eq!(limiter.reserve(start), start + millis(100));
+            per: Duration::from_secs(1),
+        };
+        assert_eq!(limiter.pause(start, millis(1), Some(limit)), millis(100));
+        assert_eq!(limiter.reserve(start).at, start + millis(100));
+        assert_eq!(limiter.reserve(start).at, start + millis(200));
     }
 
     #[tokio::test(start_paused = true)]
@@ -168,16 +184,23 @@ mod tests {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
         limiter.reserve(start);
-        limiter.hold(start + millis(5000));
-        assert!(limiter.is_held(start + millis(4999)));
-        assert!(!limiter.is_held(start + millis(5000)));
-        assert_eq!(limiter.reserve(start), start + millis(5000));
-        assert_eq!(limiter.reserve(start), start + millis(5100));
-        limiter.hold(start + millis(1000));
-        assert!(
-            limiter.is_held(start + millis(4999)),
-            "the longer one counts"
-        );
+        assert_eq!(limiter.pause(start, millis(5000), None), millis(5000));
+        assert_eq!(limiter.reserve(start).at, start + millis(5000));
+        let paused = limiter.pause(start + millis(10), millis(1000), None);
+        assert_eq!(paused, millis(4990), "the longer one counts");
+        assert_eq!(limiter.reserve(start).at, start + millis(5000));
+        assert_eq!(limiter.reserve(start).at, start + millis(5100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_voids_the_turns_that_come_after_it_too() {
+        let start = Instant::now();
+        let limiter = Limiter::new(10.0);
+        let turns = [(); 5].map(|()| limiter.reserve(start));
+        limiter.pause(start, millis(200), None);
+        assert!(turns.into_iter().all(|turn| limiter.is_void(turn)));
+        let turn = limiter.reserve(start);
+        assert!(!limiter.is_void(turn));
     }
 
     #[test]

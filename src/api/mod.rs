@@ -18,7 +18,7 @@ pub use breaker::{Breaker, Pass};
 pub use client::{DcsClient, Target};
 pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
 pub use iam::{ProjectError, ProjectQuestion};
-pub use limiter::{Limiter, RateLimit};
+pub use limiter::{Limiter, RateLimit, Turn};
 pub use service_clock::{ClockOffset, ServiceClock};
 
 use crate::model::{Fault, JobId};

@@ -170,14 +170,14 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     async fn send(&mut self, session: &Session) -> Result<(Answer, bool), NoLeave> {
         loop {
             let turn = session.limiter.reserve(Instant::now());
-            if self.too_late().is_some_and(|too_late| turn > too_late) {
+            if self.too_late().is_some_and(|too_late| turn.at > too_late) {
                 if let Some(deadline) = self.deadline {
                     until(deadline).await;
                 }
                 return Err(NoLeave::PastDeadline);
             }
-            until(turn).await;
-            if !session.limiter.is_held(Instant::now()) {
+            until(turn.at).await;
+            if !session.limiter.is_void(turn) {
                 break;
             }
         }
@@ -271,12 +271,10 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     fn back_off(&mut self, session: &Session, content: &Content, verdict: Verdict) -> Duration {
         let mut after = self.backoff.next(&mut self.random);
         if let Content::Refused(refusal) = content {
-            if let Some(limit) = refusal.limit {
-                session.limiter.slow_to(limit);
-            }
             after = after.max(refusal.retry_after.unwrap_or_default());
             if verdict == Verdict::Throttled || refusal.retry_after.is_some() {
-                session.limiter.hold(Instant::now() + after);
+                let now = Instant::now();
+                after = session.limiter.pause(now, after, refusal.limit);
             }
         }
         after

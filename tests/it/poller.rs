@@ -448,6 +448,38 @@ async fn a_throttled_answer_slows_all_watches_to_the_limit_it_names() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn turns_from_before_a_pause_do_not_add_to_those_after_it() {
+    let ids: Vec<String> = (0..12).map(|n| format!("j{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    // The third request is throttled while the others wait for turns of up to eleven seconds.
+    let mut answers = vec![job("RUNNING"); 2];
+    answers.push(refusal(429, "APIGW.0308", Some(3), None));
+    answers.push(job("RUNNING"));
+    let mut wait = Wait::for_jobs(&ids, answers);
+    wait.max_rps = 1.0;
+    wait.watch.timeout = Some(secs(30));
+    let asked_at = wait.ended().await.asked_at();
+    for pair in asked_at.windows(2) {
+        assert!(pair[1] - pair[0] >= 1000, "{pair:?} of {asked_at:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_never_shorter_than_the_limit_wants() {
+    let limit = RateLimit {
+        requests: 1,
+        per: secs(20),
+    };
+    let answers = [
+        refusal(429, "APIGW.0308", None, Some(limit)),
+        refusal(503, "", Some(1), None),
+        job("SUCCESS"),
+    ];
+    let ended = Wait::for_a_job(answers).ended().await;
+    assert_eq!(ended.asked_at(), [0, 20_000, 40_000]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_of_many_watches_keep_to_the_limit_together() {
     let ids: Vec<String> = (0..20).map(|n| format!("j{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
