@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::args::ConnectArgs;
 use super::error::CliError;
@@ -32,6 +32,19 @@ pub(super) struct Pace {
     pub(super) deadline: Option<Instant>,
     /// Whether to keep passing trouble to oneself.
     pub(super) quiet: bool,
+}
+
+impl Pace {
+    /// What comes of the attempt, where it ends no later than a request sent at the deadline.
+    async fn within<T>(&self, attempt: impl Future<Output = T>) -> Option<T> {
+        let too_late = self
+            .deadline
+            .and_then(|deadline| deadline.checked_add(self.request_timeout));
+        match too_late {
+            Some(too_late) => timeout_at(too_late, attempt).await.ok(),
+            None => Some(attempt.await),
+        }
+    }
 }
 
 /// A session, and the project that it is about.
@@ -227,27 +240,38 @@ impl Lookup<'_> {
     }
 }
 
-/// Passing trouble is no reason to give up before the deadline, here as little as in the wait.
+/// Passing trouble is no reason to give up before the deadline, here as little as in the wait. The
+/// last attempt falls on the deadline, and takes no longer than one request may.
 async fn persist<T, E: Display>(
     pace: &Pace,
     attempt: impl AsyncFn() -> Result<T, E>,
     is_passing: fn(&E) -> bool,
     exit: fn(&E) -> Exit,
 ) -> Result<T, CliError> {
+    let timed_out = |why: String| CliError::new(Exit::TimedOut, format!("timed out: {why}"));
     let mut backoff = pace.backoff.schedule();
     let mut random = fastrand::Rng::new();
+    let mut last = "there was no answer in time".to_owned();
     loop {
-        let error = match attempt().await {
+        let Some(result) = pace.within(attempt()).await else {
+            return Err(timed_out(last));
+        };
+        let error = match result {
             Ok(result) => return Ok(result),
             Err(error) if is_passing(&error) => error,
             Err(error) => return Err(CliError::new(exit(&error), error)),
         };
-        let next = Instant::now() + backoff.next(&mut random);
-        if pace.deadline.is_some_and(|deadline| next > deadline) {
-            return Err(CliError::new(Exit::TimedOut, format!("timed out: {error}")));
+        last = error.to_string();
+        let now = Instant::now();
+        let mut next = now + backoff.next(&mut random);
+        if let Some(deadline) = pace.deadline {
+            if now >= deadline {
+                return Err(timed_out(last));
+            }
+            next = next.min(deadline);
         }
         if !pace.quiet {
-            output::warn(&format!("{error}; trying again"));
+            output::warn(&format!("{last}; trying again"));
         }
         sleep_until(next).await;
     }
@@ -257,5 +281,56 @@ fn exit_of_status(status: Option<u16>) -> Exit {
     match status {
         Some(401 | 403) => Exit::Denied,
         _ => Exit::Usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poll::BackoffSpec;
+    use std::cell::RefCell;
+    use std::future::pending;
+
+    fn pace(timeout: Duration) -> Pace {
+        Pace {
+            request_timeout: Duration::from_secs(5),
+            max_rps: 10.0,
+            backoff: Backoff::try_from(BackoffSpec {
+                initial_interval: Duration::from_secs(30),
+                ..BackoffSpec::default()
+            })
+            .unwrap(),
+            deadline: Some(Instant::now() + timeout),
+            quiet: true,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_attempt_falls_exactly_on_the_deadline() {
+        let start = Instant::now();
+        let attempts = RefCell::new(Vec::new());
+        let attempt = async || {
+            attempts.borrow_mut().push(start.elapsed());
+            Err::<(), &str>("no way there")
+        };
+        let timeout = Duration::from_secs(20);
+        let error = persist(&pace(timeout), attempt, |_| true, |_| Exit::Usage)
+            .await
+            .unwrap_err();
+        assert_eq!(error.exit, Exit::TimedOut);
+        assert_eq!(error.to_string(), "timed out: no way there");
+        assert_eq!(attempts.into_inner(), [Duration::ZERO, timeout]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_never_ends_is_given_up_one_request_after_the_deadline() {
+        let start = Instant::now();
+        let pace = pace(Duration::from_secs(20));
+        let attempt = async || pending::<Result<(), &str>>().await;
+        let error = persist(&pace, attempt, |_| true, |_| Exit::Usage)
+            .await
+            .unwrap_err();
+        assert_eq!(error.exit, Exit::TimedOut);
+        assert_eq!(start.elapsed(), Duration::from_secs(25));
     }
 }
