@@ -147,14 +147,15 @@ impl<E: Fn(WatchEvent)> Poller<E> {
 
     /// Asks once; and once more when the service refused the credential and renewing it helped.
     async fn ask(&mut self, session: &Session) -> Result<Step, NoLeave> {
-        let mut pass = before(self.too_late(), session.breaker.admit())
+        let too_late = self.too_late();
+        let mut pass = before(too_late, session.breaker.admit())
             .await?
             .map_err(NoLeave::Denied)?;
         let (mut answer, mut is_last) = self.send(session).await?;
         let mut verdict = self.judge(&answer.content, false);
         if verdict == Verdict::Reauthenticate && pass.refused() {
             self.note(&answer.content);
-            if self.reauthenticate(session, &answer).await {
+            if before(too_late, self.reauthenticate(session, &answer)).await? {
                 (answer, is_last) = self.send(session).await?;
                 verdict = self.judge(&answer.content, true);
             } else {

@@ -26,6 +26,7 @@ struct Service {
     takes: Duration,
     /// The number of the request that takes two seconds more, counted from zero.
     slow: Option<usize>,
+    renewal_takes: Duration,
     /// Whether the first renewal brings another credential.
     renews: bool,
     log: Arc<Log>,
@@ -58,7 +59,10 @@ impl JobSource for Service {
         let mut renewals = self.log.renewals.lock().unwrap();
         *renewals += 1;
         let is_another = self.renews && *renewals == 1;
-        Box::pin(async move { Ok(is_another) })
+        Box::pin(async move {
+            tokio::time::sleep(self.renewal_takes).await;
+            Ok(is_another)
+        })
     }
 }
 
@@ -535,6 +539,17 @@ async fn a_wait_ends_no_later_than_one_request_after_its_deadline() {
     let ended = wait.ended().await;
     assert_eq!(ended.outcomes(), [Outcome::TimedOut; 3]);
     assert!(ended.took <= secs(15), "{:?}", ended.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_does_not_outlast_the_wait_either() {
+    let mut wait = Wait::for_a_job([refused(401, "APIGW.0307")]);
+    wait.service.renewal_takes = secs(100);
+    wait.watch.timeout = Some(secs(10));
+    let ended = wait.ended().await;
+    assert_eq!(ended.only_outcome(), Outcome::TimedOut);
+    assert_eq!(ended.took, secs(15));
+    assert!(ended.result.reports[0].fault.is_some());
 }
 
 #[tokio::test(start_paused = true)]
