@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Content, RateLimit, Refusal};
@@ -19,17 +18,6 @@ const MAX_MESSAGE: usize = 500;
 
 /// The latest time that can be written as RFC 3339 (9999-12-31T23:59:59.999Z), in milliseconds.
 const MAX_MILLIS: u64 = 253_402_300_799_999;
-
-/// Every field is an optional string in the vendor's model. Numbers are taken, too.
-#[derive(Deserialize)]
-struct JobBody {
-    job_id: Option<Value>,
-    status: Option<Value>,
-    job_type: Option<Value>,
-    begin_time: Option<Value>,
-    end_time: Option<Value>,
-    fail_reason: Option<Value>,
-}
 
 /// Reads the answer to the question about `id`.
 pub(super) fn read(reply: &Reply, id: &JobId) -> Content {
@@ -50,27 +38,33 @@ fn read_job(body: &[u8], id: &JobId) -> Result<Content, String> {
     if body.is_empty() {
         return Err("it is empty".to_owned());
     }
-    let body: JobBody = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    match text(body.job_id) {
-        Some(other) if other != id.as_str() => return Err("it is about another job".to_owned()),
-        _ => {}
+    // Every member is an optional string in the vendor's model. Numbers are taken, too; an empty
+    // text counts as none.
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut take = |name: &str| {
+        body.remove(name)
+            .filter(|value| !value.is_null() && value != "")
+    };
+    if let Some(named) = take("job_id")
+        && text(named).is_none_or(|named| named != id.as_str())
+    {
+        return Err("it is about another job".to_owned());
     }
-    let status = body
-        .status
-        .as_ref()
-        .and_then(Value::as_str)
-        .ok_or("it has no status")?;
+    let Some(Value::String(status)) = take("status") else {
+        return Err("it has no status".to_owned());
+    };
     Ok(Content::Job(Job {
-        status: JobStatus::from(status),
-        job_type: text(body.job_type),
-        begin_time: body.begin_time.and_then(time),
-        end_time: body.end_time.and_then(time),
-        fail_reason: text(body.fail_reason),
+        status: JobStatus::from(status.as_str()),
+        job_type: take("job_type").and_then(text),
+        begin_time: take("begin_time").and_then(time),
+        end_time: take("end_time").and_then(time),
+        fail_reason: take("fail_reason").and_then(text),
     }))
 }
 
-fn text(value: Option<Value>) -> Option<String> {
-    match value? {
+fn text(value: Value) -> Option<String> {
+    match value {
         Value::String(text) if !text.is_empty() => Some(text),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
@@ -123,7 +117,7 @@ fn error_words(body: &Map<String, Value>) -> Words {
     let find = |object: &Map<String, Value>, names: &[&str]| {
         names
             .iter()
-            .find_map(|name| text(object.get(*name).cloned()))
+            .find_map(|name| text(object.get(*name)?.clone()))
     };
     let words = |object: &Map<String, Value>| {
         (
@@ -275,6 +269,9 @@ mod tests {
             r#"{"status":5}"#,
             r#"{"status":null}"#,
             r#"{"job_id":"another","status":"SUCCESS"}"#,
+            r#"{"job_id":{"id":"another"},"status":"SUCCESS"}"#,
+            r#"{"status":""}"#,
+            r#"[null,"SUCCESS",null,null,null,null]"#,
         ] {
             assert!(matches!(job(body), Content::Unreadable(_)), "{body}");
         }
