@@ -7,6 +7,7 @@ use reqwest::Url;
 
 use super::error::{AuthError, Considerations};
 use super::found::{Found, Source};
+use super::sign;
 use super::sources::{self, Given, Presence};
 use crate::clock::Clock;
 use crate::environment::Environment;
@@ -162,6 +163,17 @@ impl Chain {
     }
 
     async fn look(&self, place: Place) -> Result<Presence, AuthError> {
+        let presence = self.ask(place).await?;
+        if let Presence::Present(found) = &presence {
+            sign::check(&found.credential).map_err(|why| AuthError::Unsendable {
+                source_of: found.source.clone(),
+                why,
+            })?;
+        }
+        Ok(presence)
+    }
+
+    async fn ask(&self, place: Place) -> Result<Presence, AuthError> {
         let environment = self.environment.as_ref();
         match place {
             Place::Files => sources::look_into_files(&self.given),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::found::Source;
+use super::sign::SignError;
 use crate::http::{TlsError, Trouble, TroubleKind};
 use crate::model::InvalidId;
 use crate::secret::SecretFileError;
@@ -59,6 +60,14 @@ pub enum AuthError {
         of: String,
         /// What is wrong with it.
         why: InvalidId,
+    },
+    /// The credential can't be sent.
+    #[error("{source_of}: {why}")]
+    Unsendable {
+        /// Where it was found.
+        source_of: Source,
+        /// What is wrong with it.
+        why: SignError,
     },
     /// The file of a secret.
     #[error(transparent)]

@@ -25,7 +25,7 @@ const X_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token")
 pub enum SignError {
     /// A part of the credential can't be sent.
     #[error(
-        "the {0} holds characters that no HTTP header can carry; check the source that it comes from"
+        "the {0} holds line breaks or control characters, which no request can carry; write it as one line"
     )]
     NoHeader(&'static str),
     /// A header of the request can't be signed.
@@ -134,6 +134,22 @@ pub fn authorize(
             Ok(())
         }
     }
+}
+
+/// Whether a request can carry the credential at all.
+pub(super) fn check(credential: &Credential) -> Result<(), SignError> {
+    match credential {
+        Credential::KeyPair(pair) => {
+            secret_value(&pair.access_key, "access key")?;
+            if let Some(token) = &pair.security_token {
+                secret_value(token.expose_secret(), "security token")?;
+            }
+        }
+        Credential::Token(token) => {
+            secret_value(token.expose_secret(), "IAM token")?;
+        }
+    }
+    Ok(())
 }
 
 fn sign(request: &mut Request, pair: &KeyPair, at: SystemTime) -> Result<(), SignError> {

@@ -78,6 +78,26 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
+fn a_variable_that_no_request_can_carry_is_an_error_at_once() {
+    let service = permanent();
+    for (name, what) in [
+        ("HUAWEICLOUD_SDK_AK", "access key"),
+        ("HUAWEICLOUD_SDK_SECURITY_TOKEN", "security token"),
+    ] {
+        let ended = service
+            .wait_for(["job"])
+            .env(name, "two-lines\nof-a-secret")
+            .run();
+        ended
+            .exits_with(2)
+            .complains(format!("the {what} holds line breaks"))
+            .says("environment (HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK)")
+            .keeps(&["two-lines", "of-a-secret"]);
+    }
+    assert!(service.requests().is_empty());
+}
+
+#[test]
 fn half_a_pair_of_variables_is_an_error_that_names_the_other_half() {
     let pairs = [
         ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"),
