@@ -9,6 +9,12 @@ pub trait Environment: Send + Sync {
     /// one that isn't UTF-8 is unusable and counts as unset, too.
     fn var(&self, name: &str) -> Option<String>;
 
+    /// Whether the variable says yes: it is set, and neither to `false` nor to `0`.
+    fn flag(&self, name: &str) -> bool {
+        self.var(name)
+            .is_some_and(|value| !matches!(value.as_str(), "false" | "0"))
+    }
+
     /// The user's home directory.
     fn home(&self) -> Option<PathBuf> {
         self.var("HOME").map(PathBuf::from)

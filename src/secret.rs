@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub use secrecy::ExposeSecret;
@@ -38,12 +38,12 @@ pub enum SecretFileError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It is empty, too large, no text, or not one line.
-    #[error("{path} {why}; write the secret alone into it, as one line", path = path.display())]
+    /// It is no file of text, too large or, where it should hold a secret, not one line.
+    #[error("{path} {why}", path = path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to do.
         why: &'static str,
     },
 }
@@ -71,10 +71,12 @@ pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
         why,
     };
     if secret.is_empty() {
-        return Err(unusable("is empty"));
+        return Err(unusable("is empty; write the secret into it"));
     }
     if secret.contains(char::is_control) {
-        return Err(unusable("has more than one line or control characters"));
+        return Err(unusable(
+            "has more than one line or control characters; write the secret alone into it",
+        ));
     }
     Ok(Secret::from(secret))
 }
@@ -95,8 +97,10 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretFileErr
     // The opened file is what is checked, so that it can't be swapped in between.
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(unusable("is a directory"));
+    // A pipe, as `<(command)` makes it, is as good as a file. A device is neither a secret's place
+    // nor to be closed to others.
+    if !(metadata.is_file() || metadata.file_type().is_fifo()) {
+        return Err(unusable("is no file; name a file"));
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -110,9 +114,13 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretFileErr
         usize::try_from(metadata.len().min(MAX_BYTES)).unwrap_or(0) + 1,
     ));
     match file.take(MAX_BYTES + 1).read_to_string(&mut text) {
-        Ok(read) if read as u64 > MAX_BYTES => Err(unusable("has more than 64 KiB")),
+        Ok(read) if read as u64 > MAX_BYTES => Err(unusable(
+            "has more than 64 KiB; check that it is the right file",
+        )),
         Ok(_) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(unusable("is not UTF-8")),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(unusable("is not UTF-8; save it as UTF-8 text"))
+        }
         Err(error) => Err(unreadable(error)),
     }
 }
@@ -176,6 +184,14 @@ mod tests {
             assert!(matches!(error, SecretFileError::Unusable { .. }), "{error}");
             assert!(!error.to_string().contains("two"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_device_is_refused_without_advice_to_close_it() {
+        let message = read_secret_file(Path::new("/dev/null"))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(message, "/dev/null is no file; name a file");
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub fn parse_endpoint(text: &str) -> Result<Url, EndpointError> {
         text: without_secrets(text),
         why: why.to_owned(),
     };
+    if !text.contains("://") {
+        return Err(invalid("it begins with neither https:// nor http://"));
+    }
     let url: Url = text
         .trim()
         .parse()

@@ -22,9 +22,7 @@ pub enum ProjectError {
         found: Vec<(String, String)>,
     },
     /// IAM refused the question.
-    #[error(
-        "IAM refused to look the project up: {0}; give the project's ID with --project-id instead"
-    )]
+    #[error("IAM refused to look the project up: {0}; {advice}", advice = advice_on_refusal(.0))]
     Refused(Fault),
     /// There was no answer that can be understood.
     #[error("IAM gave no answer: {0}; {advice}", advice = advice(.0))]
@@ -53,6 +51,13 @@ fn advice(trouble: &Trouble) -> &'static str {
         "an authority of your own is trusted with --ca-file"
     } else {
         "to do without IAM, give the project's ID with --project-id"
+    }
+}
+
+fn advice_on_refusal(fault: &Fault) -> &'static str {
+    match fault.http_status {
+        Some(401 | 403) => "look at the credential with: dcs-wait credentials",
+        _ => "to do without IAM, give the project's ID with --project-id",
     }
 }
 

@@ -38,6 +38,9 @@ fn read_job(body: &[u8], id: &JobId) -> Result<Content, String> {
     if body.is_empty() {
         return Err("it is empty".to_owned());
     }
+    if body.trim_ascii_start().starts_with(b"<") {
+        return Err("it is HTML, not JSON, as of a proxy or a log-in page".to_owned());
+    }
     // Every member is an optional string in the vendor's model. Numbers are taken, too; an empty
     // text counts as none.
     let mut body: Map<String, Value> =
@@ -46,13 +49,17 @@ fn read_job(body: &[u8], id: &JobId) -> Result<Content, String> {
         body.remove(name)
             .filter(|value| !value.is_null() && value != "")
     };
-    if let Some(named) = take("job_id")
-        && text(named).is_none_or(|named| named != id.as_str())
-    {
-        return Err("it is about another job".to_owned());
+    match take("job_id").map(text) {
+        Some(None) => return Err("its job_id is no text".to_owned()),
+        Some(Some(named)) if named != id.as_str() => {
+            return Err("it is about another job".to_owned());
+        }
+        _ => {}
     }
-    let Some(Value::String(status)) = take("status") else {
-        return Err("it has no status".to_owned());
+    let status = match take("status") {
+        Some(Value::String(status)) => status,
+        Some(_) => return Err("its status is no text".to_owned()),
+        None => return Err("it has no status".to_owned()),
     };
     Ok(Content::Job(Job {
         status: JobStatus::from(status.as_str()),

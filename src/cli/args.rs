@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::sim::{ClockOffset, RateLimit};
 
-use super::values::{Timeout, parse_duration, parse_rate, parse_timeout};
+use super::values::{Timeout, parse_code, parse_duration, parse_number, parse_rate, parse_timeout};
 
 /// Waits for Huawei Cloud DCS jobs, says how they ended, and ends with a code that scripts can trust.
 #[derive(Debug, Parser)]
@@ -124,7 +124,8 @@ pub(super) struct WaitArgs {
     #[arg(
         long,
         value_name = "FACTOR",
-        default_value_t = 1.5,
+        default_value = "1.5",
+        value_parser = parse_number,
         allow_hyphen_values = true,
         help_heading = "Polling"
     )]
@@ -133,7 +134,8 @@ pub(super) struct WaitArgs {
     #[arg(
         long,
         value_name = "SHARE",
-        default_value_t = 0.2,
+        default_value = "0.2",
+        value_parser = parse_number,
         allow_hyphen_values = true,
         help_heading = "Polling"
     )]
@@ -149,6 +151,8 @@ pub(super) struct WaitArgs {
         long,
         value_name = "CODES",
         value_delimiter = ',',
+        value_parser = parse_code,
+        allow_hyphen_values = true,
         default_value = "DCS.4133,DCS.4031,DCS.4232,DCS.4941,DCS.4942,DCS.4988",
         help_heading = "Polling"
     )]

@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::http::{Connector, Route};
 use crate::model::{Exit, ProjectId};
 use crate::poll::Backoff;
+use crate::report::clean_message;
 
 /// How requests are to be sent while a session is opened and held.
 pub(super) struct Pace {
@@ -248,7 +249,7 @@ async fn persist<T, E: Display>(
     is_passing: fn(&E) -> bool,
     exit: fn(&E) -> Exit,
 ) -> Result<T, CliError> {
-    let timed_out = |why: String| CliError::new(Exit::TimedOut, format!("timed out: {why}"));
+    let timed_out = |why: String| CliError::new(Exit::TimedOut, why);
     let mut backoff = pace.backoff.schedule();
     let mut random = fastrand::Rng::new();
     let mut last = "there was no answer in time".to_owned();
@@ -261,7 +262,9 @@ async fn persist<T, E: Display>(
             Err(error) if is_passing(&error) => error,
             Err(error) => return Err(CliError::new(exit(&error), error)),
         };
-        last = error.to_string();
+        let error = error.to_string();
+        let is_news = error != last;
+        last = error;
         let now = Instant::now();
         let mut next = now + backoff.next(&mut random);
         if let Some(deadline) = pace.deadline {
@@ -270,8 +273,10 @@ async fn persist<T, E: Display>(
             }
             next = next.min(deadline);
         }
-        if !pace.quiet {
-            output::warn(&format!("{last}; trying again"));
+        if is_news && !pace.quiet {
+            output::warn(&clean_message(&format!(
+                "{last}; trying on until the time-out"
+            )));
         }
         sleep_until(next).await;
     }

@@ -6,11 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::args::{Args, WaitArgs};
 use super::error::CliError;
-use super::output;
 use super::signals::Interrupts;
-use super::wait::{follow, goes_on, prepare, style};
+use super::wait::{Settings, follow, prepare, style};
+use super::{jobs, output};
 use crate::environment::Environment;
 use crate::model::{Exit, JobId};
 use crate::sim::{
@@ -51,7 +53,10 @@ pub(super) async fn run(
         simulator.url()
     ));
     let args = arguments(&simulator.url())?;
-    let (spec, session) = prepare(&args, &simulated_environment()).await?;
+    let simulated = simulated_environment();
+    let settings = Settings::of(&args, simulated.as_ref())?;
+    let jobs = jobs::read(&args.jobs).await?;
+    let (spec, session) = prepare(&args, &settings, jobs, Instant::now(), &simulated).await?;
     let style = style(&args, environment.as_ref());
     let (result, interrupted) = follow(
         &spec,
@@ -65,7 +70,10 @@ pub(super) async fn run(
     if let Some(exit) = interrupted
         && result.is_cut_short()
     {
-        return Err(CliError::new(exit, goes_on(&spec.jobs)));
+        return Err(CliError::new(
+            exit,
+            "interrupted; the simulated jobs end with the demo",
+        ));
     }
     match result.exit(spec.until) {
         Exit::Failed => {

@@ -4,10 +4,10 @@ use crate::model::Exit;
 
 /// An error for people: what, why, what to do; and the exit code that it calls for.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{late}{message}", late = if *exit == Exit::TimedOut { "timed out: " } else { "" })]
 pub(super) struct CliError {
     pub(super) exit: Exit,
-    message: String,
+    pub(super) message: String,
 }
 
 impl CliError {

@@ -61,6 +61,14 @@ async fn read_input() -> Result<String, CliError> {
     Ok(input)
 }
 
+/// How a text begins, in quotes: what ends up in a pipe by mistake is mostly an error's message.
+fn beginning(input: &str) -> String {
+    match input.trim() {
+        "" => "nothing".to_owned(),
+        text => format!("{:?}", text.chars().take(200).collect::<String>()),
+    }
+}
+
 /// The jobs that a text names: JSON with `job_id` members, or an ID a line.
 fn of_input(input: &str) -> Result<Vec<JobId>, CliError> {
     // Some shells begin what they pipe with a byte order mark.
@@ -71,7 +79,8 @@ fn of_input(input: &str) -> Result<Vec<JobId>, CliError> {
     };
     if jobs.is_empty() {
         return Err(CliError::usage(format!(
-            "standard input names no job; {EXPECTED}"
+            "standard input names no job; it says {}; {EXPECTED}",
+            beginning(input)
         )));
     }
     Ok(jobs)
@@ -98,7 +107,8 @@ fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
     for value in serde_json::Deserializer::from_str(input).into_iter::<Value>() {
         let value = value.map_err(|error| {
             CliError::usage(format!(
-                "standard input begins like JSON and isn't: {error}; {EXPECTED}"
+                "standard input begins like JSON and isn't ({error}); it says {}; {EXPECTED}",
+                beginning(input)
             ))
         })?;
         collect(&value, &mut found)?;

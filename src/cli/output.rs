@@ -1,35 +1,38 @@
 //! Standard output and standard error. A closed one ends nothing: the exit code still tells.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 
 use super::error::CliError;
 use super::is_answer;
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::report::error_command;
+use crate::report::{clean_message, error_command};
 
-/// Prints a line of results.
+/// Prints a line of results. Where nobody reads, nobody misses it; any other failure is told.
 pub(super) fn print(line: &str) {
-    write_line(io::stdout().lock(), line);
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            warn(&format!("can't write to standard output: {error}"));
+        }
+        _ => {}
+    }
 }
 
 /// Tells of an error, in GitHub Actions so that it is shown at the step.
 pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
-    if environment.var("GITHUB_ACTIONS").is_some() {
-        warn(&error_command(&error.to_string()));
+    let message = clean_message(&error.to_string());
+    if environment.flag("GITHUB_ACTIONS") {
+        warn(&error_command(&message));
     } else {
-        warn(&format!("error: {error}"));
+        warn(&format!("error: {message}"));
     }
 }
 
 /// Prints a line that is no result.
 pub(super) fn warn(line: &str) {
-    write_line(io::stderr().lock(), line);
-}
-
-fn write_line(mut to: impl Write, line: &str) {
-    // Where nobody reads, nobody misses it.
-    drop(writeln!(to, "{line}").and_then(|()| to.flush()));
+    // There is nowhere left to tell of a failure.
+    drop(writeln!(io::stderr().lock(), "{line}"));
 }
 
 /// Prints what clap has to say: an answer on standard output, an error on standard error.

@@ -94,7 +94,9 @@ fn invitation(args: &SimulateArgs, url: &str, scripted: &[String]) -> String {
         _ => String::new(),
     };
     let exports = if keys.is_empty() {
-        format!("  export HUAWEICLOUD_SDK_AK={ACCESS_KEY} HUAWEICLOUD_SDK_SK={SECRET_KEY}\n")
+        format!(
+            "  export HUAWEICLOUD_SDK_AK={ACCESS_KEY}\n  export HUAWEICLOUD_SDK_SK={SECRET_KEY}\n"
+        )
     } else {
         String::new()
     };
@@ -115,7 +117,7 @@ fn invitation(args: &SimulateArgs, url: &str, scripted: &[String]) -> String {
             .map(|known| format!("  {:<16} {}", known.id, known.description)),
     );
     format!(
-        "This is a simulated DCS API. In another terminal:\n{exports}  export DCS_WAIT_ENDPOINT={url} DCS_WAIT_PROJECT_ID={project}\n  dcs-wait {keys}{trust}{job}\nIt knows these jobs:\n{}\nCtrl+C stops it.",
+        "This is a simulated DCS API. In another terminal:\n{exports}  export DCS_WAIT_ENDPOINT={url}\n  export DCS_WAIT_PROJECT_ID={project}\n  dcs-wait {keys}{trust}{job}\nIt knows these jobs:\n{}\nCtrl+C stops it.",
         jobs.join("\n")
     )
 }

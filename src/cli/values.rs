@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest duration that is taken: ten years. What is longer is a slip of the pen.
-const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const MAX_DURATION: Duration = Duration::from_secs(3653 * 24 * 3600);
 
 /// The value of `--timeout`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,12 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     if text.starts_with('-') {
         return Err("a duration can't be negative; give one such as 90s, 10m or 2h".to_owned());
     }
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; give a duration such as 90s, 10m or 2h"))?;
+    let duration = humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::NumberExpected(_) | humantime::DurationError::Empty => {
+            "it is no duration; give one such as 90s, 10m or 2h".to_owned()
+        }
+        other => format!("{other}; give a duration such as 90s, 10m or 2h"),
+    })?;
     if duration > MAX_DURATION {
         return Err(
             "it is longer than ten years; give a duration such as 90s, 10m or 2h".to_owned(),
@@ -41,6 +45,24 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
         Ok(rate) if (0.001..=1000.0).contains(&rate) => Ok(rate),
         _ => Err("give a number from 0.001 to 1000".to_owned()),
     }
+}
+
+/// Reads a number.
+pub(super) fn parse_number(text: &str) -> Result<f64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "it is no number; give one such as 0.5".to_owned())
+}
+
+/// Reads an error code of the service.
+pub(super) fn parse_code(text: &str) -> Result<String, String> {
+    let code = text.trim();
+    if code.is_empty() || !code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') {
+        return Err(
+            "it is no error code; give codes such as DCS.4133, separated by commas".to_owned(),
+        );
+    }
+    Ok(code.to_owned())
 }
 
 #[cfg(test)]
@@ -68,6 +90,14 @@ mod tests {
         ] {
             let why = parse_duration(text).unwrap_err();
             assert!(why.contains("such as 90s"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn an_error_code_is_taken_without_the_blanks_around_it() {
+        assert_eq!(parse_code(" DCS.4133"), Ok("DCS.4133".to_owned()));
+        for text in ["", " ", "a b", "DCS-4133"] {
+            assert!(parse_code(text).is_err(), "{text}");
         }
     }
 

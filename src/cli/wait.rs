@@ -1,6 +1,6 @@
 //! `dcs-wait JOB_ID...`: waits, tells, and ends with the code that the outcomes call for.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::{jobs, output};
 use crate::api::Session;
 use crate::engine::{Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
-use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind};
+use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind, WatchReport};
 use crate::poll::{Backoff, BackoffSpec, WatchSpec};
 use crate::report::{self, Output, Progress, Reporter, Style, Surroundings};
 
@@ -35,10 +35,26 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     log_to_stderr(args.verbose);
     let style = style(&args, environment.as_ref());
-    let (spec, session) = tokio::select! {
-        prepared = prepare(&args, &environment) => prepared?,
+    let settings = Settings::of(&args, environment.as_ref())?;
+    let jobs = tokio::select! {
+        jobs = jobs::read(&args.jobs) => jobs?,
         exit = interrupts.next() => {
             return Err(CliError::new(exit, "interrupted before the first request; the jobs go on"));
+        }
+    };
+    // What feeds standard input may take its time; the wait begins when the jobs are known.
+    let start = Instant::now();
+    let prepared = tokio::select! {
+        prepared = prepare(&args, &settings, jobs.clone(), start, &environment) => prepared,
+        exit = interrupts.next() => return Err(CliError::new(exit, goes_on(&jobs))),
+    };
+    let (spec, session) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            if style.print_results {
+                print_unasked(&jobs, &error, start, &style);
+            }
+            return Err(error);
         }
     };
     let (result, interrupted) = follow(
@@ -54,39 +70,57 @@ pub(super) async fn run(
     {
         return Err(CliError::new(exit, goes_on(&spec.jobs)));
     }
-    if let Some(fault) = &result.misconfigured {
-        output::warn(&format!("error: {}", misconfigured(fault)));
-    } else if style.progress == Progress::Silent {
-        for report in &result.reports {
-            if report.outcome != Outcome::Succeeded {
-                output::warn(&report::ended_line(report));
-            }
+    if style.progress == Progress::Silent {
+        for report in result.reports.iter().filter(|report| needs_words(report)) {
+            output::warn(&report::ended_line(report));
         }
     }
     Ok(result.exit(spec.until))
 }
 
-/// Checks all that can be checked before anybody is asked, and opens the session.
+/// Whether there is more to say about the end than that it was reached, or no longer wanted.
+fn needs_words(report: &WatchReport) -> bool {
+    match report.outcome {
+        Outcome::Succeeded => false,
+        Outcome::Cancelled => report.could_not_go_on(),
+        _ => true,
+    }
+}
+
+/// What the options say, checked before anything is asked or read.
+pub(super) struct Settings {
+    timeout: Option<Duration>,
+    backoff: Backoff,
+}
+
+impl Settings {
+    pub(super) fn of(args: &WaitArgs, environment: &dyn Environment) -> Result<Self, CliError> {
+        let Timeout(timeout) = timeout(args, environment)?;
+        let backoff = Backoff::try_from(BackoffSpec {
+            initial_interval: args.initial_interval,
+            max_interval: args.max_interval,
+            multiplier: args.multiplier,
+            jitter: args.jitter,
+        })
+        .map_err(CliError::usage)?;
+        if args.request_timeout.is_zero() {
+            return Err(CliError::usage(
+                "--request-timeout is zero; give the time that an answer may take, such as 15s",
+            ));
+        }
+        Ok(Self { timeout, backoff })
+    }
+}
+
+/// Opens the session.
 pub(super) async fn prepare(
     args: &WaitArgs,
+    settings: &Settings,
+    jobs: Vec<JobId>,
+    start: Instant,
     environment: &Arc<dyn Environment>,
 ) -> Result<(WaitSpec, Session), CliError> {
-    let Timeout(timeout) = timeout(args, environment.as_ref())?;
-    let backoff = Backoff::try_from(BackoffSpec {
-        initial_interval: args.initial_interval,
-        max_interval: args.max_interval,
-        multiplier: args.multiplier,
-        jitter: args.jitter,
-    })
-    .map_err(CliError::usage)?;
-    if args.request_timeout.is_zero() {
-        return Err(CliError::usage(
-            "--request-timeout is zero; give the time that an answer may take, such as 15s",
-        ));
-    }
-    let jobs = jobs::read(&args.jobs).await?;
-    // What feeds standard input may take its time; the wait begins when the jobs are known.
-    let start = Instant::now();
+    let &Settings { timeout, backoff } = settings;
     let pace = Pace {
         request_timeout: args.request_timeout,
         max_rps: args.max_rps,
@@ -119,6 +153,28 @@ pub(super) async fn prepare(
         seed: fastrand::u64(..),
     };
     Ok((spec, session))
+}
+
+/// Prints the results of jobs that nobody was asked about, as the time or the permission for it
+/// was missing already.
+fn print_unasked(jobs: &[JobId], error: &CliError, start: Instant, style: &Style) {
+    let outcome = match error.exit {
+        Exit::TimedOut => Outcome::TimedOut,
+        Exit::Denied => Outcome::Denied,
+        _ => return,
+    };
+    for job_id in jobs {
+        let report = WatchReport {
+            job_id: job_id.clone(),
+            project_id: None,
+            outcome,
+            job: None,
+            polls: 0,
+            waited: start.elapsed(),
+            fault: Some(Fault::local(error.message.as_str())),
+        };
+        output::print(&report::result_line(&report, style.results));
+    }
 }
 
 fn timeout(args: &WaitArgs, environment: &dyn Environment) -> Result<Timeout, CliError> {
@@ -194,7 +250,7 @@ async fn tell(
 fn step_summary(environment: &dyn Environment) -> Option<Box<dyn Write + Send>> {
     let path = environment.var("GITHUB_STEP_SUMMARY")?;
     match OpenOptions::new().append(true).create(true).open(&path) {
-        Ok(file) => Some(Box::new(file)),
+        Ok(file) => Some(Box::new(Summary { file, path })),
         Err(error) => {
             output::warn(&format!("there will be no step summary: {path}: {error}"));
             None
@@ -202,15 +258,35 @@ fn step_summary(environment: &dyn Environment) -> Option<Box<dyn Write + Send>> 
     }
 }
 
+/// The step summary. That it can't be written is told, and ends nothing.
+struct Summary {
+    file: File,
+    path: String,
+}
+
+impl Write for Summary {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).inspect_err(|error| {
+            output::warn(&format!(
+                "the step summary {} is incomplete: {error}",
+                self.path
+            ));
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 pub(super) fn style(args: &WaitArgs, environment: &dyn Environment) -> Style {
-    let set = |name| environment.var(name).is_some();
     report::choose(&Surroundings {
         // A log and lines that are redrawn don't go together.
         stderr_is_terminal: io::stderr().is_terminal() && !args.verbose,
         stdout_is_terminal: io::stdout().is_terminal(),
-        ci: set("CI"),
-        github_actions: set("GITHUB_ACTIONS"),
-        no_color: set("NO_COLOR"),
+        ci: environment.flag("CI"),
+        github_actions: environment.flag("GITHUB_ACTIONS"),
+        no_color: environment.var("NO_COLOR").is_some(),
         term_is_dumb: environment.var("TERM").is_some_and(|term| term == "dumb"),
         quiet: args.quiet,
         output: args.output.map(|output| match output {
@@ -242,14 +318,4 @@ pub(super) fn goes_on(jobs: &[JobId]) -> &'static str {
         [_] => "interrupted; the job goes on, and the same command waits for it again",
         _ => "interrupted; the jobs go on, and the same command waits for them again",
     }
-}
-
-/// What to do about a fault that no other request will get around.
-fn misconfigured(fault: &Fault) -> String {
-    let advice = match (fault.http_status, fault.code.as_deref()) {
-        (Some(404), _) => "there is no DCS API at this address: check --region and --endpoint",
-        (Some(_), _) => "the service is elsewhere: check --region and --endpoint",
-        (None, _) => "check --endpoint; an authority of your own is trusted with --ca-file",
-    };
-    format!("{fault}; {advice}")
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Session;
-use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchReport};
+use crate::model::{Exit, JobId, Outcome, WatchEvent, WatchReport};
 use crate::poll::{Misconfigured, Poller, WatchSpec};
 
 /// When a wait for several jobs is over.
@@ -42,8 +42,6 @@ pub struct WaitSpec {
 pub struct WaitResult {
     /// One report a job, in the order in which the watches ended.
     pub reports: Vec<WatchReport>,
-    /// Why no watch could go on, where that is how it ended.
-    pub misconfigured: Option<Fault>,
     /// How many polling loops panicked.
     pub panicked: usize,
 }
@@ -107,7 +105,6 @@ pub async fn wait(
             }
             Ok(Err(Misconfigured(report))) => {
                 enough.cancel();
-                result.misconfigured.clone_from(&report.fault);
                 result.reports.push(*report);
             }
             Err(error) => {

@@ -77,6 +77,11 @@ impl From<reqwest::Error> for Trouble {
                 TroubleKind::Certificate,
                 format!("the server's certificate doesn't verify: {}", doubt(why)),
             ),
+            Some(rustls::Error::InvalidMessage(_)) => (
+                TroubleKind::Tls,
+                "TLS failed: what answers there speaks no TLS; does the address begin with http://?"
+                    .to_owned(),
+            ),
             Some(why) => (TroubleKind::Tls, format!("TLS failed: {why}")),
             None if timed_out => (TroubleKind::TimedOut, "the connection timed out".to_owned()),
             None if causes.iter().any(|cause| is_dns(*cause)) => (
@@ -87,6 +92,11 @@ impl From<reqwest::Error> for Trouble {
             None if in_answer || causes.iter().any(|cause| is_cut(*cause)) => (
                 TroubleKind::CutShort,
                 format!("the connection ended before the whole answer had come: {root}"),
+            ),
+            None if causes.iter().any(|cause| is_garbled(*cause)) => (
+                TroubleKind::Other,
+                "what answers there speaks no HTTP; does the address begin with https://?"
+                    .to_owned(),
             ),
             None => (TroubleKind::Other, format!("the request failed: {root}")),
         };
@@ -127,7 +137,10 @@ fn doubt(error: &CertificateError) -> String {
             "it isn't valid yet".to_owned()
         }
         CertificateError::Other(error) => match error.to_string().as_str() {
-            "CaUsedAsEndEntity" => "it is an authority's, and no server's".to_owned(),
+            "CaUsedAsEndEntity" => {
+                "it is an authority's, and no server's: make one with basicConstraints=CA:FALSE"
+                    .to_owned()
+            }
             other => other.to_owned(),
         },
         other => other.to_string(),
@@ -137,6 +150,12 @@ fn doubt(error: &CertificateError) -> String {
 /// hyper-util names the stage only in the text of an error of its own.
 fn is_dns(cause: &(dyn Error + 'static)) -> bool {
     cause.to_string() == "dns error"
+}
+
+fn is_garbled(cause: &(dyn Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(hyper::Error::is_parse)
 }
 
 fn is_cut(cause: &(dyn Error + 'static)) -> bool {

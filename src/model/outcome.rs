@@ -41,8 +41,8 @@ impl Outcome {
 pub struct WatchReport {
     /// The job that was waited for.
     pub job_id: JobId,
-    /// The project it was looked for in.
-    pub project_id: ProjectId,
+    /// The project it was looked for in, where that was known.
+    pub project_id: Option<ProjectId>,
     /// How the watch ended.
     pub outcome: Outcome,
     /// The last description of the job, where there was one.

@@ -44,7 +44,7 @@ pub enum InvalidBackoff {
     #[error("--initial-interval must be from 10ms to 24h")]
     InitialInterval,
     /// The longest interval is out of range.
-    #[error("--max-interval must be from --initial-interval to 24h")]
+    #[error("--max-interval must be from --initial-interval to 24h; raise it, or lower the other")]
     MaxInterval,
     /// The multiplier is out of range.
     #[error("--multiplier must be from 1 to 100")]

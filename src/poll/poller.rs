@@ -328,7 +328,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     fn report(&mut self, outcome: Outcome) -> WatchReport {
         WatchReport {
             job_id: self.job_id.clone(),
-            project_id: self.spec.project_id.clone(),
+            project_id: Some(self.spec.project_id.clone()),
             outcome,
             job: self.progress.job.take(),
             polls: self.progress.polls,

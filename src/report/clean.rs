@@ -5,6 +5,9 @@ pub(super) const WORD: usize = 64;
 /// The longest reason or message that is shown, in characters.
 pub(super) const SENTENCE: usize = 400;
 
+/// The longest error message that is shown, in characters.
+const MESSAGE: usize = 2000;
+
 /// The text on one line, without anything that a terminal or a CI runner would act upon, and of
 /// at most `limit` characters. White space of any kind becomes single spaces.
 pub(super) fn clean(text: &str, limit: usize) -> String {
@@ -27,6 +30,13 @@ pub(super) fn clean(text: &str, limit: usize) -> String {
         });
     }
     cleaned
+}
+
+/// An error message with nothing in it that a terminal or a CI runner would act upon: much of it
+/// may be a server's words.
+#[must_use]
+pub fn clean_message(text: &str) -> String {
+    clean(text, MESSAGE)
 }
 
 /// JSON that means the same, with what a terminal or a CI runner would act upon escaped. That can

@@ -23,6 +23,10 @@ pub(super) struct Live {
     multi: MultiProgress,
     style: ProgressStyle,
     bars: Vec<ProgressBar>,
+    ends: Vec<String>,
+    /// How wide the terminal was at first.
+    columns: u16,
+    resized: bool,
 }
 
 impl Live {
@@ -31,6 +35,9 @@ impl Live {
         let target =
             ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), DRAWS_BY_ITSELF);
         Self {
+            columns: screen.width(),
+            resized: false,
+            ends: Vec::new(),
             screen,
             color,
             board: Board::default(),
@@ -77,7 +84,9 @@ impl Reporter for Live {
         };
         let line = match &event.kind {
             WatchEventKind::Ended(report) => {
-                self.pen().last_line(&event.job_id, report.outcome, &text)
+                let line = self.pen().last_line(&event.job_id, report.outcome, &text);
+                self.ends.push(line.clone());
+                line
             }
             _ => self.pen().note(&event.job_id, &text),
         };
@@ -87,6 +96,7 @@ impl Reporter for Live {
 
     fn tick(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
+        self.resized |= self.screen.width() != self.columns;
         self.update();
         // Of any bar, this draws them all.
         if let Some(bar) = self.bars.first() {
@@ -104,11 +114,21 @@ impl Reporter for Live {
 
     fn finish(&mut self) {
         self.multi.clear().ok();
+        if self.resized {
+            // What was drawn for another width may have been drawn over what was to stay.
+            self.screen
+                .line("The terminal was resized; once more, how the jobs ended:");
+            for line in &self.ends {
+                self.screen.line(line);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU16, Ordering};
+
     use indicatif::InMemoryTerm;
     use insta::assert_snapshot;
 
@@ -137,6 +157,21 @@ mod tests {
 
     fn succeeded() -> WatchEventKind {
         ended(report(Outcome::Succeeded, Some(ended_job("SUCCESS")), None))
+    }
+
+    #[test]
+    fn after_a_resize_the_ends_are_told_once_more() {
+        static COLUMNS: AtomicU16 = AtomicU16::new(100);
+        let written = Written::default();
+        let mut live = live(&written, || (24, COLUMNS.load(Ordering::Relaxed)));
+        live.event(&event(FIRST, 0, Started));
+        live.tick(seconds(1));
+        live.event(&event(FIRST, 2, succeeded()));
+        COLUMNS.store(40, Ordering::Relaxed);
+        live.tick(seconds(3));
+        live.finish();
+        let told = written.text().matches("succeeded in").count();
+        assert_eq!(told, 2, "{}", written.text());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::io::Write;
 use std::time::Duration;
 
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
+pub use clean::clean_message;
 pub use github::error_command;
 pub use results::result_line;
 pub use text::ended_line;

@@ -56,7 +56,9 @@ impl Reporter for Plain {
         if elapsed < self.next_heartbeat {
             return;
         }
-        self.next_heartbeat = elapsed + HEARTBEAT;
+        while self.next_heartbeat <= elapsed {
+            self.next_heartbeat += HEARTBEAT;
+        }
         if let Some(text) = heartbeat(&self.board, elapsed) {
             self.out.line(&at(elapsed, &text));
         }

@@ -8,7 +8,7 @@ use super::choose::Results;
 use super::clean;
 use super::duration::duration;
 use super::text;
-use crate::model::{Fault, Job, WatchReport};
+use crate::model::{Fault, Job, ProjectId, WatchReport};
 
 /// The first second that RFC 3339 has no year for.
 const YEAR_10000: u64 = 253_402_300_800;
@@ -58,7 +58,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
 #[derive(Serialize)]
 pub(super) struct ResultObject<'a> {
     job_id: &'a str,
-    project_id: &'a str,
+    project_id: Option<&'a str>,
     outcome: &'static str,
     status: Option<&'a str>,
     job_type: Option<&'a str>,
@@ -85,7 +85,7 @@ impl<'a> From<&'a WatchReport> for ResultObject<'a> {
         let job = report.job.as_ref();
         Self {
             job_id: report.job_id.as_str(),
-            project_id: report.project_id.as_str(),
+            project_id: report.project_id.as_ref().map(ProjectId::as_str),
             outcome: report.outcome.as_str(),
             status: job.map(|job| job.status.as_str()),
             job_type: job.and_then(|job| job.job_type.as_deref()),

@@ -51,10 +51,11 @@ pub(super) fn trouble(fault: &Fault, next: Duration) -> String {
 
 /// Trouble in a few words.
 pub(super) fn trouble_in_short(fault: &Fault, in_a_row: u32) -> String {
-    let what = fault.http_status.map_or_else(
-        || clean(&fault.message, WORD),
-        |status| format!("HTTP {status}"),
-    );
+    let what = match fault.http_status {
+        None => clean(&fault.message, WORD),
+        Some(200) => "unusable answer".to_owned(),
+        Some(status) => format!("HTTP {status}"),
+    };
     match in_a_row {
         0 | 1 => what,
         _ => format!("{what}, {in_a_row} times in a row"),
@@ -122,6 +123,12 @@ pub(super) fn ended(report: &WatchReport) -> String {
     let took = job.and_then(Job::duration).map(duration);
     let waited = duration(report.waited);
     let reason = reason(report);
+    // Of a job that nobody has seen, nothing is known.
+    let goes_on = if job.is_some() {
+        ". The job goes on"
+    } else {
+        ""
+    };
     match report.outcome {
         Outcome::Succeeded => match took {
             Some(took) => format!("succeeded in {took}{kind}"),
@@ -143,20 +150,23 @@ pub(super) fn ended(report: &WatchReport) -> String {
             "denied{}. The credential needs the permission dcs:job:get in this project",
             because(reason)
         ),
+        Outcome::Denied if is_locked(report) => format!(
+            "denied{}. The service has locked the access key: wait 5 minutes before the next try",
+            because(reason)
+        ),
         Outcome::Denied => format!(
             "denied{}. Look at credential and project with: dcs-wait credentials. More than 5 \
              refusals in a row lock an access key for 5 minutes",
             because(reason)
         ),
         Outcome::TimedOut => {
-            format!(
-                "timed out after {waited}{}. The job goes on",
-                because(reason)
-            )
+            format!("timed out after {waited}{}{goes_on}", because(reason))
         }
-        Outcome::Cancelled => match reason {
-            Some(reason) => format!("can't be waited for: {reason}"),
-            None => format!("no longer waited for after {waited}. The job goes on"),
+        Outcome::Cancelled => match (reason, &report.fault) {
+            (Some(reason), Some(fault)) => {
+                format!("can't be waited for: {reason}; {}", advice(fault))
+            }
+            _ => format!("no longer waited for after {waited}{goes_on}"),
         },
     }
 }
@@ -183,6 +193,22 @@ pub(super) fn reason(report: &WatchReport) -> Option<String> {
             })
         }
     }
+}
+
+/// What to do about a fault that another request won't get around.
+fn advice(fault: &Fault) -> &'static str {
+    match fault.http_status {
+        None => "check --endpoint; an authority of your own is trusted with --ca-file",
+        Some(404) => "there is no DCS API at this address: check --region and --endpoint",
+        Some(300..=399) => "the service is elsewhere: check --region and --endpoint",
+        Some(_) => "the service rejects this request: check the job ID and --project-id",
+    }
+}
+
+/// Whether it is the message of a locked key: "AK access failed to reach the limit,forbidden".
+fn is_locked(report: &WatchReport) -> bool {
+    let fault = report.fault.as_ref();
+    fault.is_some_and(|fault| fault.message.contains("failed to reach the limit"))
 }
 
 fn is_forbidden(report: &WatchReport) -> bool {
@@ -241,10 +267,10 @@ mod tests {
         denied: Internal service error. (HTTP 403, DCS.5000, request r1). The credential needs the permission dcs:job:get in this project
         timed out after 1m05s: last status RUNNING. The job goes on
         timed out after 1m05s: last status RUNNING; last error: Internal service error. (HTTP 503, DCS.5000, request r1). The job goes on
-        timed out after 1m05s: last error: no answer within 15s. The job goes on
-        timed out after 1m05s: never an answer. The job goes on
+        timed out after 1m05s: last error: no answer within 15s
+        timed out after 1m05s: never an answer
         no longer waited for after 1m05s. The job goes on
-        can't be waited for: Internal service error. (HTTP 404, DCS.5000, request r1)
+        can't be waited for: Internal service error. (HTTP 404, DCS.5000, request r1); there is no DCS API at this address: check --region and --endpoint
         ");
     }
 

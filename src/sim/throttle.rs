@@ -54,7 +54,7 @@ impl FromStr for RateLimit {
             let (requests, per) = text.split_once('/')?;
             let per = humantime::parse_duration(per.trim()).ok()?;
             let requests = requests.trim().parse().ok()?;
-            (!per.is_zero()).then_some(Self { requests, per })
+            (requests > 0 && !per.is_zero()).then_some(Self { requests, per })
         };
         parse().ok_or_else(|| InvalidRateLimit(text.to_owned()))
     }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_limit_is_read_as_people_write_it() {
         assert_eq!("200/5m".parse::<RateLimit>().unwrap(), limit(200, 300));
-        for text in ["", "200", "/5m", "200/", "-1/5m", "200/0s"] {
+        for text in ["", "200", "/5m", "200/", "-1/5m", "0/5m", "200/0s"] {
             assert!(text.parse::<RateLimit>().is_err(), "{text}");
         }
     }

@@ -229,19 +229,22 @@ fn a_secret_file_that_cannot_be_used_is_named() {
         .complains("can't read sk")
         .says("check the path and its owner");
     for (content, why) in [
-        ("", "sk is empty"),
-        (" \n", "sk is empty"),
-        ("one\ntwo\n", "sk has more than one line"),
-        (&"x".repeat(70_000), "sk has more than 64 KiB"),
+        ("", "sk is empty; write the secret into it"),
+        (" \n", "sk is empty; write the secret into it"),
+        (
+            "one\ntwo\n",
+            "sk has more than one line or control characters; write the secret alone into it",
+        ),
+        (
+            &"x".repeat(70_000),
+            "sk has more than 64 KiB; check that it is the right file",
+        ),
     ] {
         let ended = command().file("sk", content).run();
-        ended
-            .exits_with(2)
-            .complains(why)
-            .says("write the secret alone into it");
+        ended.exits_with(2).complains(why);
     }
     let ended = command().file("sk/inside", "").run();
-    ended.exits_with(2).complains("sk is a directory");
+    ended.exits_with(2).complains("sk is no file; name a file");
 }
 
 #[test]

@@ -221,6 +221,15 @@ fn a_closed_standard_output_changes_no_exit_code() {
 }
 
 #[test]
+fn a_full_standard_output_is_told_and_changes_no_exit_code() {
+    let service = Service::playing([Step::success()]);
+    let ended = service.wait_for(["job"]).run_with_full_stdout();
+    ended
+        .exits_with(0)
+        .says("can't write to standard output: No space left on device");
+}
+
+#[test]
 fn of_several_jobs_the_first_of_1_3_4_and_124_applies() {
     let service = Service::default()
         .and("good", [Step::success()])

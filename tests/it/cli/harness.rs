@@ -1,6 +1,6 @@
 //! The command as a child process: a cleared environment, an empty home, a simulated service.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Lines, PipeWriter, Write, pipe};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -169,6 +169,14 @@ impl Invocation {
     /// Runs the command to its end with a standard output that nobody reads.
     pub(super) fn run_with_closed_stdout(mut self) -> Ended {
         self.command.stdout(closed()).stderr(Stdio::piped());
+        let child = self.command.spawn().unwrap();
+        Ended::new(child.wait_with_output().unwrap(), self.home)
+    }
+
+    /// Runs the command to its end with a standard output that takes nothing more.
+    pub(super) fn run_with_full_stdout(mut self) -> Ended {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        self.command.stdout(full).stderr(Stdio::piped());
         let child = self.command.spawn().unwrap();
         Ended::new(child.wait_with_output().unwrap(), self.home)
     }

@@ -34,12 +34,12 @@ fn a_duration_that_is_none_is_refused_with_an_example() {
         for (value, why) in [
             ("-5s", "can't be negative"),
             ("10", "time unit needed"),
-            ("", "value was empty"),
+            ("", "it is no duration"),
             ("5 parsecs", "unknown time unit"),
             ("11y", "longer than ten years"),
             ("99999999999999999999s", "number is too large"),
             ("1e3s", "such as 90s"),
-            ("soon", "such as 90s"),
+            ("soon", "it is no duration"),
         ] {
             refuses(&format!("{option}={value}"), &[option, why, "such as 90s"]);
         }

@@ -316,3 +316,30 @@ fn verbose_logs_what_is_asked_and_answered() {
         .says("200")
         .says("503");
 }
+
+#[test]
+fn what_a_wrong_endpoint_says_is_cleaned_in_every_form() {
+    let words = "\u{1b}[2Jx\n::error::y ##[group]z";
+    let service = Service::playing([Step::error(StatusCode::NOT_FOUND, "APIGW.0101", words)]);
+    for options in [&["job"][..], &["job", "-q"], &["job", "--output=github"]] {
+        let ended = service.wait_for(options).run();
+        ended
+            .exits_with(2)
+            .says("check --region and --endpoint")
+            .never_says("\u{1b}")
+            .never_says("##[");
+    }
+}
+
+#[test]
+fn a_step_summary_that_is_full_is_told() {
+    let service = Service::playing([Step::success()]);
+    let ended = service
+        .wait_for(["job"])
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", "/dev/full")
+        .run();
+    ended
+        .exits_with(0)
+        .says("the step summary /dev/full is incomplete");
+}

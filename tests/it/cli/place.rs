@@ -109,8 +109,10 @@ fn a_wrong_secret_is_denied_by_iam_already() {
         .run();
     ended
         .exits_with(4)
-        .complains("IAM refused")
-        .says("APIGW.0301");
+        .says("error: IAM refused")
+        .says("APIGW.0301")
+        .says("dcs-wait credentials")
+        .prints_line("job denied");
     assert_eq!(service.paths(), ["/v3/projects"]);
 }
 
@@ -125,13 +127,14 @@ fn an_iam_that_does_not_answer_is_asked_until_the_deadline() {
     let ended = command().run();
     ended
         .exits_with(124)
-        .complains("error: timed out: IAM gave no answer: can't connect")
-        .says("trying again");
+        .says("error: timed out: IAM gave no answer: can't connect")
+        .says_times("trying on until the time-out", 1)
+        .prints_line("job timed_out");
     let ended = command().arg("-q").run();
     ended
         .exits_with(124)
-        .complains("error: timed out: IAM gave no answer: can't connect")
-        .never_says("trying again");
+        .says("error: timed out: IAM gave no answer: can't connect")
+        .never_says("trying on");
 }
 
 #[test]
