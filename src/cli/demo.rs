@@ -10,7 +10,7 @@ use super::args::{Args, WaitArgs};
 use super::error::CliError;
 use super::output;
 use super::signals::Interrupts;
-use super::wait::{follow, goes_on, prepare, style};
+use super::wait::{follow, prepare, style};
 use crate::environment::Environment;
 use crate::model::{Exit, JobId};
 use crate::sim::{
@@ -53,21 +53,10 @@ pub(super) async fn run(
     let args = arguments(&simulator.url())?;
     let (spec, session) = prepare(&args, &simulated_environment()).await?;
     let style = style(&args, environment.as_ref());
-    let (result, interrupted) = follow(
-        &spec,
-        session,
-        &style,
-        environment.as_ref(),
-        &mut interrupts,
-    )
-    .await;
+    let environment = environment.as_ref();
+    let result = follow(&spec, session, &style, environment, &mut interrupts).await;
     simulator.stop().await;
-    if let Some(exit) = interrupted
-        && result.is_cut_short()
-    {
-        return Err(CliError::new(exit, goes_on(&spec.jobs)));
-    }
-    match result.exit(spec.until) {
+    match result?.exit(spec.until) {
         Exit::Failed => {
             output::warn(WHAT_NEXT);
             Ok(Exit::Success)

@@ -49,12 +49,13 @@ pub struct WaitResult {
 }
 
 impl WaitResult {
-    /// Whether a watch was called off before its job had ended.
+    /// Whether the wait was called off before it was over by itself.
     #[must_use]
-    pub fn is_cut_short(&self) -> bool {
-        self.reports
-            .iter()
-            .any(|report| report.outcome == Outcome::Cancelled)
+    pub fn is_cut_short(&self, until: Until) -> bool {
+        let called_off = self.reports.iter().position(WatchReport::was_called_off);
+        let before = called_off.and_then(|at| self.reports.get(..at));
+        self.misconfigured.is_none()
+            && before.is_some_and(|before| !before.iter().any(|one| is_enough(until, one.outcome)))
     }
 
     /// The exit code that the ended watches call for.
