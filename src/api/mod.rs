@@ -28,7 +28,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Whom a poller asks.
 pub trait JobSource: Send + Sync {
-    /// Asks once about the job, and answers within the time that one request may take.
+    /// Asks once about the job, and answers within the time that one request may take, beside what
+    /// renewing the credential takes where that is due.
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer>;
 
     /// Reads the credential anew, after the service has refused it. Says whether it is another one

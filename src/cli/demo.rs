@@ -58,23 +58,15 @@ pub(super) async fn run(
     let jobs = jobs::read(&args.jobs).await?;
     let (spec, session) = prepare(&args, &settings, jobs, Instant::now(), &simulated).await?;
     let style = style(&args, environment.as_ref());
-    let (result, interrupted) = follow(
-        &spec,
-        session,
-        &style,
-        environment.as_ref(),
-        &mut interrupts,
-    )
-    .await;
+    let environment = environment.as_ref();
+    let result = follow(&spec, session, &style, environment, &mut interrupts).await;
     simulator.stop().await;
-    if let Some(exit) = interrupted
-        && result.is_cut_short()
-    {
-        return Err(CliError::new(
-            exit,
+    let result = result.map_err(|error| {
+        CliError::new(
+            error.exit,
             "interrupted; the simulated jobs end with the demo",
-        ));
-    }
+        )
+    })?;
     match result.exit(spec.until) {
         Exit::Failed => {
             output::warn(WHAT_NEXT);

@@ -12,6 +12,7 @@ mod simulate;
 mod values;
 mod wait;
 
+use std::panic::{self, UnwindSafe};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,11 +28,20 @@ use signals::Interrupts;
 /// Runs the command that the process's arguments name, and says how the process is to end.
 #[must_use]
 pub fn main() -> ExitCode {
-    let exit = run().unwrap_or_else(|error| {
+    let exit = caught(run).unwrap_or_else(|error| {
         output::complain(&error, &ProcessEnvironment);
         error.exit
     });
     ExitCode::from(exit.code())
+}
+
+/// A panic has told where already; it ends with the code for a fault of this program, not Rust's.
+fn caught(run: impl FnOnce() -> Result<Exit, CliError> + UnwindSafe) -> Result<Exit, CliError> {
+    panic::catch_unwind(run).unwrap_or_else(|_| {
+        Err(CliError::internal(
+            "this program failed; please report what is said above. The jobs, if any, go on",
+        ))
+    })
 }
 
 fn run() -> Result<Exit, CliError> {
@@ -70,4 +80,15 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
 /// Whether clap's error is no error but an answer: help or version.
 fn is_answer(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_with_the_code_for_a_fault_of_this_program() {
+        let error = caught(|| panic!("as a test")).unwrap_err();
+        assert_eq!(error.exit.code(), 70);
+    }
 }

@@ -57,19 +57,8 @@ pub(super) async fn run(
             return Err(error);
         }
     };
-    let (result, interrupted) = follow(
-        &spec,
-        session,
-        &style,
-        environment.as_ref(),
-        &mut interrupts,
-    )
-    .await;
-    if let Some(exit) = interrupted
-        && result.is_cut_short()
-    {
-        return Err(CliError::new(exit, goes_on(&spec.jobs)));
-    }
+    let environment = environment.as_ref();
+    let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
     if style.progress == Progress::Silent {
         for report in result.reports.iter().filter(|report| needs_words(report)) {
             output::warn(&report::ended_line(report));
@@ -188,15 +177,15 @@ fn timeout(args: &WaitArgs, environment: &dyn Environment) -> Result<Timeout, Cl
     }
 }
 
-/// Waits, and tells what happens on the way. Says, too, how the process is to end where it was
-/// interrupted.
+/// Waits, and tells what happens on the way. Being interrupted is an error, unless the wait was
+/// over by then.
 pub(super) async fn follow(
     spec: &WaitSpec,
     session: Session,
     style: &Style,
     environment: &dyn Environment,
     interrupts: &mut Interrupts,
-) -> (WaitResult, Option<Exit>) {
+) -> Result<WaitResult, CliError> {
     let cancel = CancellationToken::new();
     let (sender, receiver) = unbounded_channel();
     let waiting = async {
@@ -207,7 +196,13 @@ pub(super) async fn follow(
         let reporter = report::reporter(style, Box::new(io::stderr()), step_summary(environment));
         tell(receiver, reporter, style, spec.start, interrupts, &cancel).await
     };
-    tokio::join!(waiting, telling)
+    let (result, interrupted) = tokio::join!(waiting, telling);
+    match interrupted {
+        Some(exit) if result.is_cut_short(spec.until) => {
+            Err(CliError::new(exit, goes_on(&spec.jobs)))
+        }
+        _ => Ok(result),
+    }
 }
 
 /// Tells what happens until nothing more can. The first signal calls the wait off.
@@ -313,7 +308,7 @@ fn log_to_stderr(verbose: bool) {
         .init();
 }
 
-pub(super) fn goes_on(jobs: &[JobId]) -> &'static str {
+fn goes_on(jobs: &[JobId]) -> &'static str {
     match jobs {
         [_] => "interrupted; the job goes on, and the same command waits for it again",
         _ => "interrupted; the jobs go on, and the same command waits for them again",

@@ -42,17 +42,20 @@ pub struct WaitSpec {
 pub struct WaitResult {
     /// One report a job, in the order in which the watches ended.
     pub reports: Vec<WatchReport>,
+    /// Whether it ended because no watch could go on.
+    pub misconfigured: bool,
     /// How many polling loops panicked.
     pub panicked: usize,
 }
 
 impl WaitResult {
-    /// Whether a watch was called off before its job had ended.
+    /// Whether the wait was called off before it was over by itself.
     #[must_use]
-    pub fn is_cut_short(&self) -> bool {
-        self.reports
-            .iter()
-            .any(|report| report.outcome == Outcome::Cancelled)
+    pub fn is_cut_short(&self, until: Until) -> bool {
+        let called_off = self.reports.iter().position(WatchReport::was_called_off);
+        let before = called_off.and_then(|at| self.reports.get(..at));
+        !self.misconfigured
+            && before.is_some_and(|before| !before.iter().any(|one| is_enough(until, one.outcome)))
     }
 
     /// The exit code that the ended watches call for.
@@ -105,6 +108,7 @@ pub async fn wait(
             }
             Ok(Err(Misconfigured(report))) => {
                 enough.cancel();
+                result.misconfigured = true;
                 result.reports.push(*report);
             }
             Err(error) => {

@@ -57,6 +57,12 @@ pub struct WatchReport {
 }
 
 impl WatchReport {
+    /// Whether the watch was cancelled from outside, be it by a signal or as others had ended.
+    #[must_use]
+    pub fn was_called_off(&self) -> bool {
+        self.outcome == Outcome::Cancelled && self.fault.is_none()
+    }
+
     /// Whether the watch was cancelled because the service rejects what is asked.
     #[must_use]
     pub fn could_not_go_on(&self) -> bool {

@@ -527,6 +527,24 @@ async fn with_any_the_first_that_ends_ends_the_wait() {
     let ended = wait.ended().await;
     assert_eq!(ended.outcomes(), [Outcome::Succeeded, Outcome::Cancelled]);
     assert_eq!(ended.result.exit(Until::AnyEnds).code(), 0);
+    assert!(!ended.result.is_cut_short(Until::AnyEnds));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_called_off_before_enough_have_ended_is_cut_short() {
+    for until in [Until::AllEnd, Until::AnyEnds, Until::AnyFails] {
+        let answers = [
+            job("RUNNING"),
+            job("RUNNING"),
+            job("SUCCESS"),
+            job("RUNNING"),
+        ];
+        let mut wait = Wait::for_jobs(&["j1", "j2"], answers);
+        wait.until = until;
+        wait.cancel_after = Some(secs(5));
+        let is_over = until == Until::AnyEnds;
+        assert_eq!(wait.ended().await.result.is_cut_short(until), !is_over);
+    }
 }
 
 #[tokio::test(start_paused = true)]
