@@ -16,6 +16,9 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The longest message that is kept of an error, in characters.
 const MAX_MESSAGE: usize = 500;
 
+/// The longest error code that is kept, in characters.
+const MAX_CODE: usize = 64;
+
 /// The latest time that can be written as RFC 3339 (9999-12-31T23:59:59.999Z), in milliseconds.
 const MAX_MILLIS: u64 = 253_402_300_799_999;
 
@@ -107,7 +110,7 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
         status: reply.status,
         fault: Fault {
             http_status: Some(reply.status),
-            code,
+            code: code.map(|code| code.chars().take(MAX_CODE).collect()),
             message: message.chars().take(MAX_MESSAGE).collect(),
             request_id: request_id(reply, id),
         },

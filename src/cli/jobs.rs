@@ -20,9 +20,12 @@ const EXPECTED: &str = "give job IDs, one a line, or JSON with job_id members";
 /// The jobs that `arguments` name, each once, in their order. `-` stands for standard input.
 pub(super) async fn read(arguments: &[String]) -> Result<Vec<JobId>, CliError> {
     let mut jobs = Vec::new();
+    let mut has_read_input = false;
     for argument in arguments {
         if argument == "-" {
-            jobs.extend(of_input(&read_input().await?)?);
+            if !std::mem::replace(&mut has_read_input, true) {
+                jobs.extend(of_input(&read_input().await?)?);
+            }
         } else if COMMANDS.contains(&argument.as_str()) {
             return Err(CliError::usage(format!(
                 "{argument:?} is a command, not a job, and has to come first: dcs-wait {argument} [OPTIONS]"

@@ -158,3 +158,11 @@ fn a_malformed_id_is_refused_before_anybody_is_asked() {
         assert!(service.requests().is_empty(), "{id:?}");
     }
 }
+
+#[test]
+fn standard_input_is_read_once_however_often_it_is_named() {
+    let service = Service::playing([Step::success()]);
+    let ended = service.wait_for(["-", "-"]).run_with_input("job\n");
+    ended.exits_with(0).prints_line("job succeeded");
+    assert_eq!(service.requests().len(), 1);
+}
