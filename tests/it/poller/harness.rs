@@ -1,0 +1,219 @@
+//! Waits in the making, an in-memory service that answers them, and what came of them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dcs_wait::api::{
+    Answer, BoxFuture, Breaker, Content, JobSource, Limiter, RateLimit, Refusal, Session,
+};
+use dcs_wait::engine::{Until, WaitResult, WaitSpec, wait};
+use dcs_wait::model::{Fault, Job, JobId, Outcome, WatchEvent};
+use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub(super) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// A service that gives its answers in turn, the last one for ever, and notes when it was asked.
+#[derive(Default)]
+pub(super) struct Service {
+    pub(super) answers: Mutex<VecDeque<Answer>>,
+    pub(super) takes: Duration,
+    /// The number of the request that takes two seconds more, counted from zero.
+    pub(super) slow: Option<usize>,
+    pub(super) renewal_takes: Duration,
+    /// Whether the first renewal brings another credential.
+    pub(super) renews: bool,
+    pub(super) log: Arc<Log>,
+}
+
+#[derive(Default)]
+pub(super) struct Log {
+    pub(super) asked: Mutex<Vec<(String, Instant)>>,
+    pub(super) renewals: Mutex<usize>,
+}
+
+impl JobSource for Service {
+    fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
+        let mut asked = self.log.asked.lock().unwrap();
+        let is_slow = self.slow == Some(asked.len());
+        asked.push((job.to_string(), Instant::now()));
+        let mut answers = self.answers.lock().unwrap();
+        let answer = match answers.len() {
+            1 => answers[0].clone(),
+            _ => answers.pop_front().unwrap(),
+        };
+        let takes = self.takes + if is_slow { secs(2) } else { Duration::ZERO };
+        Box::pin(async move {
+            tokio::time::sleep(takes).await;
+            answer
+        })
+    }
+
+    fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>> {
+        let mut renewals = self.log.renewals.lock().unwrap();
+        *renewals += 1;
+        let is_another = self.renews && *renewals == 1;
+        Box::pin(async move {
+            tokio::time::sleep(self.renewal_takes).await;
+            Ok(is_another)
+        })
+    }
+}
+
+pub(super) fn job(status: &str) -> Answer {
+    Content::Job(Job {
+        status: status.into(),
+        job_type: Some("masterStandbySwapJob".to_owned()),
+        begin_time: None,
+        end_time: None,
+        fail_reason: None,
+    })
+    .into()
+}
+
+pub(super) fn refused(status: u16, code: &str) -> Answer {
+    refusal(status, code, None, None)
+}
+
+pub(super) fn refusal(
+    status: u16,
+    code: &str,
+    after: Option<u64>,
+    limit: Option<RateLimit>,
+) -> Answer {
+    Content::Refused(Refusal {
+        status,
+        fault: Fault {
+            http_status: Some(status),
+            code: Some(code.to_owned()),
+            message: "as the service puts it".to_owned(),
+            request_id: None,
+        },
+        retry_after: after.map(secs),
+        limit,
+    })
+    .into()
+}
+
+/// A wait under test, in the making.
+pub(super) struct Wait {
+    pub(super) service: Service,
+    pub(super) jobs: Vec<JobId>,
+    pub(super) watch: WatchSpec,
+    pub(super) until: Until,
+    pub(super) max_rps: f64,
+    pub(super) cancel_after: Option<Duration>,
+}
+
+/// A wait that has ended.
+pub(super) struct Ended {
+    pub(super) result: WaitResult,
+    pub(super) events: Vec<WatchEvent>,
+    pub(super) log: Arc<Log>,
+    pub(super) start: Instant,
+    pub(super) took: Duration,
+}
+
+impl Wait {
+    pub(super) fn for_jobs(ids: &[&str], answers: impl IntoIterator<Item = Answer>) -> Self {
+        let backoff = BackoffSpec {
+            initial_interval: secs(1),
+            max_interval: secs(8),
+            multiplier: 2.0,
+            jitter: 0.0,
+        };
+        Self {
+            service: Service {
+                answers: Mutex::new(answers.into_iter().collect()),
+                ..Service::default()
+            },
+            jobs: ids.iter().map(|id| id.parse().unwrap()).collect(),
+            watch: WatchSpec {
+                project_id: "p1".parse().unwrap(),
+                timeout: Some(secs(60)),
+                backoff: Backoff::try_from(backoff).unwrap(),
+                not_found_grace: secs(10),
+                request_timeout: secs(5),
+                not_found_codes: Vec::new(),
+            },
+            until: Until::AllEnd,
+            max_rps: 1000.0,
+            cancel_after: None,
+        }
+    }
+
+    pub(super) fn for_a_job(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::for_jobs(&["j1"], answers)
+    }
+
+    pub(super) async fn ended(self) -> Ended {
+        let log = Arc::clone(&self.service.log);
+        let session = Arc::new(Session {
+            source: Box::new(self.service),
+            limiter: Limiter::new(self.max_rps),
+            breaker: Breaker::default(),
+        });
+        let spec = WaitSpec {
+            jobs: self.jobs,
+            watch: Arc::new(self.watch),
+            start: Instant::now(),
+            until: self.until,
+            seed: 7,
+        };
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let cancel = CancellationToken::new();
+        if let Some(after) = self.cancel_after {
+            let cancel = cancel.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                cancel.cancel();
+            });
+        }
+        let start = Instant::now();
+        let result = wait(&spec, session, &sender, &cancel).await;
+        let mut events = Vec::new();
+        while let Ok(event) = receiver.try_recv() {
+            events.push(event);
+        }
+        Ended {
+            result,
+            events,
+            log,
+            start,
+            took: start.elapsed(),
+        }
+    }
+}
+
+impl Ended {
+    /// When requests were sent, in milliseconds from the start.
+    pub(super) fn asked_at(&self) -> Vec<u128> {
+        let asked = self.log.asked.lock().unwrap();
+        asked
+            .iter()
+            .map(|(_, at)| at.duration_since(self.start).as_millis())
+            .collect()
+    }
+
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        self.result
+            .reports
+            .iter()
+            .map(|report| report.outcome)
+            .collect()
+    }
+
+    pub(super) fn only_outcome(&self) -> Outcome {
+        assert_eq!(self.result.reports.len(), 1);
+        self.outcomes()[0]
+    }
+
+    pub(super) fn exit(&self) -> u8 {
+        self.result.exit(Until::AllEnd).code()
+    }
+}

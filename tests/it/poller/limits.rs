@@ -1,0 +1,82 @@
+//! The request limit, which all watches keep to together.
+
+use dcs_wait::api::RateLimit;
+use dcs_wait::model::Outcome;
+
+use super::harness::{Wait, job, refusal, secs};
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_answer_slows_all_watches_to_the_limit_it_names() {
+    let limit = RateLimit {
+        requests: 10,
+        per: secs(20),
+    };
+    let mut answers = vec![refusal(429, "APIGW.0308", Some(5), Some(limit))];
+    answers.extend(vec![job("RUNNING"); 3]);
+    answers.push(job("SUCCESS"));
+    let ended = Wait::for_jobs(&["j1", "j2", "j3"], answers).ended().await;
+    // A pause of five seconds as asked for, then a request every two.
+    assert_eq!(
+        ended.asked_at(),
+        [0, 5000, 7000, 9000, 11_000, 13_000, 15_000]
+    );
+    assert_eq!(ended.outcomes(), [Outcome::Succeeded; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_from_before_a_pause_do_not_add_to_those_after_it() {
+    let ids: Vec<String> = (0..12).map(|n| format!("j{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    // The third request is throttled while the others wait for turns of up to eleven seconds.
+    let mut answers = vec![job("RUNNING"); 2];
+    answers.push(refusal(429, "APIGW.0308", Some(3), None));
+    answers.push(job("RUNNING"));
+    let mut wait = Wait::for_jobs(&ids, answers);
+    wait.max_rps = 1.0;
+    wait.watch.timeout = Some(secs(30));
+    let asked_at = wait.ended().await.asked_at();
+    for pair in asked_at.windows(2) {
+        assert!(pair[1] - pair[0] >= 1000, "{pair:?} of {asked_at:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_never_shorter_than_the_limit_wants() {
+    let limit = RateLimit {
+        requests: 1,
+        per: secs(20),
+    };
+    let answers = [
+        refusal(429, "APIGW.0308", None, Some(limit)),
+        refusal(503, "", Some(1), None),
+        job("SUCCESS"),
+    ];
+    let ended = Wait::for_a_job(answers).ended().await;
+    assert_eq!(ended.asked_at(), [0, 20_000, 40_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_many_watches_keep_to_the_limit_together() {
+    let ids: Vec<String> = (0..20).map(|n| format!("j{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut wait = Wait::for_jobs(&ids, [job("RUNNING")]);
+    wait.max_rps = 10.0;
+    wait.watch.timeout = Some(secs(30));
+    let ended = wait.ended().await;
+    let asked_at = ended.asked_at();
+    for pair in asked_at.windows(2) {
+        assert!(pair[1] - pair[0] >= 100, "{pair:?}");
+    }
+    let mut asked: Vec<String> = ended
+        .log
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .take(20)
+        .map(|(id, _)| id.clone())
+        .collect();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), 20, "each has its turn before one has a second");
+}
