@@ -30,7 +30,8 @@ const WHAT_NEXT: &str = "
 One job failed, so `dcs-wait` would have ended with exit code 1 here.
 
 Next, with a job of your own:
-  export HUAWEICLOUD_SDK_AK=... HUAWEICLOUD_SDK_SK=... DCS_WAIT_REGION=cn-north-4
+  export HUAWEICLOUD_SDK_AK=... HUAWEICLOUD_SDK_SK=...
+  export DCS_WAIT_REGION=cn-north-4
   dcs-wait credentials      # which credential it finds, and where
   dcs-wait JOB_ID           # the job_id that the operation answered
 To play on without an account: dcs-wait simulate";
@@ -49,7 +50,7 @@ pub(super) async fn run(
     .await
     .map_err(CliError::internal)?;
     output::warn(&format!(
-        "Three jobs of a simulated DCS API at {}:\na switchover, a resize that fails, and a bandwidth change that is throttled on the way.\n",
+        "Three jobs of a simulated DCS API at {}:\na switchover, a resize that fails, and a bandwidth change that is throttled.\n",
         simulator.url()
     ));
     let args = arguments(&simulator.url())?;
