@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, Request, Url};
 use tokio::time::Instant;
 
-use super::{Answer, BoxFuture, Content, JobSource, ServiceClock, wire};
+use super::{Answer, BoxFuture, Content, JobSource, Renewal, ServiceClock, wire};
 use crate::auth::{Provider, sign};
 use crate::http::{Client, Reply};
 use crate::model::{Fault, JobId, ProjectId};
@@ -96,13 +96,21 @@ impl JobSource for DcsClient {
         Box::pin(self.ask_once(job))
     }
 
-    fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>> {
+    fn renew(&self) -> BoxFuture<'_, Renewal> {
         Box::pin(async {
             let refused = self.provider.found();
-            self.provider
-                .renew(&refused)
-                .await
-                .map_err(|error| Fault::local(error.to_string()))
+            match self.provider.renew(&refused).await {
+                Ok(true) => Renewal::Changed,
+                Ok(false) => Renewal::Unchanged,
+                Err(error) if error.is_passing() => {
+                    Renewal::NotNow(Fault::local(error.to_string()))
+                }
+                // The refusal itself is what is told.
+                Err(error) => {
+                    tracing::warn!(%error, "the refused credential can't be read anew");
+                    Renewal::Unchanged
+                }
+            }
         })
     }
 }

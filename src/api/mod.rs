@@ -26,18 +26,25 @@ use crate::model::{Fault, JobId};
 /// A future on the heap: dropped with its request, so that a watch that sleeps holds none of it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What came of reading a refused credential anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewal {
+    /// It is another one now, and worth another request.
+    Changed,
+    /// It is the same, or its source has it no more.
+    Unchanged,
+    /// Its source can't be read now, but may well be in a moment.
+    NotNow(Fault),
+}
+
 /// Whom a poller asks.
 pub trait JobSource: Send + Sync {
     /// Asks once about the job, and answers within the time that one request may take, beside what
     /// renewing the credential takes where that is due.
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer>;
 
-    /// Reads the credential anew, after the service has refused it. Says whether it is another one
-    /// now, and so worth another request.
-    ///
-    /// # Errors
-    /// When the credential's source can't be read.
-    fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>>;
+    /// Reads the credential anew, after the service has refused it.
+    fn renew(&self) -> BoxFuture<'_, Renewal>;
 }
 
 /// What all watches under one credential share.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Schedule};
-use crate::api::{Answer, Content, Pass, Session};
+use crate::api::{Answer, Content, Pass, Renewal, Session};
 use crate::model::{
     Fault, Job, JobId, Outcome, ProjectId, WatchEvent, WatchEventKind, WatchReport,
 };
@@ -201,17 +201,24 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         if answer.clock_off.is_some() {
             return true;
         }
-        match session.source.renew().await {
-            Ok(renewed) => {
-                if renewed {
+        loop {
+            match session.source.renew().await {
+                Renewal::Changed => {
                     self.tell(WatchEventKind::CredentialRefreshed);
+                    return true;
                 }
-                renewed
-            }
-            // The refusal itself is what is told.
-            Err(fault) => {
-                tracing::warn!(%fault, "the refused credential can't be read anew");
-                false
+                Renewal::Unchanged => return false,
+                Renewal::NotNow(fault) => {
+                    let next = self.backoff.next(&mut self.random);
+                    self.progress.failures += 1;
+                    self.progress.fault = Some(fault.clone());
+                    self.tell(WatchEventKind::Trouble {
+                        fault,
+                        in_a_row: self.progress.failures,
+                        next,
+                    });
+                    sleep(next).await;
+                }
             }
         }
     }

@@ -76,3 +76,24 @@ async fn a_renewal_does_not_outlast_the_wait_either() {
     assert_eq!(ended.took, secs(15));
     assert!(ended.result.reports[0].fault.is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_cannot_be_renewed_for_the_moment_is_not_denied_for_it() {
+    let answers = [job("RUNNING"), refused(401, "APIGW.0307"), job("SUCCESS")];
+    let mut wait = Wait::for_a_job(answers);
+    wait.service.renews = true;
+    wait.service.renewals_in_vain = 2;
+    let ended = wait.ended().await;
+    assert_eq!(ended.only_outcome(), Outcome::Succeeded);
+    assert_eq!(
+        ended.asked_at(),
+        [0, 1000, 4000],
+        "nothing is sent meanwhile"
+    );
+
+    let mut wait = Wait::for_a_job([refused(401, "APIGW.0307")]);
+    wait.service.renewals_in_vain = usize::MAX;
+    let ended = wait.ended().await;
+    assert_eq!(ended.only_outcome(), Outcome::TimedOut);
+    assert_eq!(ended.asked_at(), [0]);
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dcs_wait::api::{
-    Answer, BoxFuture, Breaker, Content, JobSource, Limiter, RateLimit, Refusal, Session,
+    Answer, BoxFuture, Breaker, Content, JobSource, Limiter, RateLimit, Refusal, Renewal, Session,
 };
 use dcs_wait::engine::{Until, WaitResult, WaitSpec, wait};
 use dcs_wait::model::{Fault, Job, JobId, Outcome, WatchEvent};
@@ -26,7 +26,9 @@ pub(super) struct Service {
     /// The number of the request that takes two seconds more, counted from zero.
     pub(super) slow: Option<usize>,
     pub(super) renewal_takes: Duration,
-    /// Whether the first renewal brings another credential.
+    /// How many renewals fail for the moment.
+    pub(super) renewals_in_vain: usize,
+    /// Whether the first renewal after those brings another credential.
     pub(super) renews: bool,
     pub(super) log: Arc<Log>,
 }
@@ -54,13 +56,17 @@ impl JobSource for Service {
         })
     }
 
-    fn renew(&self) -> BoxFuture<'_, Result<bool, Fault>> {
+    fn renew(&self) -> BoxFuture<'_, Renewal> {
         let mut renewals = self.log.renewals.lock().unwrap();
         *renewals += 1;
-        let is_another = self.renews && *renewals == 1;
+        let renewal = match renewals.checked_sub(self.renewals_in_vain) {
+            None | Some(0) => Renewal::NotNow(Fault::local("the source is busy")),
+            Some(1) if self.renews => Renewal::Changed,
+            Some(_) => Renewal::Unchanged,
+        };
         Box::pin(async move {
             tokio::time::sleep(self.renewal_takes).await;
-            Ok(is_another)
+            renewal
         })
     }
 }
