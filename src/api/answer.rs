@@ -45,14 +45,16 @@ pub struct Refusal {
 }
 
 impl Content {
-    /// What went wrong, where something did.
-    #[must_use]
-    pub fn fault(&self) -> Option<Fault> {
+    /// The job's description, or what there is in its place.
+    ///
+    /// # Errors
+    /// With the fault, where there is no description.
+    pub fn reading(&self) -> Result<&Job, Fault> {
         match self {
-            Self::Job(_) => None,
-            Self::Refused(refusal) => Some(refusal.fault.clone()),
-            Self::Unreadable(fault) | Self::NoCredential(fault) => Some(fault.clone()),
-            Self::NoAnswer(trouble) => Some(Fault::local(trouble.to_string())),
+            Self::Job(job) => Ok(job),
+            Self::Refused(refusal) => Err(refusal.fault.clone()),
+            Self::Unreadable(fault) | Self::NoCredential(fault) => Err(fault.clone()),
+            Self::NoAnswer(trouble) => Err(Fault::local(trouble.to_string())),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::sleep;
 
 use super::args::ConnectArgs;
 use super::error::CliError;
@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::http::{Connector, Route};
 use crate::model::{Exit, ProjectId};
-use crate::poll::Backoff;
+use crate::poll::{Backoff, Deadline};
 use crate::report::clean_message;
 
 /// How requests are to be sent while a session is opened and held.
@@ -29,23 +29,10 @@ pub(super) struct Pace {
     pub(super) max_rps: f64,
     /// The intervals after trouble.
     pub(super) backoff: Backoff,
-    /// When to give up; `None` for never.
-    pub(super) deadline: Option<Instant>,
+    /// When to give up.
+    pub(super) deadline: Deadline,
     /// Whether to keep passing trouble to oneself.
     pub(super) quiet: bool,
-}
-
-impl Pace {
-    /// What comes of the attempt, where it ends no later than a request sent at the deadline.
-    async fn within<T>(&self, attempt: impl Future<Output = T>) -> Option<T> {
-        let too_late = self
-            .deadline
-            .and_then(|deadline| deadline.checked_add(self.request_timeout));
-        match too_late {
-            Some(too_late) => timeout_at(too_late, attempt).await.ok(),
-            None => Some(attempt.await),
-        }
-    }
 }
 
 /// A session, and the project that it is about.
@@ -61,9 +48,7 @@ pub(super) async fn connect(
     environment: Arc<dyn Environment>,
 ) -> Result<Connection, CliError> {
     let place = Place::of(args, environment.as_ref())?;
-    let connector = Connector {
-        ca_file: args.ca_file.clone(),
-    };
+    let connector = connector(args);
     let load = async || Provider::load(chain(args, &environment)).await;
     let provider = persist(pace, load, AuthError::is_passing, |error| match error {
         AuthError::Refused { status, .. } => exit_of_status(Some(*status)),
@@ -113,15 +98,18 @@ pub(super) fn chain(args: &ConnectArgs, environment: &Arc<dyn Environment>) -> C
         security_token_file: args.security_token_file.clone(),
         auth_token_file: args.auth_token_file.clone(),
     };
-    let connector = Connector {
-        ca_file: args.ca_file.clone(),
-    };
     Chain::new(
         given,
         Arc::clone(environment),
-        connector,
+        connector(args),
         Arc::new(SystemClock),
     )
+}
+
+fn connector(args: &ConnectArgs) -> Connector {
+    Connector {
+        ca_file: args.ca_file.clone(),
+    }
 }
 
 /// Where the service is, as far as options and environment say. The credential's source may know
@@ -151,7 +139,7 @@ impl Place {
         })
     }
 
-    pub(super) fn region<'a>(&'a self, found: &'a Found) -> Option<&'a str> {
+    fn region<'a>(&'a self, found: &'a Found) -> Option<&'a str> {
         self.region.as_deref().or(found.region.as_deref())
     }
 
@@ -250,11 +238,12 @@ async fn persist<T, E: Display>(
     exit: fn(&E) -> Exit,
 ) -> Result<T, CliError> {
     let timed_out = |why: String| CliError::new(Exit::TimedOut, why);
+    let deadline = pace.deadline;
     let mut backoff = pace.backoff.schedule();
     let mut random = fastrand::Rng::new();
     let mut last = "there was no answer in time".to_owned();
     loop {
-        let Some(result) = pace.within(attempt()).await else {
+        let Some(result) = deadline.before_too_late(attempt()).await else {
             return Err(timed_out(last));
         };
         let error = match result {
@@ -265,20 +254,16 @@ async fn persist<T, E: Display>(
         let error = error.to_string();
         let is_news = error != last;
         last = error;
-        let now = Instant::now();
-        let mut next = now + backoff.next(&mut random);
-        if let Some(deadline) = pace.deadline {
-            if now >= deadline {
-                return Err(timed_out(last));
-            }
-            next = next.min(deadline);
+        if deadline.has_passed() {
+            return Err(timed_out(last));
         }
+        let next = deadline.cut(backoff.next(&mut random));
         if is_news && !pace.quiet {
             output::warn(&clean_message(&format!(
                 "{last}; trying on until the time-out"
             )));
         }
-        sleep_until(next).await;
+        sleep(next).await;
     }
 }
 
@@ -295,17 +280,19 @@ mod tests {
     use crate::poll::BackoffSpec;
     use std::cell::RefCell;
     use std::future::pending;
+    use tokio::time::Instant;
 
     fn pace(timeout: Duration) -> Pace {
+        let request_timeout = Duration::from_secs(5);
         Pace {
-            request_timeout: Duration::from_secs(5),
+            request_timeout,
             max_rps: 10.0,
             backoff: Backoff::try_from(BackoffSpec {
                 initial_interval: Duration::from_secs(30),
                 ..BackoffSpec::default()
             })
             .unwrap(),
-            deadline: Some(Instant::now() + timeout),
+            deadline: Deadline::new(Instant::now(), Some(timeout), request_timeout),
             quiet: true,
         }
     }

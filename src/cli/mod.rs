@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::model::Exit;
@@ -75,11 +74,6 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
         Some(Command::Demo) => demo::run(environment, interrupts).await,
         None => wait::run(args.wait, environment, interrupts).await,
     }
-}
-
-/// Whether clap's error is no error but an answer: help or version.
-fn is_answer(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind, Write};
 
 use super::error::CliError;
-use super::is_answer;
 use crate::environment::Environment;
 use crate::model::Exit;
 use crate::report::{clean_message, error_command};
@@ -38,9 +37,9 @@ pub(super) fn warn(line: &str) {
 /// Prints what clap has to say: an answer on standard output, an error on standard error.
 pub(super) fn usage(error: &clap::Error) -> Exit {
     drop(error.print());
-    if is_answer(error.kind()) {
-        Exit::Success
-    } else {
+    if error.use_stderr() {
         Exit::Usage
+    } else {
+        Exit::Success
     }
 }

@@ -69,7 +69,7 @@ fn options(args: &SimulateArgs) -> Result<SimOptions, CliError> {
             Some(path) => read_script(path)?,
             None => Vec::new(),
         },
-        ..SimOptions::default()
+        ..default
     })
 }
 

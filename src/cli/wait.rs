@@ -22,7 +22,7 @@ use crate::api::Session;
 use crate::engine::{Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
 use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind, WatchReport};
-use crate::poll::{Backoff, BackoffSpec, WatchSpec};
+use crate::poll::{Backoff, BackoffSpec, Deadline, WatchSpec};
 use crate::report::{self, Output, Progress, Reporter, Style, Surroundings};
 
 /// How long to wait when nothing else is said.
@@ -60,20 +60,13 @@ pub(super) async fn run(
     let environment = environment.as_ref();
     let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
     if style.progress == Progress::Silent {
-        for report in result.reports.iter().filter(|report| needs_words(report)) {
-            output::warn(&report::ended_line(report));
+        for report in &result.reports {
+            if report.outcome != Outcome::Succeeded && !report.was_called_off() {
+                output::warn(&report::ended_line(report));
+            }
         }
     }
     Ok(result.exit(spec.until))
-}
-
-/// Whether there is more to say about the end than that it was reached, or no longer wanted.
-fn needs_words(report: &WatchReport) -> bool {
-    match report.outcome {
-        Outcome::Succeeded => false,
-        Outcome::Cancelled => report.could_not_go_on(),
-        _ => true,
-    }
 }
 
 /// What the options say, checked before anything is asked or read.
@@ -114,7 +107,7 @@ pub(super) async fn prepare(
         request_timeout: args.request_timeout,
         max_rps: args.max_rps,
         backoff,
-        deadline: timeout.and_then(|timeout| start.checked_add(timeout)),
+        deadline: Deadline::new(start, timeout, args.request_timeout),
         quiet: args.quiet,
     };
     let Connection {
@@ -189,11 +182,16 @@ pub(super) async fn follow(
     let cancel = CancellationToken::new();
     let (sender, receiver) = unbounded_channel();
     let waiting = async {
+        // Dropped with the wait's end, which ends the telling, too.
         let sender = sender;
         wait(spec, Arc::new(session), &sender, &cancel).await
     };
     let telling = async {
-        let reporter = report::reporter(style, Box::new(io::stderr()), step_summary(environment));
+        let summary = match style.progress {
+            Progress::Github => step_summary(environment),
+            _ => None,
+        };
+        let reporter = report::reporter(style, Box::new(io::stderr()), summary);
         tell(receiver, reporter, style, spec.start, interrupts, &cancel).await
     };
     let (result, interrupted) = tokio::join!(waiting, telling);

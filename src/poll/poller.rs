@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::verdict::{Context, Verdict, judge};
-use super::{Backoff, Schedule};
+use super::{Backoff, Deadline, Schedule};
 use crate::api::{Answer, Content, Pass, Renewal, Session};
 use crate::model::{
     Fault, Job, JobId, Outcome, ProjectId, WatchEvent, WatchEventKind, WatchReport,
@@ -44,7 +44,7 @@ pub struct Poller<E> {
     schedule: Box<dyn Schedule>,
     backoff: Box<dyn Schedule>,
     start: Instant,
-    deadline: Option<Instant>,
+    deadline: Deadline,
     progress: Progress,
 }
 
@@ -57,6 +57,13 @@ struct Progress {
     failures: u32,
     /// The last fault since the last good answer.
     fault: Option<Fault>,
+}
+
+impl Progress {
+    fn fail(&mut self, fault: Fault) {
+        self.failures += 1;
+        self.fault = Some(fault);
+    }
 }
 
 /// What follows an answer.
@@ -91,7 +98,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             schedule: spec.backoff.schedule(),
             backoff: spec.backoff.schedule(),
             start,
-            deadline: spec.timeout.and_then(|timeout| start.checked_add(timeout)),
+            deadline: Deadline::new(start, spec.timeout, spec.request_timeout),
             progress: Progress::default(),
             spec,
         }
@@ -147,33 +154,37 @@ impl<E: Fn(WatchEvent)> Poller<E> {
 
     /// Asks once; and once more when the service refused the credential and renewing it helped.
     async fn ask(&mut self, session: &Session) -> Result<Step, NoLeave> {
-        let too_late = self.too_late();
-        let mut pass = before(too_late, session.breaker.admit())
-            .await?
+        let deadline = self.deadline;
+        let mut pass = deadline
+            .before_too_late(session.breaker.admit())
+            .await
+            .ok_or(NoLeave::PastDeadline)?
             .map_err(NoLeave::Denied)?;
-        let (mut answer, mut is_last) = self.send(session).await?;
+        let mut answer = self.send(session).await?;
         let mut verdict = self.judge(&answer.content, false);
         if verdict == Verdict::Reauthenticate && pass.refused() {
             self.note(&answer.content);
-            if before(too_late, self.reauthenticate(session, &answer)).await? {
-                (answer, is_last) = self.send(session).await?;
+            let renewed = deadline
+                .before_too_late(self.reauthenticate(session, &answer))
+                .await;
+            if renewed.ok_or(NoLeave::PastDeadline)? {
+                answer = self.send(session).await?;
                 verdict = self.judge(&answer.content, true);
             } else {
                 verdict = Verdict::Ended(Outcome::Denied);
             }
         }
         settle(pass, &answer.content, verdict);
-        Ok(self.weigh(session, &answer.content, verdict, is_last))
+        Ok(self.weigh(session, &answer.content, verdict))
     }
 
-    /// Waits for a turn and sends one request. Says, too, whether it was the last one: the one at
-    /// the deadline, or one that was under way when the deadline passed.
-    async fn send(&mut self, session: &Session) -> Result<(Answer, bool), NoLeave> {
+    /// Waits for a turn and sends one request.
+    async fn send(&mut self, session: &Session) -> Result<Answer, NoLeave> {
         loop {
             let turn = session.limiter.reserve(Instant::now());
-            if self.too_late().is_some_and(|too_late| turn.at > too_late) {
-                if let Some(deadline) = self.deadline {
-                    until(deadline).await;
+            if self.deadline.is_too_late(turn.at) {
+                if let Some(at) = self.deadline.at() {
+                    until(at).await;
                 }
                 return Err(NoLeave::PastDeadline);
             }
@@ -183,17 +194,16 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             }
         }
         self.progress.polls += 1;
-        let answer = before(self.too_late(), session.source.ask(&self.job_id)).await?;
+        let asked = session.source.ask(&self.job_id);
+        let answer = self.deadline.before_too_late(asked).await;
+        let answer = answer.ok_or(NoLeave::PastDeadline)?;
         if let Some(offset) = answer.clock_off {
             self.tell(WatchEventKind::ClockCorrected {
                 off_by: offset.off_by,
                 ahead: offset.ahead,
             });
         }
-        let is_last = self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline);
-        Ok((answer, is_last))
+        Ok(answer)
     }
 
     /// After a refusal of the credential: whether there is reason to try once more.
@@ -210,13 +220,8 @@ impl<E: Fn(WatchEvent)> Poller<E> {
                 Renewal::Unchanged => return false,
                 Renewal::NotNow(fault) => {
                     let next = self.backoff.next(&mut self.random);
-                    self.progress.failures += 1;
-                    self.progress.fault = Some(fault.clone());
-                    self.tell(WatchEventKind::Trouble {
-                        fault,
-                        in_a_row: self.progress.failures,
-                        next,
-                    });
+                    self.progress.fail(fault.clone());
+                    self.tell_trouble(fault, next);
                     sleep(next).await;
                 }
             }
@@ -237,36 +242,33 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     }
 
     /// Takes an answer in, tells what it means, and says what follows.
-    fn weigh(
-        &mut self,
-        session: &Session,
-        content: &Content,
-        verdict: Verdict,
-        is_last: bool,
-    ) -> Step {
+    fn weigh(&mut self, session: &Session, content: &Content, verdict: Verdict) -> Step {
         let changed = self.note(content);
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
             Verdict::Rejected => return Step::End(Outcome::Cancelled),
             Verdict::Misconfigured => return Step::Stop,
-            _ if is_last => return Step::End(Outcome::TimedOut),
+            // This was the request at the deadline, or one that was under way when it passed.
+            _ if self.deadline.has_passed() => return Step::End(Outcome::TimedOut),
             // Another watch is renewing the credential; being admitted waits for that.
             Verdict::Reauthenticate => return Step::AskAgain(Duration::ZERO),
             Verdict::GoesOn => self.schedule.next(&mut self.random),
             Verdict::NotYetVisible(left) => self.backoff.next(&mut self.random).min(left),
             Verdict::Throttled | Verdict::Trouble => self.back_off(session, content, verdict),
         };
-        let next = self.until_deadline(after);
+        let next = self.deadline.cut(after);
         self.tell_next(content, verdict, changed, next);
         Step::AskAgain(next)
     }
 
     /// Remembers an answer. Says whether the job's status is another than before.
     fn note(&mut self, content: &Content) -> bool {
-        let Content::Job(job) = content else {
-            self.progress.failures += 1;
-            self.progress.fault = content.fault();
-            return false;
+        let job = match content.reading() {
+            Ok(job) => job,
+            Err(fault) => {
+                self.progress.fail(fault);
+                return false;
+            }
         };
         self.progress.failures = 0;
         self.progress.fault = None;
@@ -289,38 +291,31 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     }
 
     fn tell_next(&self, content: &Content, verdict: Verdict, changed: bool, next: Duration) {
-        let fault = content.fault();
-        self.tell(match (verdict, content, fault) {
-            (_, Content::Job(job), _) => WatchEventKind::Polled {
+        match (content.reading(), verdict, content) {
+            (Ok(job), ..) => self.tell(WatchEventKind::Polled {
                 job: job.clone(),
                 changed,
                 next,
-            },
-            (Verdict::NotYetVisible(grace), ..) => WatchEventKind::NotYetVisible { next, grace },
-            (Verdict::Throttled, Content::Refused(refusal), _) => WatchEventKind::Throttled {
-                limit: refusal.limit.map(|limit| (limit.requests, limit.per)),
-                next,
-            },
-            (_, _, fault) => WatchEventKind::Trouble {
-                fault: fault.unwrap_or_else(|| Fault::local("no answer")),
-                in_a_row: self.progress.failures,
-                next,
-            },
-        });
-    }
-
-    /// The last request falls exactly on the deadline: an answer that comes a moment before the
-    /// time-out would be missed otherwise, by up to a whole interval.
-    fn until_deadline(&self, after: Duration) -> Duration {
-        match self.deadline {
-            Some(deadline) => after.min(deadline.saturating_duration_since(Instant::now())),
-            None => after,
+            }),
+            (_, Verdict::NotYetVisible(grace), _) => {
+                self.tell(WatchEventKind::NotYetVisible { next, grace });
+            }
+            (_, Verdict::Throttled, Content::Refused(refusal)) => {
+                self.tell(WatchEventKind::Throttled {
+                    limit: refusal.limit.map(|limit| (limit.requests, limit.per)),
+                    next,
+                });
+            }
+            (Err(fault), ..) => self.tell_trouble(fault, next),
         }
     }
 
-    /// When the last request has had its time, be it for waiting for its turn or for an answer.
-    fn too_late(&self) -> Option<Instant> {
-        self.deadline?.checked_add(self.spec.request_timeout)
+    fn tell_trouble(&self, fault: Fault, next: Duration) {
+        self.tell(WatchEventKind::Trouble {
+            fault,
+            in_a_row: self.progress.failures,
+            next,
+        });
     }
 
     fn tell(&self, kind: WatchEventKind) {
@@ -350,18 +345,6 @@ impl<E: Fn(WatchEvent)> Poller<E> {
 async fn until(instant: Instant) {
     if instant > Instant::now() {
         sleep_until(instant).await;
-    }
-}
-
-async fn before<T>(
-    too_late: Option<Instant>,
-    future: impl Future<Output = T>,
-) -> Result<T, NoLeave> {
-    match too_late {
-        Some(too_late) => timeout_at(too_late, future)
-            .await
-            .map_err(|_| NoLeave::PastDeadline),
-        None => Ok(future.await),
     }
 }
 

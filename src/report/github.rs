@@ -76,8 +76,8 @@ impl Reporter for Github {
             WatchEventKind::Ended(report) => {
                 let level = match report.outcome {
                     Outcome::Succeeded => "notice",
-                    // With a fault, it couldn't go on, and fails the step.
-                    Outcome::Cancelled if report.fault.is_none() => "warning",
+                    // Otherwise it couldn't go on, and fails the step.
+                    Outcome::Cancelled if report.was_called_off() => "warning",
                     Outcome::Failed
                     | Outcome::NotFound
                     | Outcome::Denied

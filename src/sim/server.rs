@@ -109,12 +109,6 @@ impl Simulator {
         self.service.seen()
     }
 
-    /// Serves until `until` is cancelled, then stops.
-    pub async fn stopped(self, until: CancellationToken) {
-        until.cancelled().await;
-        self.stop().await;
-    }
-
     /// Closes all connections at once, and returns when they are closed.
     pub async fn stop(self) {
         self.stop.cancel();

@@ -120,13 +120,10 @@ pub(super) fn signature(secret_key: &str, string_to_sign: &str) -> Option<String
 }
 
 fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
     bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
         .collect()
 }
 

@@ -1,0 +1,65 @@
+//! Until when is waited: the last request falls exactly on the deadline, and has its time then.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// The end of a wait, or that there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    at: Option<Instant>,
+    request_timeout: Duration,
+}
+
+impl Deadline {
+    /// The deadline of a wait that began at `start`, where one request may take `request_timeout`.
+    /// There is none without a `timeout`, nor with one beyond what a clock can show.
+    #[must_use]
+    pub fn new(start: Instant, timeout: Option<Duration>, request_timeout: Duration) -> Self {
+        Self {
+            at: timeout.and_then(|timeout| start.checked_add(timeout)),
+            request_timeout,
+        }
+    }
+
+    /// The deadline itself.
+    #[must_use]
+    pub fn at(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// Whether it has come.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// The time from now on, cut at the deadline: an answer that comes a moment before it would be
+    /// missed otherwise, by up to a whole interval.
+    #[must_use]
+    pub fn cut(&self, time: Duration) -> Duration {
+        match self.at {
+            Some(at) => time.min(at.saturating_duration_since(Instant::now())),
+            None => time,
+        }
+    }
+
+    /// When the last request has had its time, be it for waiting for its turn or for an answer.
+    fn too_late(&self) -> Option<Instant> {
+        self.at?.checked_add(self.request_timeout)
+    }
+
+    /// Whether even the last request will have had its time by then.
+    #[must_use]
+    pub fn is_too_late(&self, instant: Instant) -> bool {
+        self.too_late().is_some_and(|too_late| instant > too_late)
+    }
+
+    /// What comes of the future, where it ends within the time of the last request.
+    pub async fn before_too_late<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        match self.too_late() {
+            Some(too_late) => timeout_at(too_late, future).await.ok(),
+            None => Some(future.await),
+        }
+    }
+}
