@@ -15,12 +15,22 @@ pub mod auth;
 
 pub mod api;
 
+pub mod connect;
+
 pub mod poll;
+
+pub mod store;
+
+pub mod hooks;
 
 pub mod engine;
 
 pub mod report;
 
+pub mod config;
+
 pub mod sim;
+
+pub mod daemon;
 
 pub mod cli;

@@ -7,10 +7,10 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, Request, Url};
 use tokio::time::Instant;
 
-use super::{Answer, BoxFuture, Content, JobSource, Renewal, ServiceClock, wire};
+use super::{Answer, Content, JobSource, Renewal, ServiceClock, wire};
 use crate::auth::{Provider, sign};
 use crate::http::{Client, Reply};
-use crate::model::{Fault, JobId, ProjectId};
+use crate::model::{BoxFuture, Fault, JobId, ProjectId};
 
 /// What is asked, and how long an answer may take.
 #[derive(Debug, Clone)]
@@ -94,6 +94,10 @@ impl DcsClient {
 impl JobSource for DcsClient {
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
         Box::pin(self.ask_once(job))
+    }
+
+    fn project_id(&self) -> Option<ProjectId> {
+        Some(self.target.project_id.clone())
     }
 
     fn renew(&self) -> BoxFuture<'_, Renewal> {

@@ -10,8 +10,7 @@ mod limiter;
 mod service_clock;
 mod wire;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::sync::Arc;
 
 pub use answer::{Answer, Content, Refusal};
 pub use breaker::{Breaker, Pass};
@@ -21,10 +20,7 @@ pub use iam::{ProjectError, ProjectQuestion};
 pub use limiter::{Limiter, RateLimit, Turn};
 pub use service_clock::{ClockOffset, ServiceClock};
 
-use crate::model::{Fault, JobId};
-
-/// A future on the heap: dropped with its request, so that a watch that sleeps holds none of it.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use crate::model::{BoxFuture, Fault, JobId, Meter, ProjectId};
 
 /// What came of reading a refused credential anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +41,38 @@ pub trait JobSource: Send + Sync {
 
     /// Reads the credential anew, after the service has refused it.
     fn renew(&self) -> BoxFuture<'_, Renewal>;
+
+    /// The project that it asks about, as soon as that is known.
+    fn project_id(&self) -> Option<ProjectId>;
 }
 
-/// What all watches under one credential share.
-pub struct Session {
-    /// Whom they ask.
-    pub source: Box<dyn JobSource>,
-    /// How often they may.
+/// What all watches under one credential share, be they of one project or of several.
+#[derive(Debug)]
+pub struct Gate {
+    /// How often they may ask.
     pub limiter: Limiter,
     /// Whether the credential is any good.
     pub breaker: Breaker,
+}
+
+impl Gate {
+    /// A gate that lets through `requests_per_second`, which is more than zero, and a credential
+    /// that has yet to prove itself.
+    #[must_use]
+    pub fn new(requests_per_second: f64) -> Self {
+        Self {
+            limiter: Limiter::new(requests_per_second),
+            breaker: Breaker::default(),
+        }
+    }
+}
+
+/// What all watches in one project share.
+pub struct Session {
+    /// Whom they ask.
+    pub source: Box<dyn JobSource>,
+    /// What holds them back.
+    pub gate: Arc<Gate>,
+    /// Where measurements go.
+    pub meter: Arc<dyn Meter>,
 }

@@ -11,13 +11,13 @@ use super::args::ConnectArgs;
 use super::error::CliError;
 use super::output;
 use crate::api::{
-    self, Breaker, DcsClient, Limiter, ProjectError, ProjectQuestion, ServiceClock, Session, Target,
+    self, DcsClient, Gate, ProjectError, ProjectQuestion, ServiceClock, Session, Target,
 };
 use crate::auth::{AuthError, Chain, Found, Given, Provider};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::http::{Connector, Route};
-use crate::model::{Exit, ProjectId};
+use crate::model::{Exit, NoMeter, ProjectId};
 use crate::poll::{Backoff, Deadline};
 use crate::report::clean_message;
 
@@ -83,8 +83,8 @@ pub(super) async fn connect(
     Ok(Connection {
         session: Session {
             source: Box::new(DcsClient::new(http, provider, clock, target)),
-            limiter: Limiter::new(pace.max_rps),
-            breaker: Breaker::default(),
+            gate: Arc::new(Gate::new(pace.max_rps)),
+            meter: Arc::new(NoMeter),
         },
         project_id,
     })

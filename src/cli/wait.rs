@@ -61,7 +61,7 @@ pub(super) async fn run(
     let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
     if style.progress == Progress::Silent {
         for report in &result.reports {
-            if report.outcome != Outcome::Succeeded && !report.was_called_off() {
+            if !matches!(report.outcome, Outcome::Succeeded | Outcome::Cancelled) {
                 output::warn(&report::ended_line(report));
             }
         }

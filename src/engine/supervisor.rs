@@ -52,7 +52,10 @@ impl WaitResult {
     /// Whether the wait was called off before it was over by itself.
     #[must_use]
     pub fn is_cut_short(&self, until: Until) -> bool {
-        let called_off = self.reports.iter().position(WatchReport::was_called_off);
+        let called_off = self
+            .reports
+            .iter()
+            .position(|report| report.outcome == Outcome::Cancelled);
         let before = called_off.and_then(|at| self.reports.get(..at));
         !self.misconfigured
             && before.is_some_and(|before| !before.iter().any(|one| is_enough(until, one.outcome)))
@@ -69,10 +72,7 @@ impl WaitResult {
             Until::AllEnd | Until::AnyFails => &self.reports,
         };
         let outcomes: Vec<Outcome> = deciding.iter().map(|report| report.outcome).collect();
-        match Exit::of(&outcomes) {
-            Exit::Success if deciding.iter().any(WatchReport::could_not_go_on) => Exit::Usage,
-            exit => exit,
-        }
+        Exit::of(&outcomes)
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Exit {
     NotFound,
     /// 4: authentication or permission.
     Denied,
+    /// 5: a hook of the command line could not be delivered.
+    Undelivered,
     /// 70: a fault of this program (`EX_SOFTWARE` of sysexits.h).
     Internal,
     /// 124: the deadline passed (as `timeout(1)` has it).
@@ -35,6 +37,7 @@ impl Exit {
             Self::Usage => 2,
             Self::NotFound => 3,
             Self::Denied => 4,
+            Self::Undelivered => 5,
             Self::Internal => 70,
             Self::TimedOut => 124,
             Self::Interrupted => 130,
@@ -42,8 +45,8 @@ impl Exit {
         }
     }
 
-    /// The exit of a wait for several jobs: the first of failed, not found, denied and timed out
-    /// that applies to any of them. Cancelled ones decide nothing.
+    /// The exit of a wait for several jobs: the first of failed, not found, denied, timed out and
+    /// rejected that applies to any of them. Cancelled ones decide nothing.
     #[must_use]
     pub fn of(outcomes: &[Outcome]) -> Self {
         [
@@ -51,6 +54,7 @@ impl Exit {
             (Outcome::NotFound, Self::NotFound),
             (Outcome::Denied, Self::Denied),
             (Outcome::TimedOut, Self::TimedOut),
+            (Outcome::Rejected, Self::Usage),
         ]
         .into_iter()
         .find(|(outcome, _)| outcomes.contains(outcome))
@@ -61,11 +65,11 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Outcome::{Cancelled, Denied, Failed, NotFound, Succeeded, TimedOut};
+    use Outcome::{Cancelled, Denied, Failed, NotFound, Rejected, Succeeded, TimedOut};
 
     #[test]
     fn several_jobs_end_with_the_first_of_the_documented_order() {
-        let cases: [(&[Outcome], u8); 7] = [
+        let cases: [(&[Outcome], u8); 9] = [
             (&[Succeeded, Succeeded], 0),
             (&[Succeeded, TimedOut], 124),
             (&[TimedOut, Denied], 4),
@@ -73,6 +77,8 @@ mod tests {
             (&[NotFound, Failed, Denied], 1),
             (&[Succeeded, Cancelled], 0),
             (&[Failed, Cancelled], 1),
+            (&[Rejected, Cancelled, Succeeded], 2),
+            (&[Rejected, TimedOut], 124),
         ];
         for (outcomes, code) in cases {
             assert_eq!(Exit::of(outcomes).code(), code, "{outcomes:?}");

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use uuid::{Builder, Uuid};
 
 /// The longest identifier that is accepted, in characters. The service's own have 32 or 36.
 const MAX_LENGTH: usize = 64;
@@ -86,6 +89,70 @@ identifier! {
 identifier! {
     /// The ID of the project that a job belongs to; the same characters as a [`JobId`].
     ProjectId
+}
+
+identifier! {
+    /// What the configuration calls a project; the same characters as a [`JobId`].
+    ProjectName
+}
+
+identifier! {
+    /// What the configuration calls a hook; the same characters as a [`JobId`].
+    HookName
+}
+
+/// A text is no ID of a watch or a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is no UUID; give it as it was answered, such as 01936c2f-5e00-7000-8000-000000000000")]
+pub struct InvalidUuid;
+
+macro_rules! unique {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// An ID made at `now`: IDs sort by the millisecond that they were made in.
+            pub fn new(now: SystemTime, random: &mut fastrand::Rng) -> Self {
+                let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let millis = u64::try_from(millis.as_millis()).unwrap_or(u64::MAX);
+                let mut bytes = [0; 10];
+                random.fill(&mut bytes);
+                Self(Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidUuid;
+
+            fn from_str(text: &str) -> Result<Self, InvalidUuid> {
+                Uuid::parse_str(text).map(Self).map_err(|_| InvalidUuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+unique! {
+    /// The ID of a watch: a UUID of version 7.
+    WatchId
+}
+
+unique! {
+    /// The ID of a delivery, which every attempt carries as its `webhook-id`: a UUID of version 7.
+    DeliveryId
 }
 
 #[cfg(test)]

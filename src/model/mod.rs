@@ -1,15 +1,27 @@
 //! The nouns of the program: jobs, watches, how they end. No I/O, no clocks.
 
+use std::future::Future;
+use std::pin::Pin;
+
 mod event;
 mod exit;
 mod fault;
 mod id;
 mod job;
+mod meter;
 mod outcome;
+mod watch;
 
 pub use event::{WatchEvent, WatchEventKind};
 pub use exit::Exit;
 pub use fault::Fault;
-pub use id::{InvalidId, JobId, ProjectId};
+pub use id::{
+    DeliveryId, HookName, InvalidId, InvalidUuid, JobId, ProjectId, ProjectName, WatchId,
+};
 pub use job::{Job, JobStatus};
+pub use meter::{Meter, NoMeter};
 pub use outcome::{Outcome, WatchReport};
+pub use watch::{Answers, Attempt, Delivery, DeliveryState, End, Progress, Watch, WatchRecord};
+
+/// A future on the heap: dropped with what it did, so that whoever sleeps holds none of it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -17,11 +17,37 @@ pub enum Outcome {
     Denied,
     /// The deadline passed first.
     TimedOut,
-    /// The wait was called off, or could not go on; the job itself goes on.
+    /// The service rejects what is asked, or where it is asked is wrong: another request would do
+    /// no better. The fault has the service's words.
+    Rejected,
+    /// The wait was called off; the job itself goes on.
     Cancelled,
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::NotFound,
+        Self::Denied,
+        Self::TimedOut,
+        Self::Rejected,
+        Self::Cancelled,
+    ];
+
+    /// The outcome that the word stands for, where it is one.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+
+    /// Whether it is the job itself that ended.
+    #[must_use]
+    pub fn is_of_the_job(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+
     /// The word in results and configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -31,6 +57,7 @@ impl Outcome {
             Self::NotFound => "not_found",
             Self::Denied => "denied",
             Self::TimedOut => "timed_out",
+            Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
         }
     }
@@ -52,20 +79,6 @@ pub struct WatchReport {
     /// How long the watch lasted.
     pub waited: Duration,
     /// The fault that ended the watch or, for one that timed out, the last one seen since the
-    /// last good answer. A cancelled watch has one where it could not go on.
+    /// last good answer.
     pub fault: Option<Fault>,
-}
-
-impl WatchReport {
-    /// Whether the watch was cancelled from outside, be it by a signal or as others had ended.
-    #[must_use]
-    pub fn was_called_off(&self) -> bool {
-        self.outcome == Outcome::Cancelled && self.fault.is_none()
-    }
-
-    /// Whether the watch was cancelled because the service rejects what is asked.
-    #[must_use]
-    pub fn could_not_go_on(&self) -> bool {
-        self.outcome == Outcome::Cancelled && self.fault.is_some()
-    }
 }

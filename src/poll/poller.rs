@@ -118,7 +118,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         let end = cancel.run_until_cancelled(self.poll(session)).await;
         let outcome = match end {
             Some(Ok(outcome)) => outcome,
-            Some(Err(Wrong)) => Outcome::Cancelled,
+            Some(Err(Wrong)) => Outcome::Rejected,
             None => {
                 self.progress.fault = None;
                 Outcome::Cancelled
@@ -156,7 +156,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     async fn ask(&mut self, session: &Session) -> Result<Step, NoLeave> {
         let deadline = self.deadline;
         let mut pass = deadline
-            .before_too_late(session.breaker.admit())
+            .before_too_late(session.gate.breaker.admit())
             .await
             .ok_or(NoLeave::PastDeadline)?
             .map_err(NoLeave::Denied)?;
@@ -181,7 +181,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     /// Waits for a turn and sends one request.
     async fn send(&mut self, session: &Session) -> Result<Answer, NoLeave> {
         loop {
-            let turn = session.limiter.reserve(Instant::now());
+            let turn = session.gate.limiter.reserve(Instant::now());
             if self.deadline.is_too_late(turn.at) {
                 if let Some(at) = self.deadline.at() {
                     until(at).await;
@@ -189,7 +189,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
                 return Err(NoLeave::PastDeadline);
             }
             until(turn.at).await;
-            if !session.limiter.is_void(turn) {
+            if !session.gate.limiter.is_void(turn) {
                 break;
             }
         }
@@ -246,7 +246,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         let changed = self.note(content);
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
-            Verdict::Rejected => return Step::End(Outcome::Cancelled),
+            Verdict::Rejected => return Step::End(Outcome::Rejected),
             Verdict::Misconfigured => return Step::Stop,
             // This was the request at the deadline, or one that was under way when it passed.
             _ if self.deadline.has_passed() => return Step::End(Outcome::TimedOut),
@@ -284,7 +284,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             after = after.max(refusal.retry_after.unwrap_or_default());
             if verdict == Verdict::Throttled || refusal.retry_after.is_some() {
                 let now = Instant::now();
-                after = session.limiter.pause(now, after, refusal.limit);
+                after = session.gate.limiter.pause(now, after, refusal.limit);
             }
         }
         after

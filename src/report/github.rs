@@ -76,13 +76,12 @@ impl Reporter for Github {
             WatchEventKind::Ended(report) => {
                 let level = match report.outcome {
                     Outcome::Succeeded => "notice",
-                    // Otherwise it couldn't go on, and fails the step.
-                    Outcome::Cancelled if report.was_called_off() => "warning",
+                    Outcome::Cancelled => "warning",
                     Outcome::Failed
                     | Outcome::NotFound
                     | Outcome::Denied
                     | Outcome::TimedOut
-                    | Outcome::Cancelled => "error",
+                    | Outcome::Rejected => "error",
                 };
                 let title = format!("DCS job: {}", in_words(report.outcome));
                 self.annotate(level, &title, &format!("{job_id}: {}", text::ended(report)));
@@ -123,7 +122,7 @@ fn row(report: &WatchReport) -> String {
     let job = report.job.as_ref();
     let mark = match report.outcome {
         Outcome::Succeeded => "✅",
-        Outcome::Failed | Outcome::NotFound | Outcome::Denied => "❌",
+        Outcome::Failed | Outcome::NotFound | Outcome::Denied | Outcome::Rejected => "❌",
         Outcome::TimedOut | Outcome::Cancelled => "⏳",
     };
     format!(
@@ -262,9 +261,9 @@ mod tests {
                 "::warning title=DCS job%3A cancelled::",
             ),
             (
-                Outcome::Cancelled,
+                Outcome::Rejected,
                 broken(),
-                "::error title=DCS job%3A cancelled::",
+                "::error title=DCS job%3A rejected::",
             ),
         ] {
             let report = report(outcome, None, fault);

@@ -104,7 +104,9 @@ impl Pen {
     pub(super) fn last_line(self, job_id: &JobId, outcome: Outcome, text: &str) -> String {
         let mark = match outcome {
             Outcome::Succeeded => self.paint(Color::Green, "✓"),
-            Outcome::Failed | Outcome::NotFound | Outcome::Denied => self.paint(Color::Red, "✗"),
+            Outcome::Failed | Outcome::NotFound | Outcome::Denied | Outcome::Rejected => {
+                self.paint(Color::Red, "✗")
+            }
             Outcome::TimedOut | Outcome::Cancelled => self.paint(Color::Yellow, "…"),
         };
         format!("{mark} {job_id} {text}")

@@ -162,12 +162,12 @@ pub(super) fn ended(report: &WatchReport) -> String {
         Outcome::TimedOut => {
             format!("timed out after {waited}{}{goes_on}", because(reason))
         }
-        Outcome::Cancelled => match (reason, &report.fault) {
-            (Some(reason), Some(fault)) => {
-                format!("can't be waited for: {reason}; {}", advice(fault))
-            }
-            _ => format!("no longer waited for after {waited}{goes_on}"),
-        },
+        Outcome::Rejected => format!(
+            "can't be waited for{}; {}",
+            because(reason),
+            advice(report.fault.as_ref())
+        ),
+        Outcome::Cancelled => format!("no longer waited for after {waited}{goes_on}"),
     }
 }
 
@@ -181,7 +181,8 @@ pub(super) fn reason(report: &WatchReport) -> Option<String> {
             .and_then(|job| job.fail_reason.as_deref())
             .map(|reason| clean(reason, SENTENCE))
             .filter(|reason| !reason.is_empty()),
-        Outcome::NotFound | Outcome::Denied | Outcome::Cancelled => fault,
+        Outcome::NotFound | Outcome::Denied | Outcome::Rejected => fault,
+        Outcome::Cancelled => None,
         Outcome::TimedOut => {
             let status = job.map(|job| format!("last status {}", status(&job.status)));
             let error = fault.map(|fault| format!("last error: {fault}"));
@@ -196,8 +197,8 @@ pub(super) fn reason(report: &WatchReport) -> Option<String> {
 }
 
 /// What to do about a fault that another request won't get around.
-fn advice(fault: &Fault) -> &'static str {
-    match fault.http_status {
+fn advice(fault: Option<&Fault>) -> &'static str {
+    match fault.and_then(|fault| fault.http_status) {
         None => "check --endpoint; an authority of your own is trusted with --ca-file",
         Some(404) => "there is no DCS API at this address: check --region and --endpoint",
         Some(300..=399) => "the service is elsewhere: check --region and --endpoint",
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_end_is_told_with_its_cause_and_what_can_be_done() {
-        use Outcome::{Cancelled, Denied, NotFound, Succeeded, TimedOut};
+        use Outcome::{Cancelled, Denied, NotFound, Rejected, Succeeded, TimedOut};
         let running = || Some(samples::job("RUNNING"));
         let fault = |status| Some(samples::fault(status, "r1"));
         let reports = [
@@ -255,7 +256,7 @@ mod tests {
             report(TimedOut, None, Some(Fault::local("no answer within 15s"))),
             report(TimedOut, None, None),
             report(Cancelled, running(), None),
-            report(Cancelled, None, fault(404)),
+            report(Rejected, None, fault(404)),
         ];
         let told: Vec<String> = reports.iter().map(ended).collect();
         assert_snapshot!(told.join("\n"), @"

@@ -120,7 +120,7 @@ fn a_json_result_of_a_wrong_endpoint_has_the_error() {
         .env("DCS_WAIT_ENDPOINT", format!("{}/nowhere", service.url()))
         .run();
     let result = ended.exits_with(2).results().remove(0);
-    assert_eq!(result["outcome"], "cancelled");
+    assert_eq!(result["outcome"], "rejected");
     assert_eq!(result["error"]["code"], "APIGW.0101");
 }
 
@@ -232,7 +232,7 @@ fn quiet_explains_a_wrong_configuration_once() {
     ended
         .exits_with(2)
         .says_times("APIGW.0101", 1)
-        .prints_line("job cancelled - -: The API does not exist");
+        .prints_line("job rejected - -: The API does not exist");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn github_actions_gets_an_error_where_the_endpoint_is_wrong() {
         .run();
     ended
         .exits_with(2)
-        .says("::error title=DCS job%3A cancelled::job: can't be waited for");
+        .says("::error title=DCS job%3A rejected::job: can't be waited for");
 }
 
 #[test]

@@ -4,11 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dcs_wait::api::{
-    Answer, BoxFuture, Breaker, Content, JobSource, Limiter, RateLimit, Refusal, Renewal, Session,
-};
+use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
 use dcs_wait::engine::{Until, WaitResult, WaitSpec, wait};
-use dcs_wait::model::{Fault, Job, JobId, Outcome, WatchEvent};
+use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, Outcome, ProjectId, WatchEvent};
 use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -54,6 +52,10 @@ impl JobSource for Service {
             tokio::time::sleep(takes).await;
             answer
         })
+    }
+
+    fn project_id(&self) -> Option<ProjectId> {
+        Some("p1".parse().unwrap())
     }
 
     fn renew(&self) -> BoxFuture<'_, Renewal> {
@@ -161,8 +163,8 @@ impl Wait {
         let log = Arc::clone(&self.service.log);
         let session = Arc::new(Session {
             source: Box::new(self.service),
-            limiter: Limiter::new(self.max_rps),
-            breaker: Breaker::default(),
+            gate: Arc::new(Gate::new(self.max_rps)),
+            meter: Arc::new(NoMeter),
         });
         let spec = WaitSpec {
             jobs: self.jobs,

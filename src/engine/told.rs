@@ -1,0 +1,35 @@
+//! What the engine tells of, as it happens.
+
+use crate::model::{DeliveryId, DeliveryState, HookName, ProjectName, WatchEvent, WatchId};
+
+/// Something that happened. Ends and deliveries are told of once they are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// To a watch.
+    Watch {
+        /// Which.
+        watch_id: WatchId,
+        /// In which project.
+        project: ProjectName,
+        /// What.
+        event: WatchEvent,
+    },
+    /// To a delivery: an attempt was made.
+    Delivery {
+        /// Which.
+        delivery_id: DeliveryId,
+        /// The watch that it is owed for.
+        watch_id: WatchId,
+        /// By which hook.
+        hook: HookName,
+        /// The attempt's number, from 1.
+        attempt: u32,
+        /// What came of it, in one line.
+        answer: String,
+        /// How the delivery stands now.
+        state: DeliveryState,
+    },
+}
+
+/// Where it is told. Called from many tasks; must not block.
+pub type Teller = std::sync::Arc<dyn Fn(Told) + Send + Sync>;

@@ -1,0 +1,225 @@
+//! What is kept, so that nothing that was accepted is lost: watches, their history, how they ended,
+//! and what is owed for that.
+//!
+//! All writing is one call, [`Store::commit`]: whatever came together is stored together, in one
+//! transaction. A store knows nothing of what the changes mean beyond keeping them consistent.
+
+use std::time::SystemTime;
+
+use crate::model::{
+    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, HookName, JobId,
+    Outcome, Progress, ProjectName, Watch, WatchId, WatchRecord,
+};
+
+/// Something to be stored.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Accepts a watch; or joins the one that there is for this project and job, where it goes on
+    /// or has ended as the job itself did. Joining adds the hooks that it doesn't have; all else
+    /// stays.
+    Accept(Watch),
+    /// How far an active watch has come. May be lost with the last moments before a crash.
+    Note {
+        /// Which watch.
+        watch_id: WatchId,
+        /// All of its progress.
+        progress: Progress,
+        /// Lines that its history doesn't have yet.
+        answers: Vec<Answers>,
+    },
+    /// How an active watch ended, and what is owed for it. Changes nothing where it has ended
+    /// already: an outcome is decided once.
+    End {
+        /// Which watch.
+        watch_id: WatchId,
+        /// How far it came.
+        progress: Progress,
+        /// How it ended.
+        end: End,
+        /// Lines that its history doesn't have yet.
+        answers: Vec<Answers>,
+        /// What is owed.
+        deliveries: Vec<Delivery>,
+    },
+    /// More that is owed for a watch that has ended. Skips hooks that have their delivery already.
+    Owe(Vec<Delivery>),
+    /// An attempt, and how the delivery stands after it.
+    Attempted {
+        /// Which delivery.
+        delivery_id: DeliveryId,
+        /// The attempt.
+        attempt: Attempt,
+        /// How it stands now.
+        state: DeliveryState,
+    },
+    /// Carries a delivery out again from this time on, delivered or dead; its tries start over.
+    Replay {
+        /// Which delivery.
+        delivery_id: DeliveryId,
+        /// When.
+        due: SystemTime,
+    },
+    /// Forgets watches that ended before this time, with their history and their deliveries, except
+    /// those that still owe something: pending or dead deliveries.
+    Prune(SystemTime),
+}
+
+/// What became of a [`Change`].
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// The watch that was accepted or joined, as it is kept now.
+    Accepted {
+        /// The watch.
+        record: Box<WatchRecord>,
+        /// Whether it was there before.
+        joined: bool,
+    },
+    /// It was stored.
+    Done,
+    /// There was nothing to change: no such watch or delivery, or it has ended already.
+    Nothing,
+    /// How many watches were forgotten.
+    Pruned(u64),
+}
+
+/// Why something can't be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store can't be opened: it is another program's, a newer version's, broken, locked by
+    /// another daemon, or its place can't be written.
+    #[error("{0}")]
+    Unusable(String),
+    /// It can't be written or read at the moment, as with a full disk. Later may do better.
+    #[error("the store can't be {doing}: {why}")]
+    NotNow {
+        /// "written" or "read".
+        doing: &'static str,
+        /// What the system says.
+        why: String,
+    },
+}
+
+/// A part of a long list: the newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<Id> {
+    /// Only what is older than this one.
+    pub before: Option<Id>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which watches. What is `None` doesn't matter.
+#[derive(Debug, Clone, Default)]
+pub struct WatchFilter {
+    /// Whether they have ended.
+    pub ended: Option<bool>,
+    /// How they ended.
+    pub outcome: Option<Outcome>,
+    /// In which project.
+    pub project: Option<ProjectName>,
+    /// For which job.
+    pub job_id: Option<JobId>,
+}
+
+/// Which deliveries. What is `None` doesn't matter.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// How they stand, as [`DeliveryState::as_str`] has it.
+    pub state: Option<&'static str>,
+    /// By which hook.
+    pub hook: Option<HookName>,
+    /// For which watch.
+    pub watch_id: Option<WatchId>,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Watches that go on.
+    pub active: u64,
+    /// Watches that have ended and are still kept.
+    pub ended: u64,
+    /// Deliveries that are still to be carried out.
+    pub pending: u64,
+    /// Deliveries that were given up.
+    pub dead: u64,
+    /// When the oldest pending delivery came to be.
+    pub oldest_pending: Option<SystemTime>,
+}
+
+/// Keeps everything. Many may read; one at a time writes.
+pub trait Store: Send + Sync {
+    /// Stores all of the changes in one durable transaction, in their order, or none of them. Says
+    /// what became of each.
+    ///
+    /// # Errors
+    /// When nothing was stored.
+    fn commit<'a>(
+        &'a self,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Vec<Effect>, StoreError>>;
+
+    /// Watches that go on, from the oldest on, after the one named.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn active(
+        &self,
+        after: Option<WatchId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<WatchRecord>, StoreError>>;
+
+    /// Deliveries that are still to be carried out, from the oldest on, after the one named.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn pending(
+        &self,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreError>>;
+
+    /// A watch with its history, from the oldest line on. Its deliveries are asked for apart.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn watch(
+        &self,
+        id: WatchId,
+    ) -> BoxFuture<'_, Result<Option<(WatchRecord, Vec<Answers>)>, StoreError>>;
+
+    /// A page of watches.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn watches<'a>(
+        &'a self,
+        filter: &'a WatchFilter,
+        page: Page<WatchId>,
+    ) -> BoxFuture<'a, Result<Vec<WatchRecord>, StoreError>>;
+
+    /// A delivery with its attempts, from the first on.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn delivery(
+        &self,
+        id: DeliveryId,
+    ) -> BoxFuture<'_, Result<Option<(Delivery, Vec<Attempt>)>, StoreError>>;
+
+    /// A page of deliveries.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn deliveries<'a>(
+        &'a self,
+        filter: &'a DeliveryFilter,
+        page: Page<DeliveryId>,
+    ) -> BoxFuture<'a, Result<Vec<Delivery>, StoreError>>;
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>>;
+}
