@@ -4,12 +4,19 @@
 //! All writing is one call, [`Store::commit`]: whatever came together is stored together, in one
 //! transaction. A store knows nothing of what the changes mean beyond keeping them consistent.
 
+mod memory;
+
+pub use memory::MemoryStore;
+
 use std::time::SystemTime;
 
 use crate::model::{
     Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, HookName, JobId,
     Outcome, Progress, ProjectName, Watch, WatchId, WatchRecord,
 };
+
+/// How many watches one [`Change::Prune`] forgets at most, so that no commit takes long.
+pub const PRUNED_AT_ONCE: usize = 1000;
 
 /// Something to be stored.
 #[derive(Debug, Clone)]
@@ -41,9 +48,11 @@ pub enum Change {
         /// What is owed.
         deliveries: Vec<Delivery>,
     },
-    /// More that is owed for a watch that has ended. Skips hooks that have their delivery already.
+    /// More that is owed for watches that have ended. Skips hooks that have their delivery already.
+    /// It is [`Effect::Done`] where any was stored: whoever must know which owes one at a time.
     Owe(Vec<Delivery>),
-    /// An attempt, and how the delivery stands after it.
+    /// An attempt, and how the delivery stands after it. Changes nothing where an attempt of this
+    /// number is kept already.
     Attempted {
         /// Which delivery.
         delivery_id: DeliveryId,
@@ -60,7 +69,8 @@ pub enum Change {
         due: SystemTime,
     },
     /// Forgets watches that ended before this time, with their history and their deliveries, except
-    /// those that still owe something: pending or dead deliveries.
+    /// those that still owe something: pending or dead deliveries. Forgets [`PRUNED_AT_ONCE`] at
+    /// most: whoever is told of so many asks again.
     Prune(SystemTime),
 }
 
@@ -147,7 +157,8 @@ pub struct Counts {
     pub oldest_pending: Option<SystemTime>,
 }
 
-/// Keeps everything. Many may read; one at a time writes.
+/// Keeps everything, times to the millisecond. Many may read; one at a time writes. Lists are in
+/// the order of their IDs, which is that of their age.
 pub trait Store: Send + Sync {
     /// Stores all of the changes in one durable transaction, in their order, or none of them. Says
     /// what became of each.
