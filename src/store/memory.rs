@@ -250,8 +250,10 @@ impl State {
         for delivery in deliveries {
             let watch = self.watches.get(&delivery.watch_id);
             let ended = watch.is_some_and(|(record, _)| record.end.is_some());
-            let mut others = self.of_watch(delivery.watch_id);
-            if ended && others.all(|other| other.hook != delivery.hook) {
+            let is_new = self
+                .of_watch(delivery.watch_id)
+                .all(|other| other.hook != delivery.hook);
+            if ended && is_new {
                 let owed = self.owed.entry(delivery.watch_id).or_default();
                 owed.push(delivery.id);
                 let kept = (delivery.clone(), Vec::new());
