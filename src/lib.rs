@@ -5,8 +5,10 @@
 
 pub mod model;
 
+pub(crate) mod clean;
 pub mod clock;
 pub mod environment;
+pub(crate) mod forms;
 pub mod secret;
 
 pub mod http;

@@ -1,8 +1,10 @@
 //! What happens once a watch has ended: one file a kind of hook, and the payload that all carry.
 //! When a hook is tried, and how often, is decided elsewhere.
 
+mod payload;
 mod spec;
 
+pub use payload::{Data, ErrorData, Payload};
 pub use spec::{ExecSpec, ExitSpec, FileSpec, HookKind, HookSpec, WebhookSpec};
 
 use std::sync::Arc;

@@ -5,8 +5,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::Reporter;
-use super::results::{ErrorObject, ResultObject, json, millis};
+use super::results::{ErrorObject, ResultObject, json};
 use super::sink::Sink;
+use crate::forms::millis;
 use crate::model::{WatchEvent, WatchEventKind};
 
 pub(super) struct JsonLines {

@@ -3,7 +3,6 @@
 
 mod board;
 mod choose;
-mod clean;
 mod duration;
 mod github;
 mod json;
@@ -20,8 +19,9 @@ mod text;
 use std::io::Write;
 use std::time::Duration;
 
+use crate::clean;
+pub use crate::clean::clean_message;
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
-pub use clean::clean_message;
 pub use github::error_command;
 pub use results::result_line;
 pub use text::ended_line;

@@ -1,17 +1,13 @@
 //! Result lines: what standard output carries, for scripts.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use serde::Serialize;
 
 use super::choose::Results;
 use super::clean;
 use super::duration::duration;
 use super::text;
+use crate::forms::{millis, rfc3339};
 use crate::model::{Fault, Job, ProjectId, WatchReport};
-
-/// The first second that RFC 3339 has no year for.
-const YEAR_10000: u64 = 253_402_300_800;
 
 /// The watch's result in one line, without a newline.
 ///
@@ -47,11 +43,6 @@ fn text_line(report: &WatchReport) -> String {
 pub(super) fn json(value: &impl Serialize) -> String {
     // Maps with keys other than strings would fail, and there are none.
     clean::escape_json(&serde_json::to_string(value).unwrap_or_default())
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A result in JSON.
@@ -109,13 +100,6 @@ impl<'a> From<&'a Fault> for ErrorObject<'a> {
             request_id: fault.request_id.as_deref(),
         }
     }
-}
-
-/// UTC with milliseconds. A service may name any time; those outside the years 1970 to 9999 can't
-/// be written, and are left out.
-fn rfc3339(time: SystemTime) -> Option<String> {
-    let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
-    (since_epoch.as_secs() < YEAR_10000).then(|| humantime::format_rfc3339_millis(time).to_string())
 }
 
 #[cfg(test)]
@@ -182,17 +166,5 @@ mod tests {
         assert!(!json.contains(char::is_control), "{json:?}");
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["fail_reason"], HOSTILE);
-    }
-
-    #[test]
-    fn a_time_that_rfc_3339_has_no_year_for_is_left_out() {
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        assert_eq!(rfc3339(UNIX_EPOCH).unwrap(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(
-            rfc3339(at(YEAR_10000 - 1)).unwrap(),
-            "9999-12-31T23:59:59.000Z"
-        );
-        assert_eq!(rfc3339(at(YEAR_10000)), None);
-        assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_millis(1)), None);
     }
 }

@@ -1,16 +1,17 @@
-//! Neutralizes texts that come from a server before a terminal or a CI runner reads them.
+//! Neutralizes texts that come from a server or another program before a terminal or a CI runner
+//! reads them.
 
 /// The longest status or job type that is shown, in characters.
-pub(super) const WORD: usize = 64;
+pub(crate) const WORD: usize = 64;
 /// The longest reason or message that is shown, in characters.
-pub(super) const SENTENCE: usize = 400;
+pub(crate) const SENTENCE: usize = 400;
 
 /// The longest error message that is shown, in characters.
 const MESSAGE: usize = 2000;
 
 /// The text on one line, without anything that a terminal or a CI runner would act upon, and of
 /// at most `limit` characters. White space of any kind becomes single spaces.
-pub(super) fn clean(text: &str, limit: usize) -> String {
+pub(crate) fn clean(text: &str, limit: usize) -> String {
     let words = text.split_whitespace().flat_map(|word| [" ", word]);
     let mut cleaned = String::new();
     for (length, c) in words.flat_map(str::chars).skip(1).enumerate() {
@@ -41,7 +42,7 @@ pub fn clean_message(text: &str) -> String {
 
 /// JSON that means the same, with what a terminal or a CI runner would act upon escaped. That can
 /// only stand inside strings, where any character may be escaped.
-pub(super) fn escape_json(json: &str) -> String {
+pub(crate) fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if is_active(c) || (c == '#' && escaped.ends_with('#')) {
@@ -58,7 +59,7 @@ pub(super) fn escape_json(json: &str) -> String {
 
 /// Whether the character acts upon the text around it instead of being seen: controls (C0 with
 /// escape, DEL, C1), overrides of the direction of writing, what has no width, and tags.
-fn is_active(c: char) -> bool {
+pub(crate) fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061C}'
