@@ -58,7 +58,7 @@ pub(super) async fn run(
     let settings = Settings::of(&args, simulated.as_ref())?;
     let jobs = jobs::read(&args.jobs).await?;
     let (spec, session) = prepare(&args, &settings, jobs, Instant::now(), &simulated).await?;
-    let style = style(&args, environment.as_ref());
+    let style = style(&args.output, environment.as_ref());
     let environment = environment.as_ref();
     let result = follow(&spec, session, &style, environment, &mut interrupts).await;
     simulator.stop().await;

@@ -12,7 +12,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::args::{OutputArg, WaitArgs};
+use super::args::{OutputArg, OutputArgs, WaitArgs};
 use super::connect::{Connection, Pace, connect};
 use super::error::CliError;
 use super::signals::Interrupts;
@@ -33,8 +33,8 @@ pub(super) async fn run(
     environment: Arc<dyn Environment>,
     mut interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    log_to_stderr(args.verbose);
-    let style = style(&args, environment.as_ref());
+    log_to_stderr(args.output.verbose);
+    let style = style(&args.output, environment.as_ref());
     let settings = Settings::of(&args, environment.as_ref())?;
     let jobs = tokio::select! {
         jobs = jobs::read(&args.jobs) => jobs?,
@@ -108,7 +108,7 @@ pub(super) async fn prepare(
         max_rps: args.max_rps,
         backoff,
         deadline: Deadline::new(start, timeout, args.request_timeout),
-        quiet: args.quiet,
+        quiet: args.output.quiet,
     };
     let Connection {
         session,
@@ -272,7 +272,7 @@ impl Write for Summary {
     }
 }
 
-pub(super) fn style(args: &WaitArgs, environment: &dyn Environment) -> Style {
+pub(super) fn style(args: &OutputArgs, environment: &dyn Environment) -> Style {
     report::choose(&Surroundings {
         // A log and lines that are redrawn don't go together.
         stderr_is_terminal: io::stderr().is_terminal() && !args.verbose,

@@ -1,0 +1,134 @@
+//! The arguments of the wait itself: where the service is, how to wait, how to tell.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::cli::values::{
+    Timeout, parse_code, parse_duration, parse_number, parse_rate, parse_timeout,
+};
+
+/// Where the service is, and who asks.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(in crate::cli) struct ConnectArgs {
+    /// Region, such as cn-north-4 [env: DCS_WAIT_REGION, HW_REGION_NAME]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) region: Option<String>,
+    /// DCS endpoint, instead of the region's public one [env: DCS_WAIT_ENDPOINT]
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) endpoint: Option<String>,
+    /// Project ID; looked up at IAM if not given [env: DCS_WAIT_PROJECT_ID, HUAWEICLOUD_SDK_PROJECT_ID, HW_PROJECT_ID]
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) project_id: Option<String>,
+    /// File with the access key
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ak_file: Option<PathBuf>,
+    /// File with the secret key
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) sk_file: Option<PathBuf>,
+    /// File with the security token of a temporary access key
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) security_token_file: Option<PathBuf>,
+    /// File with an IAM token, instead of an access key
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) auth_token_file: Option<PathBuf>,
+    /// PEM file with the certificates to trust instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(in crate::cli) struct WaitArgs {
+    /// Jobs to wait for; '-' reads them from standard input: an ID a line, or JSON with job_id
+    /// members
+    #[arg(value_name = "JOB_ID")]
+    pub(in crate::cli) jobs: Vec<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) connect: ConnectArgs,
+
+    /// Wait at most this long, such as 90s, 10m or 2h, or 'none' for no limit [env: DCS_WAIT_TIMEOUT] [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, allow_hyphen_values = true, help_heading = "Waiting")]
+    pub(in crate::cli) timeout: Option<Timeout>,
+    /// End as soon as one job has ended, however
+    #[arg(long, conflicts_with = "fail_fast", help_heading = "Waiting")]
+    pub(in crate::cli) any: bool,
+    /// End as soon as one job has ended otherwise than well
+    #[arg(long, help_heading = "Waiting")]
+    pub(in crate::cli) fail_fast: bool,
+    /// How long a job may stay unknown to the service before it counts as not found
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Waiting")]
+    pub(in crate::cli) not_found_grace: Duration,
+
+    /// Time between the first and the second request for a job
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) initial_interval: Duration,
+    /// Longest time between two requests for a job
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) max_interval: Duration,
+    /// What the time between requests grows by
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value = "1.5",
+        value_parser = parse_number,
+        allow_hyphen_values = true,
+        help_heading = "Polling"
+    )]
+    pub(in crate::cli) multiplier: f64,
+    /// Share of the time between requests that is left to chance, 0 to 1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value = "0.2",
+        value_parser = parse_number,
+        allow_hyphen_values = true,
+        help_heading = "Polling"
+    )]
+    pub(in crate::cli) jitter: f64,
+    /// Longest time for one request and its answer
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) request_timeout: Duration,
+    /// Most requests per second, for all jobs together
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = parse_rate, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) max_rps: f64,
+    /// Error codes of HTTP 400 that mean that there is no such job
+    #[arg(
+        long,
+        value_name = "CODES",
+        value_delimiter = ',',
+        value_parser = parse_code,
+        allow_hyphen_values = true,
+        default_value = "DCS.4133,DCS.4031,DCS.4232,DCS.4941,DCS.4942,DCS.4988",
+        help_heading = "Polling"
+    )]
+    pub(in crate::cli) not_found_codes: Vec<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+/// How things are told.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(in crate::cli) struct OutputArgs {
+    /// text, json (one object a line) or github (groups, annotations, step summary); by default as
+    /// fits the terminal, the log or GitHub Actions
+    #[arg(long, value_name = "FORM", value_enum, hide_possible_values = true)]
+    pub(in crate::cli) output: Option<OutputArg>,
+    /// Show no progress, only results and errors
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+    /// Log what is asked and answered, to standard error
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(in crate::cli) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum OutputArg {
+    Text,
+    Json,
+    Github,
+}
