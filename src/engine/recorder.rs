@@ -1,20 +1,54 @@
 //! The recorder: the one task that writes to the store. What is waiting when it is ready goes into
-//! one transaction.
+//! one transaction, and while that is under way the next group collects.
 
-use std::sync::Arc;
+mod notes;
+mod task;
 
-use crate::model::Meter;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use self::notes::Notes;
+use self::task::{Request, Task};
+use crate::model::{Answers, Meter, Progress, WatchId};
 use crate::store::{Change, Effect, Store, StoreError};
 
 /// A handle on the recorder's task, which ends with the last handle.
 #[derive(Clone)]
-pub struct Recorder;
+pub struct Recorder {
+    requests: UnboundedSender<Request>,
+    shared: Arc<Shared>,
+}
+
+/// What the handles and the task share beside the requests.
+#[derive(Default)]
+struct Shared {
+    notes: Mutex<Notes>,
+    trouble: Mutex<Option<(String, usize)>>,
+}
+
+impl Shared {
+    fn notes<T>(&self, use_them: impl FnOnce(&mut Notes) -> T) -> T {
+        use_them(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn trouble<T>(&self, use_it: impl FnOnce(&mut Option<(String, usize)>) -> T) -> T {
+        use_it(&mut self.trouble.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Recorder {
     /// Starts the task.
     #[must_use]
     pub fn start(store: Arc<dyn Store>, meter: Arc<dyn Meter>) -> Self {
-        unimplemented!("{:p} {:p}", store, meter)
+        let (sender, requests) = unbounded_channel();
+        let shared = Arc::new(Shared::default());
+        tokio::spawn(Task::new(store, meter, requests, Arc::clone(&shared)).run());
+        Self {
+            requests: sender,
+            shared,
+        }
     }
 
     /// Stores a change, and says what became of it once it is durable.
@@ -22,29 +56,76 @@ impl Recorder {
     /// # Errors
     /// When it wasn't stored, as with a full disk; nothing is kept of it then.
     pub async fn store(&self, change: Change) -> Result<Effect, StoreError> {
-        unimplemented!("{change:?}")
+        let (reply, result) = oneshot::channel();
+        self.send(Request::Store(change, reply));
+        result.await.unwrap_or_else(|_| {
+            Err(StoreError::NotNow {
+                doing: "written",
+                why: "the task that writes it has failed".to_owned(),
+            })
+        })
     }
 
     /// Stores a change that may not be lost, however long that takes: it is held and tried again
-    /// until the store takes it.
-    pub async fn keep(&self, change: Change) -> Effect {
-        unimplemented!("{change:?}")
+    /// until the store takes it, even when nobody waits for this any more.
+    pub async fn keep(&self, mut change: Change) -> Effect {
+        if let Change::End {
+            watch_id, answers, ..
+        } = &mut change
+        {
+            let noted = self.shared.notes(|notes| notes.take_answers(*watch_id));
+            answers.splice(0..0, noted);
+        }
+        let (reply, effect) = oneshot::channel();
+        self.send(Request::Keep(change, reply));
+        answer(effect).await
     }
 
-    /// Stores a change some time soon. It may be lost with a crash; nobody waits for it.
-    pub fn note(&self, change: Change) {
-        unimplemented!("{change:?}")
+    /// Stores how far a watch has come, within about a second. It may be lost with a crash; nobody
+    /// waits for it.
+    pub fn note(&self, watch_id: WatchId, progress: Progress, answers: Vec<Answers>) {
+        let first = self.shared.notes(|notes| {
+            let first = notes.is_empty();
+            notes.add(watch_id, progress, answers);
+            first
+        });
+        if first {
+            self.send(Request::Noted);
+        }
     }
 
     /// Comes back once the task has done everything that was asked before, or has found that the
     /// store can't now: a sign of life, not of health.
     pub async fn pulse(&self) {
-        unimplemented!()
+        let (reply, pulse) = oneshot::channel();
+        self.send(Request::Pulse(reply));
+        answer(pulse).await;
+    }
+
+    /// Comes back once everything that was asked before is stored, what is held and noted included.
+    pub async fn flush(&self) {
+        let (reply, flushed) = oneshot::channel();
+        self.send(Request::Flush(reply));
+        answer(flushed).await;
     }
 
     /// Why the store can't be written at the moment, if so, and how many changes are held.
     #[must_use]
     pub fn trouble(&self) -> Option<(String, usize)> {
-        unimplemented!()
+        self.shared.trouble(|trouble| trouble.clone())
+    }
+
+    /// A task that is gone answers nothing, which whoever asked finds out.
+    fn send(&self, request: Request) {
+        drop(self.requests.send(request));
+    }
+}
+
+/// The answer, or none for ever: a task that has failed shows no more signs of life, and what it
+/// held was not stored.
+async fn answer<T>(reply: oneshot::Receiver<T>) -> T {
+    match reply.await {
+        Ok(answer) => answer,
+        Err(_) => std::future::pending().await,
     }
 }

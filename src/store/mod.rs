@@ -93,7 +93,7 @@ pub enum Effect {
 }
 
 /// Why something can't be stored or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The store can't be opened: it is another program's, a newer version's, broken, locked by
     /// another daemon, or its place can't be written.
@@ -161,7 +161,8 @@ pub struct Counts {
 /// the order of their IDs, which is that of their age.
 pub trait Store: Send + Sync {
     /// Stores all of the changes in one durable transaction, in their order, or none of them. Says
-    /// what became of each.
+    /// what became of each. Without any change it writes something all the same, so that its success
+    /// says that the store can be written.
     ///
     /// # Errors
     /// When nothing was stored.

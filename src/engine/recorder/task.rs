@@ -1,0 +1,350 @@
+//! What the recorder's task does: group, commit, answer; and hold what must not be lost while the
+//! store can't be written.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use super::Shared;
+use crate::model::Meter;
+use crate::store::{Change, Effect, Store, StoreError};
+
+/// The most changes that go into one transaction, and the most notes that ride with them: the first
+/// of many outcomes shouldn't wait for the last.
+const GROUP: usize = 128;
+
+/// How long notes wait for other changes to ride with.
+const NOTES_WAIT: Duration = Duration::from_secs(1);
+
+/// How long what is held waits after a try in vain: twice as long each time, within these.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What is asked of the task.
+pub(super) enum Request {
+    Store(Change, oneshot::Sender<Result<Effect, StoreError>>),
+    Keep(Change, oneshot::Sender<Effect>),
+    /// There are notes where there were none.
+    Noted,
+    Pulse(oneshot::Sender<()>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Who is told what became of a change.
+enum Reply {
+    Store(oneshot::Sender<Result<Effect, StoreError>>),
+    Keep(oneshot::Sender<Effect>),
+    Nobody,
+}
+
+enum Waiting {
+    Change(Change, Reply),
+    Pulse(oneshot::Sender<()>),
+}
+
+/// What goes into one transaction.
+#[derive(Default)]
+struct Group {
+    changes: Vec<Change>,
+    replies: Vec<Reply>,
+    pulses: Vec<oneshot::Sender<()>>,
+    /// Whether it was held before.
+    again: bool,
+}
+
+impl Group {
+    fn push(&mut self, change: Change, reply: Reply) {
+        self.changes.push(change);
+        self.replies.push(reply);
+    }
+}
+
+/// The state of the task.
+pub(super) struct Task {
+    store: Arc<dyn Store>,
+    meter: Arc<dyn Meter>,
+    requests: UnboundedReceiver<Request>,
+    shared: Arc<Shared>,
+    waiting: VecDeque<Waiting>,
+    notes_due: Option<Instant>,
+    flushes: Vec<oneshot::Sender<()>>,
+    trouble: Option<Trouble>,
+}
+
+/// The store couldn't be written.
+struct Trouble {
+    /// What may not be lost, the oldest first.
+    held: VecDeque<(Change, oneshot::Sender<Effect>)>,
+    retry_at: Instant,
+    delay: Duration,
+    /// How many are tried at once: one at first, so that a change that is never taken can't hold
+    /// the others up.
+    width: usize,
+}
+
+impl Task {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        meter: Arc<dyn Meter>,
+        requests: UnboundedReceiver<Request>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            store,
+            meter,
+            requests,
+            shared,
+            waiting: VecDeque::new(),
+            notes_due: None,
+            flushes: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        while self.has_work().await {
+            let group = self.group();
+            self.commit(group).await;
+        }
+        self.finish().await;
+    }
+
+    /// Comes back with true when there is something to do, and with false when there never will be.
+    async fn has_work(&mut self) -> bool {
+        loop {
+            while let Ok(request) = self.requests.try_recv() {
+                self.take_in(request);
+            }
+            if !self.waiting.is_empty() {
+                return true;
+            }
+            if !self.flushes.is_empty() && self.is_flushed() {
+                self.flushes.drain(..).for_each(|flush| tell(flush, ()));
+            }
+            let retry_at = self.trouble.as_ref().map(|trouble| trouble.retry_at);
+            let due = [retry_at, self.notes_due].into_iter().flatten().min();
+            let request = match due {
+                Some(due) if due <= Instant::now() => return true,
+                Some(due) => tokio::select! {
+                    biased;
+                    request = self.requests.recv() => request,
+                    () = sleep_until(due) => return true,
+                },
+                None => self.requests.recv().await,
+            };
+            match request {
+                Some(request) => self.take_in(request),
+                None => return false,
+            }
+        }
+    }
+
+    fn is_flushed(&self) -> bool {
+        let holds = |trouble: &Trouble| !trouble.held.is_empty();
+        !self.trouble.as_ref().is_some_and(holds) && self.shared.notes(|notes| notes.is_empty())
+    }
+
+    fn take_in(&mut self, request: Request) {
+        match (request, &mut self.trouble) {
+            (Request::Keep(change, reply), Some(trouble)) => {
+                trouble.held.push_back((change, reply));
+                self.show_held();
+            }
+            (Request::Keep(change, reply), None) => {
+                self.waiting
+                    .push_back(Waiting::Change(change, Reply::Keep(reply)));
+            }
+            (Request::Store(change, reply), _) => {
+                self.waiting
+                    .push_back(Waiting::Change(change, Reply::Store(reply)));
+            }
+            (Request::Noted, _) => {
+                let wait = match self.flushes.is_empty() {
+                    true => NOTES_WAIT,
+                    false => Duration::ZERO,
+                };
+                self.notes_due.get_or_insert(Instant::now() + wait);
+            }
+            (Request::Pulse(reply), _) => self.waiting.push_back(Waiting::Pulse(reply)),
+            (Request::Flush(reply), trouble) => {
+                self.flushes.push(reply);
+                let now = Instant::now();
+                self.notes_due = self.notes_due.map(|due| due.min(now));
+                if let Some(trouble) = trouble {
+                    trouble.retry_at = now;
+                }
+            }
+        }
+    }
+
+    /// What goes into the next transaction: what is held and due; or else what is waiting, and
+    /// notes to ride with it.
+    fn group(&mut self) -> Group {
+        let now = Instant::now();
+        let mut group = Group::default();
+        if let Some(trouble) = &mut self.trouble
+            && trouble.retry_at <= now
+        {
+            group.again = true;
+            let count = trouble.width.min(trouble.held.len());
+            for (change, reply) in trouble.held.drain(..count) {
+                group.push(change, Reply::Keep(reply));
+            }
+            return group;
+        }
+        while group.changes.len() < GROUP {
+            match self.waiting.pop_front() {
+                Some(Waiting::Change(change, reply)) => group.push(change, reply),
+                Some(Waiting::Pulse(reply)) => group.pulses.push(reply),
+                None => break,
+            }
+        }
+        let is_due = self.notes_due.is_some_and(|due| due <= now);
+        if is_due || !group.changes.is_empty() && self.trouble.is_none() {
+            self.add_notes(&mut group);
+        }
+        group
+    }
+
+    fn add_notes(&mut self, group: &mut Group) {
+        let (notes, no_more) = self
+            .shared
+            .notes(|notes| (notes.take(GROUP), notes.is_empty()));
+        for note in notes {
+            group.push(note, Reply::Nobody);
+        }
+        if no_more {
+            self.notes_due = None;
+        }
+    }
+
+    async fn commit(&mut self, group: Group) {
+        // Where nothing is held, trouble is over when nothing can be written again.
+        if !group.changes.is_empty() || group.again {
+            let start = Instant::now();
+            match self.store.commit(&group.changes).await {
+                Ok(effects) => {
+                    self.meter.committed(group.changes.len(), start.elapsed());
+                    for (reply, effect) in group.replies.into_iter().zip(effects) {
+                        reply.done(effect);
+                    }
+                    self.recover();
+                }
+                Err(error) => self.fail(&error, group.changes, group.replies, group.again),
+            }
+        }
+        for pulse in group.pulses {
+            tell(pulse, ());
+        }
+    }
+
+    /// Something was stored.
+    fn recover(&mut self) {
+        let Some(trouble) = &mut self.trouble else {
+            return;
+        };
+        if trouble.held.is_empty() {
+            tracing::info!("the store is written again");
+            self.trouble = None;
+            self.shared.trouble(|shown| *shown = None);
+        } else {
+            trouble.retry_at = Instant::now();
+            trouble.delay = RETRY.0;
+            trouble.width = (trouble.width * 2).min(GROUP);
+            self.show_held();
+        }
+    }
+
+    /// Nothing of a group was stored.
+    fn fail(&mut self, error: &StoreError, changes: Vec<Change>, replies: Vec<Reply>, again: bool) {
+        if self.trouble.is_none() {
+            tracing::error!(%error, "outcomes are held until the store can be written");
+        }
+        let now = Instant::now();
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            held: VecDeque::new(),
+            retry_at: now + RETRY.0,
+            delay: RETRY.0,
+            width: 1,
+        });
+        let mut kept = VecDeque::new();
+        let mut noted = Vec::new();
+        for (change, reply) in changes.into_iter().zip(replies) {
+            match reply {
+                Reply::Store(reply) => tell(reply, Err(error.clone())),
+                Reply::Keep(reply) => kept.push_back((change, reply)),
+                Reply::Nobody => noted.push(change),
+            }
+        }
+        if again {
+            trouble.delay = (trouble.delay * 2).min(RETRY.1);
+            trouble.retry_at = now + trouble.delay;
+            trouble.width = 1;
+        }
+        if again && kept.len() > 1 {
+            kept.append(&mut trouble.held);
+            trouble.held = kept;
+        } else {
+            trouble.held.append(&mut kept);
+        }
+        if !noted.is_empty() {
+            self.notes_due = Some(now + RETRY.1);
+            self.shared
+                .notes(|notes| noted.into_iter().for_each(|note| notes.put_back(note)));
+        }
+        let held = trouble.held.len();
+        self.shared
+            .trouble(|shown| *shown = Some((error.to_string(), held)));
+    }
+
+    fn show_held(&self) {
+        let held = self
+            .trouble
+            .as_ref()
+            .map_or(0, |trouble| trouble.held.len());
+        self.shared.trouble(|shown| {
+            if let Some((_, shown)) = shown {
+                *shown = held;
+            }
+        });
+    }
+
+    /// Nobody is left to ask: stores what was noted, and what is held if that is possible now.
+    async fn finish(mut self) {
+        while !self.shared.notes(|notes| notes.is_empty()) {
+            let notes = self.shared.notes(|notes| notes.take(GROUP));
+            if self.store.commit(&notes).await.is_err() {
+                break;
+            }
+        }
+        let held = self.trouble.take().map(|trouble| trouble.held);
+        let held: Vec<Change> = held
+            .into_iter()
+            .flatten()
+            .map(|(change, _)| change)
+            .collect();
+        if !held.is_empty()
+            && let Err(error) = self.store.commit(&held).await
+        {
+            tracing::error!(%error, count = held.len(), "what was held is lost; the watches go on with the next start");
+        }
+    }
+}
+
+impl Reply {
+    fn done(self, effect: Effect) {
+        match self {
+            Self::Store(reply) => tell(reply, Ok(effect)),
+            Self::Keep(reply) => tell(reply, effect),
+            Self::Nobody => {}
+        }
+    }
+}
+
+/// Whoever asked may not care any more.
+fn tell<T>(reply: oneshot::Sender<T>, what: T) {
+    drop(reply.send(what));
+}
