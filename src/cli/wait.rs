@@ -84,7 +84,7 @@ impl Settings {
             multiplier: args.multiplier,
             jitter: args.jitter,
         })
-        .map_err(CliError::usage)?;
+        .map_err(|why| CliError::usage(format!("--{} {why}", why.name().replace('_', "-"))))?;
         if args.request_timeout.is_zero() {
             return Err(CliError::usage(
                 "--request-timeout is zero; give the time that an answer may take, such as 15s",

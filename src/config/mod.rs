@@ -1,4 +1,16 @@
-//! The daemon's configuration: raw TOML shapes become one validated [`Config`].
+//! The daemon's configuration: a file of tables and keys becomes one validated [`Config`].
+
+mod defaults;
+mod error;
+mod hook;
+mod keys;
+mod parse;
+mod project;
+mod read;
+pub(crate) mod values;
+mod watch;
+
+pub use error::{ConfigError, ConfigErrors, Place};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +24,7 @@ use crate::model::{HookName, JobId, ProjectId, ProjectName};
 use crate::poll::Backoff;
 
 /// Everything that a daemon is told.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The projects that jobs are looked for in, at least one, each name once.
     pub projects: Vec<ProjectConfig>,

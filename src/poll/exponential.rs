@@ -37,21 +37,34 @@ impl Default for BackoffSpec {
     }
 }
 
-/// Why a backoff can't be as it was asked for.
+/// Why a backoff can't be as it was asked for: a fragment to follow the name of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBackoff {
     /// The first interval is out of range.
-    #[error("--initial-interval must be from 10ms to 24h")]
+    #[error("must be from 10ms to 24h")]
     InitialInterval,
     /// The longest interval is out of range.
-    #[error("--max-interval must be from --initial-interval to 24h; raise it, or lower the other")]
+    #[error("must be from the initial interval to 24h; raise it, or lower the other")]
     MaxInterval,
     /// The multiplier is out of range.
-    #[error("--multiplier must be from 1 to 100")]
+    #[error("must be from 1 to 100")]
     Multiplier,
     /// The jitter is out of range.
-    #[error("--jitter must be from 0 to 1")]
+    #[error("must be from 0 to 1")]
     Jitter,
+}
+
+impl InvalidBackoff {
+    /// The name of the value, with `_` between its words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InitialInterval => "initial_interval",
+            Self::MaxInterval => "max_interval",
+            Self::Multiplier => "multiplier",
+            Self::Jitter => "jitter",
+        }
+    }
 }
 
 /// A backoff whose values are in their ranges.

@@ -5,6 +5,7 @@
 )]
 
 mod cli;
+mod config;
 mod floors;
 mod poller;
 mod sim;

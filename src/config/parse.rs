@@ -1,0 +1,288 @@
+//! From a file's text to a [`Config`], or to everything that is wrong with it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::defaults;
+use super::error::{ConfigError, ConfigErrors};
+use super::hook::hooks;
+use super::keys::{
+    DAEMON, HOOK, HTTP, LIMITS, POLL, PROJECT, SHAPES, STORE, Shape, WATCH, instead,
+};
+use super::project::projects;
+use super::read::{Document, Table};
+use super::values::{RATES, parse_code};
+use super::watch::watches;
+use super::{Config, DaemonConfig, HttpConfig, LogLevel, LogTarget, PollConfig, StoreConfig};
+use crate::environment::Environment;
+use crate::poll::{Backoff, BackoffSpec, InvalidBackoff};
+
+/// The longest path that a Unix socket can have, in bytes: `sun_path` less the final zero.
+const MAX_SOCKET_PATH: usize = 107;
+
+impl Config {
+    /// Reads a file. Of the environment, only `CREDENTIALS_DIRECTORY` is looked at.
+    ///
+    /// # Errors
+    /// With all that is wrong with the file.
+    pub fn load(path: &Path, environment: &dyn Environment) -> Result<Self, ConfigErrors> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            let message = match error.kind() {
+                io::ErrorKind::InvalidData => "it is not UTF-8; save it as UTF-8 text".to_owned(),
+                _ => format!("can't be read: {error}; check the path and its owner"),
+            };
+            let error = ConfigError {
+                place: None,
+                key: None,
+                message,
+            };
+            ConfigErrors::new(path, vec![error])
+        })?;
+        Self::parse(path, &text, environment)
+    }
+
+    /// Reads the text of a file. The path is for messages, and its directory is where relative paths
+    /// begin.
+    ///
+    /// # Errors
+    /// With all that is wrong with the text.
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        environment: &dyn Environment,
+    ) -> Result<Self, ConfigErrors> {
+        let document = Document::new(text, directory_of(path), environment);
+        let (root, faults) = DeTable::parse_recoverable(text);
+        let config = if faults.is_empty() {
+            config(&document, root.get_ref())
+        } else {
+            for fault in faults {
+                // Not its `Display`: that shows the line, with whatever secret is in it.
+                let message = format!("this is no TOML: {}", fault.message());
+                document.refuse(fault.span(), None, message);
+            }
+            None
+        };
+        let errors = document.into_errors();
+        match config {
+            Some(config) if errors.is_empty() => Ok(config),
+            _ => Err(ConfigErrors::new(path, errors)),
+        }
+    }
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// The configuration; `None` only after an error was noted.
+fn config<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) -> Option<Config> {
+    for (key, value) in root.iter() {
+        refuse_unknown_table(document, key, value.get_ref());
+    }
+    let table = |shape: &'static Shape| Table::new(document, shape, root.get(shape.name));
+    let list = |shape: &'static Shape| Table::list(document, shape, root.get(shape.name));
+    let daemon = daemon(&table(&DAEMON));
+    let projects = projects(document, list(&PROJECT));
+    let poll = poll(&table(&POLL));
+    let max_rps = table(&LIMITS)
+        .get("max_rps")
+        .map_or(Some(defaults::MAX_RPS), |entry| entry.number(&RATES));
+    let store = store(&table(&STORE));
+    let http = http(&table(&HTTP));
+    let hooks = hooks(list(&HOOK));
+    let watches = watches(list(&WATCH), &projects.names, &hooks.names);
+    Some(Config {
+        projects: projects.items,
+        poll: poll?,
+        max_rps: max_rps?,
+        store,
+        http,
+        hooks: hooks.items,
+        watches,
+        daemon,
+    })
+}
+
+fn refuse_unknown_table<'a>(
+    document: &Document<'a>,
+    key: &Spanned<std::borrow::Cow<'a, str>>,
+    value: &DeValue<'a>,
+) {
+    let name = key.get_ref().as_ref();
+    if SHAPES.iter().any(|shape| shape.name == name) {
+        return;
+    }
+    let is_table = matches!(value, DeValue::Table(_) | DeValue::Array(_));
+    let home = SHAPES.iter().find(|shape| shape.keys.contains(&name));
+    let message = match home {
+        Some(home) if !is_table => {
+            format!(
+                "{name} stands outside of all tables; it belongs to {}",
+                home.title()
+            )
+        }
+        _ => format!(
+            "{name}: there is no such table; {}",
+            instead(name, SHAPES.iter().map(|shape| shape.name))
+        ),
+    };
+    document.refuse(Some(key.span()), Some(name), message);
+}
+
+fn daemon(table: &Table<'_>) -> DaemonConfig {
+    const TARGETS: [(&str, LogTarget); 3] = [
+        ("auto", LogTarget::Auto),
+        ("journal", LogTarget::Journal),
+        ("stderr", LogTarget::Stderr),
+    ];
+    const LEVELS: [(&str, LogLevel); 4] = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+    ];
+    DaemonConfig {
+        drain_timeout: table
+            .get("drain_timeout")
+            .and_then(|entry| entry.duration())
+            .unwrap_or(defaults::DRAIN_TIMEOUT),
+        log: table
+            .get("log")
+            .and_then(|entry| entry.word(&TARGETS))
+            .unwrap_or(LogTarget::Auto),
+        log_level: table
+            .get("log_level")
+            .and_then(|entry| entry.word(&LEVELS))
+            .unwrap_or(LogLevel::Info),
+    }
+}
+
+fn poll(table: &Table<'_>) -> Option<PollConfig> {
+    Some(PollConfig {
+        timeout: table
+            .get("timeout")
+            .and_then(|entry| entry.limit())
+            .unwrap_or(Some(defaults::TIMEOUT)),
+        not_found_grace: table
+            .get("not_found_grace")
+            .and_then(|entry| entry.duration())
+            .unwrap_or(defaults::NOT_FOUND_GRACE),
+        mending_grace: table
+            .get("mending_grace")
+            .and_then(|entry| entry.duration())
+            .unwrap_or(defaults::MENDING_GRACE),
+        request_timeout: table
+            .get("request_timeout")
+            .and_then(|entry| entry.some_time())
+            .unwrap_or(defaults::REQUEST_TIMEOUT),
+        not_found_codes: not_found_codes(table)
+            .unwrap_or_else(|| defaults::NOT_FOUND_CODES.map(str::to_owned).to_vec()),
+        backoff: backoff(table)?,
+    })
+}
+
+fn not_found_codes(table: &Table<'_>) -> Option<Vec<String>> {
+    const WANTED: &str = r#"a list of codes such as ["DCS.4133"]"#;
+    let codes = table.get("not_found_codes")?.list(WANTED)?;
+    let read = |code: &super::read::Entry<'_>| {
+        code.parsed(r#"a code such as "DCS.4133""#, |text| {
+            parse_code(text).ok_or("it is no error code; give one such as DCS.4133")
+        })
+    };
+    Some(codes.iter().filter_map(read).collect())
+}
+
+fn backoff(table: &Table<'_>) -> Option<Backoff> {
+    let usual = BackoffSpec::default();
+    let any = f64::NEG_INFINITY..=f64::INFINITY;
+    let interval = |key, usual| table.get(key).map_or(Some(usual), |entry| entry.duration());
+    let initial_interval = interval("initial_interval", usual.initial_interval);
+    let max_interval = interval("max_interval", usual.max_interval);
+    let number = |key, usual| {
+        table
+            .get(key)
+            .map_or(Some(usual), |entry| entry.number(&any))
+    };
+    let multiplier = number("multiplier", usual.multiplier);
+    let jitter = number("jitter", usual.jitter);
+    let spec = BackoffSpec {
+        initial_interval: initial_interval?,
+        max_interval: max_interval?,
+        multiplier: multiplier?,
+        jitter: jitter?,
+    };
+    match Backoff::try_from(spec) {
+        Ok(backoff) => Some(backoff),
+        Err(why) => {
+            let keys: &[&'static str] = match why {
+                InvalidBackoff::InitialInterval => &["initial_interval"],
+                // Where it isn't given, it is too short for the first one.
+                InvalidBackoff::MaxInterval => &["max_interval", "initial_interval"],
+                InvalidBackoff::Multiplier => &["multiplier"],
+                InvalidBackoff::Jitter => &["jitter"],
+            };
+            let entry = keys.iter().find_map(|key| table.get(key))?;
+            entry.refuse(why)
+        }
+    }
+}
+
+fn store(table: &Table<'_>) -> StoreConfig {
+    StoreConfig {
+        path: table
+            .get("path")
+            .and_then(|entry| entry.path())
+            .unwrap_or_else(|| defaults::STORE_PATH.into()),
+        retention: table
+            .get("retention")
+            .and_then(|entry| entry.some_time())
+            .unwrap_or(defaults::RETENTION),
+    }
+}
+
+fn http(table: &Table<'_>) -> HttpConfig {
+    let socket = table.get("socket").and_then(|entry| {
+        let path = entry.path()?;
+        if path.as_os_str().len() > MAX_SOCKET_PATH {
+            return entry.refuse(format!(
+                "a socket's path has at most {MAX_SOCKET_PATH} bytes, and this one has {}",
+                path.as_os_str().len()
+            ));
+        }
+        Some(path)
+    });
+    let listen = table.get("listen");
+    let token_file = table.get("token_file");
+    if let (Some(listen), None) = (&listen, &token_file) {
+        listen
+            .refuse::<()>("whoever reaches the address could do anything; give token_file as well");
+    }
+    HttpConfig {
+        socket: socket.unwrap_or_else(|| defaults::SOCKET.into()),
+        listen: listen.and_then(|entry| {
+            entry.parsed(
+                r#"an address and a port such as "127.0.0.1:8080""#,
+                |text| {
+                    text.parse().map_err(
+                        |_| "it is no address with a port; give one such as 127.0.0.1:8080",
+                    )
+                },
+            )
+        }),
+        token_file: token_file.and_then(|entry| entry.path()),
+        max_connections: table
+            .get("max_connections")
+            .and_then(|entry| entry.whole(&(1..=65_535)))
+            .unwrap_or(defaults::MAX_CONNECTIONS) as usize,
+        request_timeout: table
+            .get("request_timeout")
+            .and_then(|entry| entry.some_time())
+            .unwrap_or(defaults::HTTP_REQUEST_TIMEOUT),
+    }
+}

@@ -1,0 +1,34 @@
+//! The daemon's configuration file, read by the library.
+
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dcs_wait::config::{Config, ConfigErrors};
+
+/// What every file has to have.
+const PROJECT: &str = "[[project]]\nname = \"main\"\n";
+
+/// The file `/etc/dcs-wait/dcs-wait.toml` with this text.
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    let path = Path::new("/etc/dcs-wait/dcs-wait.toml");
+    Config::parse(path, text, &BTreeMap::new())
+}
+
+/// The file with a project and this text, which is right.
+#[track_caller]
+fn good(text: &str) -> Config {
+    match parse(&format!("{PROJECT}{text}")) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// What is wrong with a file that has a project in its first two lines, and then this text; without
+/// the directory.
+#[track_caller]
+fn errors(text: &str) -> String {
+    let errors = parse(&format!("{PROJECT}{text}")).expect_err("it is refused");
+    errors.to_string().replace("/etc/dcs-wait/", "")
+}
