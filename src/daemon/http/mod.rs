@@ -1,5 +1,7 @@
 //! The control API, metrics and health, over a Unix socket and, with a token, over TCP.
 
+pub mod shapes;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,498 @@
+//! What goes over the control API, as JSON: what is asked, and what is answered. The server writes
+//! these shapes, the command line reads them, and the API's description is made of them.
+//!
+//! Times are RFC 3339, UTC, with milliseconds; durations are whole milliseconds. Names are those of
+//! the command line's JSON results. An absent value is `null`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::model::Outcome;
+
+/// A job to wait for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"job_id": "ff8080818822bbf70188235afc24141a", "timeout": "30m"}))]
+pub struct NewWatch {
+    /// The job, as the operation that started it answered it.
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", min_length = 1, max_length = 64)]
+    pub job_id: String,
+    /// The project, by its name in the configuration. Needed where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", min_length = 1, max_length = 64)]
+    pub project: Option<String>,
+    /// The hooks to fire, by their names in the configuration. Absent: the default ones. An empty
+    /// list: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Vec<String>>,
+    /// How long to wait, such as `10m` or `1h 30m`, or `none` for no limit. Absent: as the
+    /// configuration has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^([1-9][0-9]{0,3}(s|m|h)|none)$")]
+    pub timeout: Option<String>,
+}
+
+impl NewWatch {
+    /// The members that there are.
+    pub const MEMBERS: [&'static str; 4] = ["job_id", "project", "hooks", "timeout"];
+}
+
+/// Whether a watch goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchStateShape {
+    /// The job is polled.
+    Active,
+    /// The watch has an outcome.
+    Ended,
+}
+
+/// How a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeShape {
+    /// The job ended in `SUCCESS`.
+    Succeeded,
+    /// The job ended in `FAIL`.
+    Failed,
+    /// The service knows no such job.
+    NotFound,
+    /// The service refuses the credential, or the credential lacks the permission.
+    Denied,
+    /// The deadline passed first.
+    TimedOut,
+    /// The service rejects what is asked.
+    Rejected,
+    /// The wait was called off; the job itself goes on.
+    Cancelled,
+}
+
+impl From<Outcome> for OutcomeShape {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed => Self::Failed,
+            Outcome::NotFound => Self::NotFound,
+            Outcome::Denied => Self::Denied,
+            Outcome::TimedOut => Self::TimedOut,
+            Outcome::Rejected => Self::Rejected,
+            Outcome::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<OutcomeShape> for Outcome {
+    fn from(shape: OutcomeShape) -> Self {
+        match shape {
+            OutcomeShape::Succeeded => Self::Succeeded,
+            OutcomeShape::Failed => Self::Failed,
+            OutcomeShape::NotFound => Self::NotFound,
+            OutcomeShape::Denied => Self::Denied,
+            OutcomeShape::TimedOut => Self::TimedOut,
+            OutcomeShape::Rejected => Self::Rejected,
+            OutcomeShape::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// What went wrong with a request to the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FaultShape {
+    /// The HTTP status, where there was an answer.
+    pub http_status: Option<u16>,
+    /// The service's error code, such as `DCS.4133`.
+    pub code: Option<String>,
+    /// The service's message, or the daemon's where it gave none.
+    pub message: String,
+    /// The service's ID of the request.
+    pub request_id: Option<String>,
+}
+
+/// A watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchShape {
+    /// The watch's ID. IDs sort by the time that they were made at.
+    #[schema(format = "uuid")]
+    pub id: String,
+    /// The project, by its name in the configuration.
+    pub project: String,
+    /// The job that is waited for.
+    pub job_id: String,
+    /// Whether it goes on.
+    pub state: WatchStateShape,
+    /// How it ended.
+    pub outcome: Option<OutcomeShape>,
+    /// The last status of the job, as the service has it; an open list.
+    pub status: Option<String>,
+    /// The kind of job, such as `masterStandbySwapJob`; an open list.
+    pub job_type: Option<String>,
+    /// When the job began, by the service's clock.
+    #[schema(format = "date-time")]
+    pub begin_time: Option<String>,
+    /// When the job ended, by the service's clock.
+    #[schema(format = "date-time")]
+    pub end_time: Option<String>,
+    /// How long the job ran.
+    pub duration_ms: Option<u64>,
+    /// Why the job failed, in the service's words.
+    pub fail_reason: Option<String>,
+    /// Requests sent so far, as far as they are stored.
+    pub polls: u32,
+    /// When the watch was accepted.
+    #[schema(format = "date-time")]
+    pub accepted_at: String,
+    /// When it times out; `null` for never.
+    #[schema(format = "date-time")]
+    pub deadline_at: Option<String>,
+    /// When it ended.
+    #[schema(format = "date-time")]
+    pub ended_at: Option<String>,
+    /// The hooks that may fire.
+    pub hooks: Vec<String>,
+    /// What ended it or, for one that timed out, the last trouble since a good answer.
+    pub error: Option<FaultShape>,
+}
+
+/// A watch that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AcceptedShape {
+    /// Whether it was there before.
+    pub joined: bool,
+    /// The watch as it is kept now.
+    pub watch: WatchShape,
+}
+
+/// Like answers in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnswersShape {
+    /// The job's status, or what there was in its place.
+    pub answer: String,
+    /// How many there were.
+    pub count: u32,
+    /// When the first came.
+    #[schema(format = "date-time")]
+    pub first_at: String,
+    /// When the last came.
+    #[schema(format = "date-time")]
+    pub last_at: String,
+}
+
+/// A watch with its history and what is owed for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchDetail {
+    /// The watch.
+    pub watch: WatchShape,
+    /// Its answers, the oldest first. The last one may not be stored yet.
+    pub answers: Vec<AnswersShape>,
+    /// Its deliveries, the newest first.
+    pub deliveries: Vec<DeliveryShape>,
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStateShape {
+    /// It is to be carried out.
+    Pending,
+    /// It arrived.
+    Delivered,
+    /// It was given up. It stays, and can be replayed.
+    Dead,
+}
+
+/// One hook's due for one ended watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryShape {
+    /// The delivery's ID: the `webhook-id` of every attempt. IDs sort by the time that they were
+    /// made at.
+    #[schema(format = "uuid")]
+    pub id: String,
+    /// The watch that ended.
+    #[schema(format = "uuid")]
+    pub watch_id: String,
+    /// The hook, by its name in the configuration.
+    pub hook: String,
+    /// How it stands.
+    pub state: DeliveryStateShape,
+    /// When it is tried next, while it is pending.
+    #[schema(format = "date-time")]
+    pub due_at: Option<String>,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// When it came to be.
+    #[schema(format = "date-time")]
+    pub created_at: String,
+}
+
+/// One attempt to deliver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttemptShape {
+    /// Its number within the delivery, from 1.
+    pub number: u32,
+    /// When it began.
+    #[schema(format = "date-time")]
+    pub at: String,
+    /// How long it took.
+    pub took_ms: u64,
+    /// Whether it arrived.
+    pub delivered: bool,
+    /// What came of it.
+    pub answer: String,
+}
+
+/// A delivery with its attempts and what it carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryDetail {
+    /// The delivery.
+    pub delivery: DeliveryShape,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<AttemptShape>,
+    /// What is delivered: JSON, byte for byte as it is signed and sent.
+    pub body: String,
+}
+
+/// A page of watches, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchPage {
+    /// The watches.
+    pub watches: Vec<WatchShape>,
+    /// What to give as `before` for the next page; `null` where there is none.
+    #[schema(format = "uuid")]
+    pub next: Option<String>,
+}
+
+/// A page of deliveries, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryPage {
+    /// The deliveries.
+    pub deliveries: Vec<DeliveryShape>,
+    /// What to give as `before` for the next page; `null` where there is none.
+    #[schema(format = "uuid")]
+    pub next: Option<String>,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct About {
+    /// The watch.
+    #[schema(format = "uuid")]
+    pub watch_id: String,
+    /// The project, by its name in the configuration.
+    pub project: String,
+    /// The job that is waited for.
+    pub job_id: String,
+    /// Time since the watch began.
+    pub waited_ms: u64,
+    /// Requests sent so far.
+    pub polls: u32,
+}
+
+/// A limit that the service named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitShape {
+    /// So many requests.
+    pub requests: u32,
+    /// In this time.
+    pub period_ms: u64,
+}
+
+/// How a watch ended: the command line's JSON result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResultShape {
+    /// The job that was waited for.
+    pub job_id: String,
+    /// The project's ID, where it is known.
+    pub project_id: Option<String>,
+    /// How the watch ended.
+    pub outcome: OutcomeShape,
+    /// The last status of the job, as the service has it.
+    pub status: Option<String>,
+    /// The kind of job.
+    pub job_type: Option<String>,
+    /// When the job began, by the service's clock.
+    #[schema(format = "date-time")]
+    pub begin_time: Option<String>,
+    /// When the job ended, by the service's clock.
+    #[schema(format = "date-time")]
+    pub end_time: Option<String>,
+    /// How long the job ran.
+    pub duration_ms: Option<u64>,
+    /// Why the job failed, in the service's words.
+    pub fail_reason: Option<String>,
+    /// Requests sent.
+    pub polls: u32,
+    /// How long the watch lasted.
+    pub waited_ms: u64,
+    /// What ended it or, for one that timed out, the last trouble since a good answer.
+    pub error: Option<FaultShape>,
+}
+
+/// An event of the stream: the `data` of a server-sent event, whose `event` is the same word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventShape {
+    /// How the watch that was asked for stands: the first event of its stream.
+    Watch {
+        /// The watch.
+        watch: Box<WatchShape>,
+    },
+    /// A watch began.
+    Started {
+        /// Which.
+        #[serde(flatten)]
+        about: About,
+    },
+    /// The service described a job that goes on.
+    Polled {
+        /// Of which watch.
+        #[serde(flatten)]
+        about: About,
+        /// The job's status, as the service has it.
+        status: String,
+        /// The kind of job.
+        job_type: Option<String>,
+        /// Whether the status is another than before.
+        changed: bool,
+        /// Time until the next request.
+        next_ms: u64,
+    },
+    /// The service doesn't know the job yet.
+    NotYetVisible {
+        /// Of which watch.
+        #[serde(flatten)]
+        about: About,
+        /// Time until the next request.
+        next_ms: u64,
+        /// How much longer that may be so.
+        grace_ms: u64,
+    },
+    /// Passing trouble: the wait goes on.
+    Trouble {
+        /// Of which watch.
+        #[serde(flatten)]
+        about: About,
+        /// What went wrong.
+        error: FaultShape,
+        /// How many times in a row.
+        in_a_row: u32,
+        /// Time until the next request.
+        next_ms: u64,
+    },
+    /// The service asked for fewer requests.
+    Throttled {
+        /// Of which watch.
+        #[serde(flatten)]
+        about: About,
+        /// The limit that it named.
+        limit: Option<LimitShape>,
+        /// Time until the next request.
+        next_ms: u64,
+    },
+    /// The daemon's clock is off; requests are signed with the corrected time.
+    ClockCorrected {
+        /// Of which watch.
+        #[serde(flatten)]
+        about: About,
+        /// How far the clocks are apart.
+        off_by_ms: u64,
+        /// Whether the daemon's is ahead.
+        ahead: bool,
+    },
+    /// The credential was read anew after a refusal, and is tried once more.
+    CredentialRefreshed {
+        /// Of which watch.
+        #[serde(flatten)]
+        about: About,
+    },
+    /// A watch ended: the last event of its stream.
+    Ended {
+        /// Which.
+        #[serde(flatten)]
+        about: About,
+        /// How.
+        result: Box<ResultShape>,
+    },
+    /// An attempt to deliver was made.
+    Delivery {
+        /// Of which delivery.
+        #[schema(format = "uuid")]
+        delivery_id: String,
+        /// For which watch.
+        #[schema(format = "uuid")]
+        watch_id: String,
+        /// By which hook.
+        hook: String,
+        /// The attempt's number, from 1.
+        attempt: u32,
+        /// What came of it.
+        answer: String,
+        /// How the delivery stands now.
+        state: DeliveryStateShape,
+        /// When it is tried next, while it is pending.
+        #[schema(format = "date-time")]
+        due_at: Option<String>,
+    },
+    /// The reader was too slow, and so many events are missing. One that waits for an end reads the
+    /// watch.
+    Lagged {
+        /// How many are missing.
+        missed: u64,
+    },
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"error": {"code": "invalid_job_id", "message": "\"a/b\" is no job ID: it contains '/' at position 2; letters, digits, '-' and '_' of ASCII are allowed"}}))]
+pub struct ErrorShape {
+    /// The error.
+    pub error: ErrorBody,
+}
+
+/// An error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// What kind of error, for programs.
+    pub code: String,
+    /// What, why, and what to do, for people.
+    pub message: String,
+}
+
+/// How a project is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectShape {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What the service said when it refused the credential, while it counts as refused.
+    pub refused: Option<String>,
+    /// How long the service wants nothing to be sent from now on.
+    pub paused_ms: Option<u64>,
+    /// The time that is kept between two requests.
+    pub spacing_ms: u64,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthShape {
+    /// Whether it accepts watches and keeps them.
+    pub ready: bool,
+    /// Why it does not.
+    pub reasons: Vec<String>,
+    /// Watches that haven't been answered yet.
+    pub unseen: u64,
+    /// Watches whose job goes on, by the last answer.
+    pub running: u64,
+    /// Watches whose last answer was trouble.
+    pub in_trouble: u64,
+    /// Outcomes and attempts that wait for the store.
+    pub held: u64,
+    /// The projects. None of them keeps the daemon from being ready: it accepts watches for a
+    /// project whose credential is refused, and polls them once that is mended.
+    pub projects: Vec<ProjectShape>,
+}
+
+/// The process serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AliveShape {
+    /// The daemon's version.
+    pub version: String,
+}
