@@ -1,6 +1,7 @@
 //! The process's environment behind a trait, so that tests never touch the real one.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where variables and the home directory come from.
@@ -32,6 +33,14 @@ impl Environment for ProcessEnvironment {
     )]
     fn var(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+impl ProcessEnvironment {
+    /// All variables, as a program that is started inherits them.
+    #[must_use]
+    pub fn inherited() -> Vec<(OsString, OsString)> {
+        std::env::vars_os().collect()
     }
 }
 

@@ -86,7 +86,7 @@ impl DcsClient {
     fn read(&self, reply: &Reply, job: &JobId) -> Answer {
         Answer {
             content: wire::read(reply, job),
-            clock_off: wire::date(reply).and_then(|date| self.clock.observe(date)),
+            clock_off: reply.date().and_then(|date| self.clock.observe(date)),
         }
     }
 }

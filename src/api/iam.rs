@@ -109,7 +109,7 @@ impl ProjectQuestion<'_> {
         time_limit: Duration,
     ) -> Result<ProjectId, ProjectError> {
         let mut reply = http.send(self.request(clock)?, time_limit).await?;
-        let corrected = wire::date(&reply).and_then(|date| clock.observe(date));
+        let corrected = reply.date().and_then(|date| clock.observe(date));
         if reply.status == 401 && corrected.is_some() {
             reply = http.send(self.request(clock)?, time_limit).await?;
         }

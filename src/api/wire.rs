@@ -114,7 +114,7 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
             message: message.chars().take(MAX_MESSAGE).collect(),
             request_id: request_id(reply, id),
         },
-        retry_after: retry_after(reply),
+        retry_after: reply.retry_after().map(|wait| wait.min(MAX_RETRY_AFTER)),
         limit,
     }
 }
@@ -166,25 +166,6 @@ fn request_id(reply: &Reply, of_body: Option<String>) -> Option<String> {
         .map(str::to_owned)
         .or(of_body)
         .map(|id| id.chars().take(128).collect())
-}
-
-/// The time that the answer was sent, by the service's clock.
-pub(super) fn date(reply: &Reply) -> Option<SystemTime> {
-    httpdate::parse_http_date(reply.header("date")?).ok()
-}
-
-/// `Retry-After` in seconds or as a date, which is judged by the answer's own `Date`, as the
-/// machine's clock may be off. What has passed already counts as zero.
-fn retry_after(reply: &Reply) -> Option<Duration> {
-    let text = reply.header("retry-after")?.trim();
-    let wait = match text.parse::<i64>() {
-        Ok(seconds) => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
-        Err(_) => httpdate::parse_http_date(text)
-            .ok()?
-            .duration_since(date(reply)?)
-            .unwrap_or_default(),
-    };
-    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]

@@ -1,9 +1,18 @@
 //! What happens once a watch has ended: one file a kind of hook, and the payload that all carry.
 //! When a hook is tried, and how often, is decided elsewhere.
 
+mod exec;
+mod exit;
+mod file;
+mod make;
 mod payload;
+#[cfg(test)]
+mod samples;
 mod spec;
+mod webhook;
 
+pub use exit::ExitRequest;
+pub use make::{HookError, Problem, Tools, make};
 pub use payload::{Data, ErrorData, Payload};
 pub use spec::{ExecSpec, ExitSpec, FileSpec, HookKind, HookSpec, WebhookSpec};
 
@@ -21,6 +30,9 @@ pub const DEFAULT_ON: [Outcome; 6] = [
     Outcome::Denied,
     Outcome::Rejected,
 ];
+
+/// The longest answer of a receiver that is kept, in characters.
+const ANSWER: usize = 200;
 
 /// One delivery, for one attempt.
 #[derive(Debug, Clone)]
@@ -56,6 +68,16 @@ pub enum Receipt {
     },
 }
 
+impl Receipt {
+    /// An attempt in vain, about which the receiver said nothing of when to come again.
+    fn failed(answer: impl Into<String>) -> Self {
+        Self::Failed {
+            answer: answer.into(),
+            retry_after: None,
+        }
+    }
+}
+
 /// A way to tell somebody that a watch has ended.
 pub trait Hook: Send + Sync {
     /// Tries once, and takes no longer than its time-out.
@@ -75,4 +97,16 @@ pub struct Configured {
     pub concurrency: usize,
     /// The hook.
     pub hook: Arc<dyn Hook>,
+}
+
+/// Does what blocks on a thread that may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and this with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }

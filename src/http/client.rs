@@ -2,13 +2,18 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderMap;
 use reqwest::{Request, Url};
 
 use super::tls::{self, TlsError};
 use super::{MAX_BODY, Trouble};
+
+/// How much of a body that nobody wants is read, in bytes, to be able to use its connection again,
+/// and for how long.
+const CHEAP: usize = 64 * 1024;
+const SOON: Duration = Duration::from_secs(1);
 
 /// Whether a server may be reached through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,26 @@ impl Reply {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The time that the answer was sent, by the server's clock.
+    #[must_use]
+    pub fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header("date")?).ok()
+    }
+
+    /// `Retry-After` in seconds or as a date, which is judged by the answer's own `Date`, as the
+    /// machine's clock may be off. What has passed already counts as zero.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        match text.parse::<i64>() {
+            Ok(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
+            Err(_) => {
+                let until = httpdate::parse_http_date(text).ok()?;
+                Some(until.duration_since(self.date()?).unwrap_or_default())
+            }
+        }
     }
 }
 
@@ -100,6 +125,40 @@ impl Client {
         tokio::time::timeout(time_limit, self.exchange(request))
             .await
             .unwrap_or_else(|_| Err(Trouble::timed_out(time_limit)))
+    }
+
+    /// Sends a request whose answer is its status and headers; the body is left empty. What there
+    /// is of one is read as far as is cheap, so that the connection can be used again, and nothing
+    /// that is wrong with it matters.
+    ///
+    /// # Errors
+    /// When there are no status and headers within `time_limit`.
+    pub async fn send_for_status(
+        &self,
+        request: Request,
+        time_limit: Duration,
+    ) -> Result<Reply, Trouble> {
+        let mut response =
+            tokio::time::timeout(time_limit, async { Ok(self.0.execute(request).await?) })
+                .await
+                .unwrap_or_else(|_| Err(Trouble::timed_out(time_limit)))?;
+        let reply = Reply {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body: Vec::new(),
+        };
+        let drain = async {
+            let mut left = CHEAP;
+            while let Ok(Some(piece)) = response.chunk().await {
+                match left.checked_sub(piece.len()) {
+                    Some(less) => left = less,
+                    None => break,
+                }
+            }
+        };
+        // Whether it ended or was cut off is the same to the caller.
+        drop(tokio::time::timeout(SOON, drain).await);
+        Ok(reply)
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Trouble> {

@@ -1,35 +1,9 @@
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
+use super::super::samples::{job, payload};
 use super::*;
-use crate::model::{JobStatus, Outcome};
-
-fn at(millis: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(millis)
-}
-
-fn watch() -> Watch {
-    Watch {
-        id: "01936c2f-5e00-7000-8000-000000000000".parse().unwrap(),
-        project: "north".parse().unwrap(),
-        job_id: "ff8080818822bbf70188235afc24141a".parse().unwrap(),
-        hooks: Vec::new(),
-        accepted_at: at(1_684_191_540_000),
-        deadline_at: None,
-    }
-}
-
-fn job(text: &str) -> Job {
-    Job {
-        status: JobStatus::from(text),
-        job_type: Some(text.to_owned()),
-        begin_time: Some(at(1_684_191_545_379)),
-        end_time: Some(at(1_684_191_548_248)),
-        fail_reason: Some(text.to_owned()),
-    }
-}
+use crate::model::Outcome;
 
 fn fault(text: &str) -> Fault {
     Fault {
@@ -38,16 +12,6 @@ fn fault(text: &str) -> Fault {
         message: text.to_owned(),
         request_id: Some(text.to_owned()),
     }
-}
-
-fn payload(outcome: Outcome, job: Option<Job>, fault: Option<Fault>) -> Payload {
-    let at = at(1_684_191_550_001);
-    Payload::new(
-        &watch(),
-        "0f9a9c1e2f0b4e079d2c0b7f6a1c2d3e".parse().ok().as_ref(),
-        &Progress { polls: 7, job },
-        &End { outcome, fault, at },
-    )
 }
 
 #[test]
