@@ -106,17 +106,12 @@ fn outcomes(entry: &Entry<'_>) -> Option<Vec<Outcome>> {
 
 fn outcome(entry: &Entry<'_>) -> Option<Outcome> {
     let text = entry.text(r#"an outcome such as "succeeded""#)?;
-    outcome_of(entry, text)
+    Outcome::of_word(text).or_else(|| entry.refuse_text(text, no_outcome(text)))
 }
 
-fn outcome_of(entry: &Entry<'_>, word: &str) -> Option<Outcome> {
-    Outcome::of_word(word).or_else(|| {
-        let words = Outcome::ALL.map(Outcome::as_str);
-        entry.refuse_text(
-            word,
-            format!("there is no such outcome; {}", instead(word, words)),
-        )
-    })
+fn no_outcome(word: &str) -> String {
+    let words = Outcome::ALL.map(Outcome::as_str);
+    format!("there is no such outcome; {}", instead(word, words))
 }
 
 fn timeout(table: &Table<'_>, usual: Duration) -> Option<Duration> {
@@ -150,13 +145,14 @@ fn webhook(table: &Table<'_>) -> Option<WebhookSpec> {
     {
         entry.refuse::<()>(format!("{twice} is in headers as well; remove one of them"));
     }
+    let ca_file = table.get("ca_file").and_then(|entry| entry.path());
     let timeout = timeout(table, defaults::WEBHOOK_TIMEOUT);
     Some(WebhookSpec {
         url: url?,
         secret_files: secret_files?,
         headers: headers?,
         header_files: header_files?,
-        ca_file: table.get("ca_file").and_then(|entry| entry.path()),
+        ca_file,
         timeout: timeout?,
     })
 }
@@ -310,8 +306,9 @@ fn exit(table: &Table<'_>) -> ExitSpec {
         .get("codes")
         .and_then(|entry| entry.pairs("codes such as { succeeded = 0, failed = 1 }"));
     let code = |(word, entry): (&str, Entry<'_>)| {
-        let code = entry.whole(&(0..=255))?;
-        Some((outcome_of(&entry, word)?, u8::try_from(code).ok()?))
+        let code = entry.whole(&(0..=255));
+        let outcome = Outcome::of_word(word).or_else(|| entry.refuse(no_outcome(word)));
+        Some((outcome?, u8::try_from(code?).ok()?))
     };
     ExitSpec {
         codes: pairs.into_iter().flatten().filter_map(code).collect(),

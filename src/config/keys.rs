@@ -206,4 +206,33 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_key_stands_in_the_shipped_file_under_its_table() {
+        let shipped = include_str!("../../config/dcs-wait.toml");
+        let mut keys = Vec::new();
+        let mut table = "";
+        for line in shipped.lines() {
+            let line = line.strip_prefix('#').unwrap_or(line);
+            if let Some(title) = line.strip_prefix('[') {
+                table = title.trim_matches(['[', ']']);
+            } else if let Some((key, _)) = line.split_once(" = ")
+                && !line.starts_with(' ')
+            {
+                keys.push((table, key));
+            }
+        }
+        for shape in SHAPES {
+            for key in shape.keys {
+                assert!(keys.contains(&(shape.name, key)), "{}.{key}", shape.name);
+            }
+        }
+        for (table, key) in keys {
+            let shape = SHAPES.iter().find(|shape| shape.name == table);
+            assert!(
+                shape.is_some_and(|shape| shape.keys.contains(&key)),
+                "{table}.{key}"
+            );
+        }
+    }
 }

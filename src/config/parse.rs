@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::defaults;
 use super::error::{ConfigError, ConfigErrors};
@@ -14,7 +14,7 @@ use super::keys::{
     DAEMON, HOOK, HTTP, LIMITS, POLL, PROJECT, SHAPES, STORE, Shape, WATCH, instead,
 };
 use super::project::projects;
-use super::read::{Document, Table};
+use super::read::{Document, Entry, Table};
 use super::values::{RATES, parse_code};
 use super::watch::watches;
 use super::{Config, DaemonConfig, HttpConfig, LogLevel, LogTarget, PollConfig, StoreConfig};
@@ -92,7 +92,7 @@ fn config<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) -> Option<Confi
     let poll = poll(&table(&POLL));
     let max_rps = table(&LIMITS)
         .get("max_rps")
-        .map_or(Some(defaults::MAX_RPS), |entry| entry.number(&RATES));
+        .map_or(Some(defaults::MAX_RPS), |entry| entry.rate(&RATES));
     let store = store(&table(&STORE));
     let http = http(&table(&HTTP));
     let hooks = hooks(list(&HOOK));
@@ -111,7 +111,7 @@ fn config<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) -> Option<Confi
 
 fn refuse_unknown_table<'a>(
     document: &Document<'a>,
-    key: &Spanned<std::borrow::Cow<'a, str>>,
+    key: &Spanned<DeString<'a>>,
     value: &DeValue<'a>,
 ) {
     let name = key.get_ref().as_ref();
@@ -190,7 +190,7 @@ fn poll(table: &Table<'_>) -> Option<PollConfig> {
 fn not_found_codes(table: &Table<'_>) -> Option<Vec<String>> {
     const WANTED: &str = r#"a list of codes such as ["DCS.4133"]"#;
     let codes = table.get("not_found_codes")?.list(WANTED)?;
-    let read = |code: &super::read::Entry<'_>| {
+    let read = |code: &Entry<'_>| {
         code.parsed(r#"a code such as "DCS.4133""#, |text| {
             parse_code(text).ok_or("it is no error code; give one such as DCS.4133")
         })
@@ -200,15 +200,10 @@ fn not_found_codes(table: &Table<'_>) -> Option<Vec<String>> {
 
 fn backoff(table: &Table<'_>) -> Option<Backoff> {
     let usual = BackoffSpec::default();
-    let any = f64::NEG_INFINITY..=f64::INFINITY;
     let interval = |key, usual| table.get(key).map_or(Some(usual), |entry| entry.duration());
     let initial_interval = interval("initial_interval", usual.initial_interval);
     let max_interval = interval("max_interval", usual.max_interval);
-    let number = |key, usual| {
-        table
-            .get(key)
-            .map_or(Some(usual), |entry| entry.number(&any))
-    };
+    let number = |key, usual| table.get(key).map_or(Some(usual), |entry| entry.number());
     let multiplier = number("multiplier", usual.multiplier);
     let jitter = number("jitter", usual.jitter);
     let spec = BackoffSpec {

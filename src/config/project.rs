@@ -1,11 +1,14 @@
 //! `[[project]]`.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
 use super::ProjectConfig;
-use super::read::{Document, Table};
+use super::read::{Document, Entry, Table};
 use crate::api;
 use crate::auth::Given;
 use crate::model::ProjectName;
-use std::collections::BTreeMap;
 
 /// What a list of tables holds, and the names in it: those of broken ones as well.
 pub(super) struct Named<N, T> {
@@ -23,7 +26,7 @@ impl<N, T> Named<N, T> {
 }
 
 /// The name in a table, which none before it has.
-pub(super) fn name<N: std::str::FromStr<Err: std::fmt::Display> + PartialEq + Clone>(
+pub(super) fn name<N: FromStr<Err: Display> + PartialEq + Clone>(
     table: &Table<'_>,
     names: &mut Vec<N>,
 ) -> Option<N> {
@@ -77,16 +80,16 @@ fn project(table: &Table<'_>, name: Option<ProjectName>) -> Option<ProjectConfig
     let project_id = table
         .get("project_id")
         .and_then(|entry| entry.parsed("a project ID in quotes", str::parse));
-    let file = |key| table.get(key).and_then(|entry| entry.path());
-    let project = ProjectConfig {
+    let credential = credential(table);
+    let ca_file = table.get("ca_file").and_then(|entry| entry.path());
+    Some(ProjectConfig {
         name: name?,
         region,
         endpoint,
         project_id,
-        credential: credential(table),
-        ca_file: file("ca_file"),
-    };
-    Some(project)
+        credential,
+        ca_file,
+    })
 }
 
 fn credential(table: &Table<'_>) -> Given {
@@ -110,7 +113,7 @@ fn credential(table: &Table<'_>) -> Given {
             }
         }
     }
-    let path = |entry: Option<super::read::Entry<'_>>| entry.and_then(|entry| entry.path());
+    let path = |entry: Option<Entry<'_>>| entry.and_then(|entry| entry.path());
     Given {
         ak_file: path(ak),
         sk_file: path(sk),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 use super::keys::{SHAPES, Shape, instead, nearest};
@@ -79,7 +79,6 @@ impl<'a> Document<'a> {
 }
 
 /// A table of the file, or one that isn't there and has no keys.
-#[derive(Clone)]
 pub(super) struct Table<'a> {
     document: &'a Document<'a>,
     shape: &'static Shape,
@@ -97,7 +96,7 @@ impl<'a> Table<'a> {
             DeValue::Table(entries) => Some((entries, value.span())),
             other => {
                 let message = format!(
-                    "{name} is {other}; write it as a table {title}",
+                    "{name} is {other}; write it once, as {title}",
                     name = shape.name,
                     other = shown(other),
                     title = shape.title(),
@@ -142,12 +141,7 @@ impl<'a> Table<'a> {
 
     fn entries(
         &self,
-    ) -> impl Iterator<
-        Item = (
-            &'a Spanned<std::borrow::Cow<'a, str>>,
-            &'a Spanned<DeValue<'a>>,
-        ),
-    > {
+    ) -> impl Iterator<Item = (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
         self.found.iter().flat_map(|(entries, _)| entries.iter())
     }
 
@@ -204,7 +198,6 @@ impl<'a> Table<'a> {
 }
 
 /// A key and its value, or a value in a list.
-#[derive(Clone)]
 pub(super) struct Entry<'a> {
     document: &'a Document<'a>,
     path: String,
@@ -303,8 +296,17 @@ impl<'a> Entry<'a> {
     }
 
     /// A number, with or without a fraction.
-    pub(super) fn number(&self, range: &RangeInclusive<f64>) -> Option<f64> {
+    pub(super) fn number(&self) -> Option<f64> {
+        self.number_in(&(f64::NEG_INFINITY..=f64::INFINITY), "a number such as 1.5")
+    }
+
+    /// A number in a range.
+    pub(super) fn rate(&self, range: &RangeInclusive<f64>) -> Option<f64> {
         let wanted = format!("a number from {} to {}", range.start(), range.end());
+        self.number_in(range, &wanted)
+    }
+
+    fn number_in(&self, range: &RangeInclusive<f64>, wanted: &str) -> Option<f64> {
         let number = match self.value.get_ref() {
             DeValue::Float(number) => number.as_str().parse().ok(),
             DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
@@ -312,7 +314,7 @@ impl<'a> Entry<'a> {
         };
         match number {
             Some(number) if range.contains(&number) => Some(number),
-            _ => self.refuse_type(&wanted),
+            _ => self.refuse_type(wanted),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The daemon's configuration file, read by the library.
 
+mod errors;
+mod shipped;
 mod values;
 
 use std::collections::BTreeMap;

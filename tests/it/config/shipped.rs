@@ -1,0 +1,91 @@
+//! The file that is shipped: complete, and true to the defaults.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dcs_wait::config::Config;
+
+use super::{PROJECT, good, parse};
+
+const SHIPPED: &str = include_str!("../../../config/dcs-wait.toml");
+
+/// The keys of examples that have a default.
+const WITH_DEFAULT: [&str; 5] = ["on", "default", "concurrency", "file_name", "timeout"];
+
+/// The file with all examples taken for true, save for the lines that this refuses.
+fn with_examples(keep: impl Fn(&str) -> bool) -> String {
+    let lines = SHIPPED.lines().map(|line| match line.strip_prefix('#') {
+        Some(example) if example.starts_with(char::is_alphabetic) || example.starts_with('[') => {
+            example
+        }
+        _ => line,
+    });
+    let lines: Vec<&str> = lines.filter(|line| keep(line)).collect();
+    lines.join("\n")
+}
+
+/// The key in a line, where it has one.
+fn key(line: &str) -> &str {
+    line.split_once(" = ").map_or("", |(key, _)| key)
+}
+
+#[track_caller]
+fn parse_with_credentials(text: &str) -> Config {
+    let environment = BTreeMap::from([(
+        "CREDENTIALS_DIRECTORY".to_owned(),
+        "/run/credentials/dcs-wait.service".to_owned(),
+    )]);
+    let path = Path::new("/etc/dcs-wait/dcs-wait.toml");
+    match Config::parse(path, text, &environment) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+#[test]
+fn the_shipped_file_says_what_holds_without_it() {
+    assert_eq!(parse(SHIPPED).unwrap(), good(""));
+    assert!(SHIPPED.contains(PROJECT.lines().next().unwrap()));
+}
+
+#[test]
+fn every_example_can_be_taken_as_it_is() {
+    // A project has either kind of credential, and a file hook either kind of file.
+    for (one, other) in [("append", "auth_token_file"), ("directory", "ak_file")] {
+        let is_left = |line: &str| {
+            let key = key(line);
+            let of_other = match other {
+                "ak_file" => ["ak_file", "sk_file", "security_token_file"].contains(&key),
+                other => key == other,
+            };
+            let of_one = key == one || (one == "directory" && key == "file_name");
+            !of_one && !of_other
+        };
+        let config = parse_with_credentials(&with_examples(is_left));
+        assert_eq!(config.hooks.len(), 4);
+        assert_eq!(config.watches.len(), 1);
+        assert!(config.http.listen.is_some());
+        assert!(config.projects[0].region.is_some());
+    }
+}
+
+#[test]
+fn the_defaults_that_the_examples_show_are_those_that_hold() {
+    let is_example = |line: &str| ["append", "auth_token_file"].contains(&key(line));
+    // The time-out of a watch is an example; the rest comes before it.
+    let all = with_examples(|line| !is_example(line));
+    let (all, _) = all.split_once("[[watch]]").unwrap();
+    let mut in_hooks = false;
+    let lines: Vec<&str> = all
+        .lines()
+        .filter(|line| {
+            in_hooks |= *line == "[[hook]]";
+            !(in_hooks && WITH_DEFAULT.contains(&key(line)))
+        })
+        .collect();
+    assert_eq!(lines.len() + 15, all.lines().count());
+    assert_eq!(
+        parse_with_credentials(&lines.join("\n")),
+        parse_with_credentials(all)
+    );
+}
