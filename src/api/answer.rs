@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ClockOffset, RateLimit};
 use crate::http::Trouble;
-use crate::model::{Fault, Job};
+use crate::model::{Fault, Job, JobStatus};
 
 /// What came back for one question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,31 @@ impl Content {
             Self::Refused(refusal) => Err(refusal.fault.clone()),
             Self::Unreadable(fault) | Self::NoCredential(fault) => Err(fault.clone()),
             Self::NoAnswer(trouble) => Err(Fault::local(trouble.to_string())),
+        }
+    }
+
+    /// Its word in measurements, one of a closed set.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Job(job) => match job.status {
+                JobStatus::Init => "init",
+                JobStatus::Running => "running",
+                JobStatus::Success => "success",
+                JobStatus::Fail => "fail",
+                JobStatus::Other(_) => "other",
+            },
+            Self::Refused(refusal) => match refusal.status {
+                401 => "refused",
+                403 => "forbidden",
+                404 => "not_found",
+                429 => "throttled",
+                500.. => "server_error",
+                _ => "rejected",
+            },
+            Self::Unreadable(_) => "unreadable",
+            Self::NoAnswer(_) => "no_answer",
+            Self::NoCredential(_) => "no_credential",
         }
     }
 }

@@ -5,18 +5,22 @@
 //! refusal stops them all. Whoever was refused may try once more after the credential was renewed
 //! or the clock corrected; everybody else waits for how that goes. When it goes wrong, nothing is
 //! sent for as long as a lock lasts, and then one request.
+//!
+//! Those who wait are woken in their order and one at a time, as only one may find out; all at once
+//! when that one has found out.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::model::Fault;
 
 /// How long the service locks a key (dcs: "AK access failed to reach the limit").
 const LOCK: Duration = Duration::from_secs(5 * 60);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// No answer has shown yet whether the credential is good.
     Unproven,
@@ -24,78 +28,131 @@ enum State {
     Probing,
     /// The service took it.
     Proven,
-    /// The service refused it.
-    Open { fault: Fault, since: Instant },
+    /// The service refused it; it isn't sent again until then.
+    Open(Instant),
 }
 
 /// Shared by all watches under one credential.
 #[derive(Debug)]
-pub struct Breaker(watch::Sender<Shared>);
+pub struct Breaker {
+    shared: Mutex<Shared>,
+    changed: Notify,
+}
 
 #[derive(Debug)]
 struct Shared {
     state: State,
     /// How often a probe has found the credential good.
     proofs: u64,
+    /// What the service said when it refused the credential, until it takes it.
+    refusal: Option<Fault>,
+}
+
+/// The credential counts as refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What the service said.
+    pub fault: Fault,
+    /// Until when it isn't sent again, unless [`Breaker::retry`] is called.
+    pub until: Instant,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self(watch::Sender::new(Shared {
-            state: State::Unproven,
-            proofs: 0,
-        }))
-    }
-}
-
-impl Breaker {
-    /// Waits for leave to send a request.
-    ///
-    /// # Errors
-    /// With the service's refusal, while the credential counts as refused.
-    pub async fn admit(&self) -> Result<Pass<'_>, Fault> {
-        let mut changes = self.0.subscribe();
-        loop {
-            let mut admission = None;
-            let mut proofs = 0;
-            self.0.send_if_modified(|shared| {
-                let (decision, next) = decide(&shared.state, Instant::now());
-                admission = decision;
-                proofs = shared.proofs;
-                let modified = next.is_some();
-                if let Some(next) = next {
-                    shared.state = next;
-                }
-                modified
-            });
-            match admission {
-                Some(Ok(probing)) => {
-                    return Ok(Pass {
-                        breaker: self,
-                        probing,
-                        proofs,
-                    });
-                }
-                Some(Err(fault)) => return Err(fault),
-                None => {
-                    // The sender is borrowed here, so it can't be gone.
-                    if changes.changed().await.is_err() {
-                        return Err(Fault::local("the wait was called off"));
-                    }
-                }
-            }
+        Self {
+            shared: Mutex::new(Shared {
+                state: State::Unproven,
+                proofs: 0,
+                refusal: None,
+            }),
+            changed: Notify::new(),
         }
     }
 }
 
-/// Whether to admit (and as a probe?), refuse, or wait (`None`); and the state that follows.
-fn decide(state: &State, now: Instant) -> (Option<Result<bool, Fault>>, Option<State>) {
-    match state {
-        State::Proven => (Some(Ok(false)), None),
-        State::Unproven => (Some(Ok(true)), Some(State::Probing)),
-        State::Probing => (None, None),
-        State::Open { since, .. } if now >= *since + LOCK => (Some(Ok(true)), Some(State::Probing)),
-        State::Open { fault, .. } => (Some(Err(fault.clone())), None),
+impl Breaker {
+    /// Waits for leave to send a request, while another finds out whether the credential is good.
+    ///
+    /// # Errors
+    /// While the credential counts as refused.
+    pub async fn admit(&self) -> Result<Pass<'_>, Refused> {
+        loop {
+            // Listens before it looks, so that no change comes in between.
+            let changed = self.changed.notified();
+            if let Some(admission) = self.decide() {
+                return admission;
+            }
+            changed.await;
+        }
+    }
+
+    /// Leave, a refusal, or nothing where another is finding out.
+    fn decide(&self) -> Option<Result<Pass<'_>, Refused>> {
+        let mut shared = self.shared();
+        let probing = match (shared.state, &shared.refusal) {
+            (State::Probing, _) => return None,
+            (State::Open(until), Some(fault)) if Instant::now() < until => {
+                let fault = fault.clone();
+                return Some(Err(Refused { fault, until }));
+            }
+            (State::Open(_) | State::Unproven, _) => {
+                shared.state = State::Probing;
+                true
+            }
+            (State::Proven, _) => false,
+        };
+        Some(Ok(Pass {
+            breaker: self,
+            probing,
+            proofs: shared.proofs,
+        }))
+    }
+
+    /// Waits until it makes sense to ask for leave again after the credential was refused, and no
+    /// longer than `until`.
+    pub async fn change(&self, until: Instant) {
+        let changed = self.changed.notified();
+        if matches!(self.shared().state, State::Open(_)) {
+            // Either end is as good: whoever waited asks.
+            drop(timeout_at(until, changed).await);
+        }
+    }
+
+    /// The credential may be another one now, or its key unlocked: the next request finds out.
+    pub fn retry(&self) {
+        let mut shared = self.shared();
+        if matches!(shared.state, State::Open(_)) {
+            shared.state = State::Unproven;
+            self.changed.notify_one();
+        }
+    }
+
+    /// What the service said when it refused the credential, until it takes it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Fault> {
+        self.shared().refusal.clone()
+    }
+
+    fn settle(&self, state: State, refusal: Option<Fault>) {
+        let mut shared = self.shared();
+        shared.state = state;
+        match state {
+            State::Unproven | State::Probing => self.changed.notify_one(),
+            State::Proven => {
+                shared.proofs += 1;
+                shared.refusal = None;
+                self.changed.notify_waiters();
+            }
+            State::Open(_) => {
+                shared.refusal = refusal;
+                self.changed.notify_waiters();
+            }
+        }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        // Nothing in here panics between two writes, so a poisoned state is a whole one.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,10 +167,24 @@ pub struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Whether it is the one that finds out whether the credential is good.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        self.probing
+    }
+
+    /// Whether it is still leave to send, after a wait: not where the credential was refused
+    /// meanwhile.
+    pub fn is_still_good(&mut self) -> bool {
+        let shared = self.breaker.shared();
+        self.proofs = shared.proofs;
+        self.probing || shared.state == State::Proven
+    }
+
     /// The service took the credential.
     pub fn accepted(mut self) {
         if self.probing {
-            self.settle(State::Proven);
+            self.settle(State::Proven, None);
         }
     }
 
@@ -122,40 +193,29 @@ impl Pass<'_> {
     /// request was under way while another proved the renewed credential: it was sent with the old
     /// one, or by the old clock.
     pub fn refused(&mut self) -> bool {
-        if !self.probing {
-            let proofs = self.proofs;
-            self.probing = self.breaker.0.send_if_modified(|shared| {
-                let first = matches!(shared.state, State::Proven) && shared.proofs == proofs;
-                if first {
-                    shared.state = State::Probing;
-                }
-                first
-            });
+        let mut shared = self.breaker.shared();
+        if shared.state == State::Proven && shared.proofs == self.proofs {
+            shared.state = State::Probing;
+            self.probing = true;
         }
         self.probing
     }
 
     /// The credential is of no use, and neither is another request with it.
     pub fn give_up(mut self, fault: Fault) {
-        self.settle(State::Open {
-            fault,
-            since: Instant::now(),
-        });
+        self.settle(State::Open(Instant::now() + LOCK), Some(fault));
     }
 
-    fn settle(&mut self, state: State) {
+    fn settle(&mut self, state: State, refusal: Option<Fault>) {
         self.probing = false;
-        self.breaker.0.send_modify(|shared| {
-            shared.proofs += u64::from(matches!(state, State::Proven));
-            shared.state = state;
-        });
+        self.breaker.settle(state, refusal);
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if self.probing {
-            self.settle(State::Unproven);
+            self.settle(State::Unproven, None);
         }
     }
 }
@@ -227,7 +287,7 @@ mod tests {
         let mut probe = breaker.admit().await.unwrap();
         assert!(probe.refused());
         probe.give_up(refusal());
-        assert_eq!(breaker.admit().await.unwrap_err(), refusal());
+        assert_eq!(breaker.admit().await.unwrap_err().fault, refusal());
         advance(LOCK).await;
         let _probe = breaker.admit().await.unwrap();
         assert!(waits(&breaker).await, "one probe, not one a watch");

@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How late a turn may be used in any case: timers and tasks are never quite on time, and where the
+/// spacing is shorter than that, nobody would ever have a turn.
+const SLACK: Duration = Duration::from_millis(50);
+
 /// A number of requests and the time that they are counted over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
@@ -56,7 +60,7 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
 pub struct Turn {
     /// When it comes.
     pub at: Instant,
-    /// The pauses there had been when it was given out.
+    /// The calls for a halt there had been when it was given out.
     pauses: u64,
 }
 
@@ -94,8 +98,8 @@ impl Limiter {
         }
     }
 
-    /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_void`], as the
-    /// service may have asked for a pause meanwhile.
+    /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_good`], as much
+    /// may have happened meanwhile.
     pub fn reserve(&self, now: Instant) -> Turn {
         let mut state = self.state();
         let at = state.next.map_or(now, |next| next.max(now));
@@ -106,10 +110,22 @@ impl Limiter {
         }
     }
 
-    /// Whether there has been a pause since the turn was given out. Whoever holds it takes a new
-    /// one.
-    pub fn is_void(&self, turn: Turn) -> bool {
-        self.state().pauses != turn.pauses
+    /// Whether the turn may be used now. Not when there has been a pause since it was given out, nor
+    /// when it is long over, as after the machine was halted: turns that are overdue together must
+    /// not be used together. Whoever holds such a one takes a new one.
+    pub fn is_good(&self, turn: Turn, now: Instant) -> bool {
+        let state = self.state();
+        let overdue = now.saturating_duration_since(turn.at);
+        state.pauses == turn.pauses && overdue <= state.spacing.max(SLACK)
+    }
+
+    /// Takes all turns back, as nobody may use theirs: the next one comes as soon as the spacing
+    /// allows.
+    pub fn recall(&self, now: Instant) {
+        let mut state = self.state();
+        let next = now + state.spacing;
+        state.next = Some(state.held_until.map_or(next, |held| held.max(next)));
+        state.pauses += 1;
     }
 
     /// Sends nothing for that long, nor before the next request would have its turn; all turns
@@ -127,6 +143,17 @@ impl Limiter {
         state.next = Some(until);
         state.pauses += 1;
         until.duration_since(now)
+    }
+
+    /// How long the service wants nothing to be sent from now on.
+    pub fn paused(&self, now: Instant) -> Option<Duration> {
+        let left = self.state().held_until?.checked_duration_since(now)?;
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The time between two requests that is kept to now.
+    pub fn spacing(&self) -> Duration {
+        self.state().spacing
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -198,9 +225,9 @@ mod tests {
         let limiter = Limiter::new(10.0);
         let turns = [(); 5].map(|()| limiter.reserve(start));
         limiter.pause(start, millis(200), None);
-        assert!(turns.into_iter().all(|turn| limiter.is_void(turn)));
+        assert!(turns.iter().all(|turn| !limiter.is_good(*turn, turn.at)));
         let turn = limiter.reserve(start);
-        assert!(!limiter.is_void(turn));
+        assert!(limiter.is_good(turn, turn.at));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use answer::{Answer, Content, Refusal};
-pub use breaker::{Breaker, Pass};
+pub use breaker::{Breaker, Pass, Refused};
 pub use client::{DcsClient, Target};
 pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
 pub use iam::{ProjectError, ProjectQuestion};

@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::http::{Connector, Route};
 use crate::model::{Exit, NoMeter, ProjectId};
-use crate::poll::{Backoff, Deadline};
+use crate::poll::{Backoff, Deadline, Schedule as _};
 use crate::report::clean_message;
 
 /// How requests are to be sent while a session is opened and held.
@@ -35,18 +35,12 @@ pub(super) struct Pace {
     pub(super) quiet: bool,
 }
 
-/// A session, and the project that it is about.
-pub(super) struct Connection {
-    pub(super) session: Session,
-    pub(super) project_id: ProjectId,
-}
-
 /// Finds credential, endpoint and project. Asks nobody for what is known already.
 pub(super) async fn connect(
     args: &ConnectArgs,
     pace: &Pace,
     environment: Arc<dyn Environment>,
-) -> Result<Connection, CliError> {
+) -> Result<Session, CliError> {
     let place = Place::of(args, environment.as_ref())?;
     let connector = connector(args);
     let load = async || Provider::load(chain(args, &environment)).await;
@@ -77,16 +71,13 @@ pub(super) async fn connect(
     tracing::debug!(source = %found.source, credential = %found, %endpoint, %project_id, "connected");
     let target = Target {
         endpoint,
-        project_id: project_id.clone(),
+        project_id,
         request_timeout: pace.request_timeout,
     };
-    Ok(Connection {
-        session: Session {
-            source: Box::new(DcsClient::new(http, provider, clock, target)),
-            gate: Arc::new(Gate::new(pace.max_rps)),
-            meter: Arc::new(NoMeter),
-        },
-        project_id,
+    Ok(Session {
+        source: Box::new(DcsClient::new(http, provider, clock, target)),
+        gate: Arc::new(Gate::new(pace.max_rps)),
+        meter: Arc::new(NoMeter),
     })
 }
 
@@ -239,7 +230,7 @@ async fn persist<T, E: Display>(
 ) -> Result<T, CliError> {
     let timed_out = |why: String| CliError::new(Exit::TimedOut, why);
     let deadline = pace.deadline;
-    let mut backoff = pace.backoff.schedule();
+    let mut place = pace.backoff.first();
     let mut random = fastrand::Rng::new();
     let mut last = "there was no answer in time".to_owned();
     loop {
@@ -257,7 +248,7 @@ async fn persist<T, E: Display>(
         if deadline.has_passed() {
             return Err(timed_out(last));
         }
-        let next = deadline.cut(backoff.next(&mut random));
+        let next = deadline.cut(pace.backoff.next(&mut place, &mut random));
         if is_news && !pace.quiet {
             output::warn(&clean_message(&format!(
                 "{last}; trying on until the time-out"

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{OutputArg, OutputArgs, WaitArgs};
-use super::connect::{Connection, Pace, connect};
+use super::connect::{Pace, connect};
 use super::error::CliError;
 use super::signals::Interrupts;
 use super::values::{Timeout, parse_timeout};
@@ -110,15 +110,12 @@ pub(super) async fn prepare(
         deadline: Deadline::new(start, timeout, args.request_timeout),
         quiet: args.output.quiet,
     };
-    let Connection {
-        session,
-        project_id,
-    } = connect(&args.connect, &pace, Arc::clone(environment)).await?;
+    let deadline = pace.deadline.at();
+    let session = connect(&args.connect, &pace, Arc::clone(environment)).await?;
     let watch = WatchSpec {
-        project_id,
-        timeout,
         backoff,
         not_found_grace: args.not_found_grace,
+        mending_grace: Duration::ZERO,
         request_timeout: args.request_timeout,
         not_found_codes: args.not_found_codes.clone(),
     };
@@ -131,6 +128,7 @@ pub(super) async fn prepare(
         jobs,
         watch: Arc::new(watch),
         start,
+        deadline,
         until,
         seed: fastrand::u64(..),
     };

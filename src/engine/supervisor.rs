@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Session;
-use crate::model::{Exit, JobId, Outcome, WatchEvent, WatchReport};
-use crate::poll::{Misconfigured, Poller, WatchSpec};
+use crate::model::{Exit, JobId, Outcome, Progress, WatchEvent, WatchEventKind, WatchReport};
+use crate::poll::{Control, Misconfigured, Poller, Resume, WatchSpec};
 
 /// When a wait for several jobs is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct WaitSpec {
     pub watch: Arc<WatchSpec>,
     /// When it began.
     pub start: Instant,
+    /// When it times out; `None` for never. The last request falls exactly on it.
+    pub deadline: Option<Instant>,
     /// When it is over.
     pub until: Until,
     /// The seed of all jitter.
@@ -84,40 +86,66 @@ pub async fn wait(
     events: &UnboundedSender<WatchEvent>,
     cancel: &CancellationToken,
 ) -> WaitResult {
-    let enough = cancel.child_token();
     let mut loops = JoinSet::new();
+    let mut controls = Vec::new();
     let mut seeds = fastrand::Rng::with_seed(spec.seed);
+    // A reporter that is gone is no reason to stop waiting.
+    let tell = |event| drop(events.send(event));
     for job_id in &spec.jobs {
         let events = events.clone();
-        // A reporter that is gone is no reason to stop waiting.
         let emit = move |event| drop(events.send(event));
-        let watch = Arc::clone(&spec.watch);
-        let poller = Poller::new(job_id.clone(), watch, spec.start, seeds.fork(), emit);
-        let (session, enough) = (Arc::clone(&session), enough.clone());
-        loops.spawn(async move { poller.run(&session, &enough).await });
+        let resume = Resume {
+            start: spec.start,
+            deadline: spec.deadline,
+            progress: Progress::default(),
+        };
+        let (watch, session) = (Arc::clone(&spec.watch), Arc::clone(&session));
+        let poller = Poller::new(job_id.clone(), watch, session, resume, seeds.fork(), emit);
+        let control = Arc::new(Control::default());
+        loops.spawn(poller.run(Arc::clone(&control)));
+        controls.push(control);
     }
 
+    let call_off = || controls.iter().for_each(|control| control.cancel());
     let mut result = WaitResult::default();
-    while let Some(ended) = loops.join_next().await {
-        match ended {
-            Ok(Ok(report)) => {
+    let mut called_off = false;
+    loop {
+        let ended = tokio::select! {
+            biased;
+            ended = loops.join_next() => ended,
+            () = cancel.cancelled(), if !called_off => {
+                called_off = true;
+                call_off();
+                continue;
+            }
+        };
+        let report = match ended {
+            None => return result,
+            Some(Ok(Ok(report))) => {
                 if is_enough(spec.until, report.outcome) {
-                    enough.cancel();
+                    call_off();
                 }
-                result.reports.push(report);
+                report
             }
-            Ok(Err(Misconfigured(report))) => {
-                enough.cancel();
+            Some(Ok(Err(Misconfigured(report)))) => {
+                call_off();
                 result.misconfigured = true;
-                result.reports.push(*report);
+                *report
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 tracing::error!(%error, "a polling loop failed");
                 result.panicked += 1;
+                continue;
             }
-        }
+        };
+        tell(WatchEvent {
+            job_id: report.job_id.clone(),
+            waited: report.waited,
+            polls: report.polls,
+            kind: WatchEventKind::Ended(Box::new(report.clone())),
+        });
+        result.reports.push(report);
     }
-    result
 }
 
 fn is_enough(until: Until, outcome: Outcome) -> bool {

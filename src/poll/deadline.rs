@@ -22,6 +22,15 @@ impl Deadline {
         }
     }
 
+    /// The deadline that falls on `at`, if there is any.
+    #[must_use]
+    pub fn on(at: Option<Instant>, request_timeout: Duration) -> Self {
+        Self {
+            at,
+            request_timeout,
+        }
+    }
+
     /// The deadline itself.
     #[must_use]
     pub fn at(&self) -> Option<Instant> {
@@ -45,7 +54,7 @@ impl Deadline {
     }
 
     /// When the last request has had its time, be it for waiting for its turn or for an answer.
-    fn too_late(&self) -> Option<Instant> {
+    pub(super) fn too_late(&self) -> Option<Instant> {
         self.at?.checked_add(self.request_timeout)
     }
 
@@ -57,9 +66,14 @@ impl Deadline {
 
     /// What comes of the future, where it ends within the time of the last request.
     pub async fn before_too_late<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        match self.too_late() {
-            Some(too_late) => timeout_at(too_late, future).await.ok(),
-            None => Some(future.await),
-        }
+        within(self.too_late(), future).await
+    }
+}
+
+/// What comes of the future, where it ends by then.
+pub(super) async fn within<T>(end: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+    match end {
+        Some(end) => timeout_at(end, future).await.ok(),
+        None => Some(future.await),
     }
 }

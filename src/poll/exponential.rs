@@ -91,13 +91,21 @@ impl TryFrom<BackoffSpec> for Backoff {
     }
 }
 
-impl Backoff {
-    /// A schedule that starts with the first interval.
-    #[must_use]
-    pub fn schedule(&self) -> Box<dyn Schedule> {
-        let Self(spec) = *self;
-        let intervals = ExponentialBackoff {
-            current_interval: spec.initial_interval,
+/// Where in a backoff a watch is: the interval that comes next, but for jitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval(Duration);
+
+impl Schedule for Backoff {
+    type Place = Interval;
+
+    fn first(&self) -> Interval {
+        Interval(self.0.initial_interval)
+    }
+
+    fn next(&self, place: &mut Interval, random: &mut fastrand::Rng) -> Duration {
+        let Self(spec) = self;
+        let mut intervals = ExponentialBackoff {
+            current_interval: place.0,
             initial_interval: spec.initial_interval,
             max_interval: spec.max_interval,
             multiplier: spec.multiplier,
@@ -107,33 +115,11 @@ impl Backoff {
             max_elapsed_time: None,
             ..ExponentialBackoff::default()
         };
-        Box::new(Exponential {
-            intervals,
-            jitter: spec.jitter,
-        })
-    }
-}
-
-struct Exponential {
-    intervals: ExponentialBackoff,
-    jitter: f64,
-}
-
-impl Schedule for Exponential {
-    fn next(&mut self, random: &mut fastrand::Rng) -> Duration {
-        let interval = self
-            .intervals
-            .next_backoff()
-            .unwrap_or(self.intervals.max_interval);
-        let shortest = interval.mul_f64(1.0 - self.jitter).max(MIN_INTERVAL);
-        let longest = interval
-            .mul_f64(1.0 + self.jitter)
-            .min(self.intervals.max_interval);
+        let interval = intervals.next_backoff().unwrap_or(spec.max_interval);
+        *place = Interval(intervals.current_interval);
+        let shortest = interval.mul_f64(1.0 - spec.jitter).max(MIN_INTERVAL);
+        let longest = interval.mul_f64(1.0 + spec.jitter).min(spec.max_interval);
         shortest + longest.saturating_sub(shortest).mul_f64(random.f64())
-    }
-
-    fn reset(&mut self) {
-        self.intervals.reset();
     }
 }
 
@@ -142,15 +128,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn schedule(spec: BackoffSpec) -> Box<dyn Schedule> {
-        Backoff::try_from(spec).unwrap().schedule()
-    }
-
     fn intervals(spec: BackoffSpec, count: usize) -> Vec<u128> {
-        let mut schedule = schedule(spec);
+        let backoff = Backoff::try_from(spec).unwrap();
+        let mut place = backoff.first();
         let mut random = fastrand::Rng::with_seed(7);
         (0..count)
-            .map(|_| schedule.next(&mut random).as_millis())
+            .map(|_| backoff.next(&mut place, &mut random).as_millis())
             .collect()
     }
 
@@ -167,13 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_starts_over() {
-        let mut schedule = schedule(STEADY);
+    fn a_watch_that_goes_on_is_about_where_it_was() {
+        let backoff = Backoff::try_from(STEADY).unwrap();
         let mut random = fastrand::Rng::with_seed(7);
-        schedule.next(&mut random);
-        schedule.next(&mut random);
-        schedule.reset();
-        assert_eq!(schedule.next(&mut random), Duration::from_secs(1));
+        for (requests, expected) in [(0, 1), (1, 2), (2, 4), (3, 5), (u32::MAX, 5)] {
+            let mut place = backoff.after(requests, &mut random);
+            let next = backoff.next(&mut place, &mut random);
+            assert_eq!(next, Duration::from_secs(expected), "after {requests}");
+        }
     }
 
     #[test]
@@ -265,10 +249,11 @@ mod tests {
             let initial_interval = Duration::from_millis(initial);
             let max_interval = Duration::from_secs(60);
             let spec = BackoffSpec { initial_interval, max_interval, multiplier, jitter };
-            let mut schedule = schedule(spec);
+            let backoff = Backoff::try_from(spec).unwrap();
+            let mut place = backoff.first();
             let mut random = fastrand::Rng::with_seed(seed);
             for _ in 0..30 {
-                let interval = schedule.next(&mut random);
+                let interval = backoff.next(&mut place, &mut random);
                 prop_assert!(interval >= MIN_INTERVAL);
                 prop_assert!(interval <= max_interval);
                 prop_assert!(interval >= initial_interval.mul_f64((1.0 - jitter) * 0.999).min(MIN_INTERVAL));

@@ -1,13 +1,15 @@
 //! When to ask, and what an answer means.
 
+mod control;
 mod deadline;
 mod exponential;
 mod poller;
 mod schedule;
 mod verdict;
 
+pub use control::Control;
 pub use deadline::Deadline;
-pub use exponential::{Backoff, BackoffSpec, InvalidBackoff};
-pub use poller::{Misconfigured, Poller, WatchSpec};
+pub use exponential::{Backoff, BackoffSpec, Interval, InvalidBackoff};
+pub use poller::{Misconfigured, Poller, Resume, WatchSpec};
 pub use schedule::Schedule;
 pub use verdict::{Context, Verdict, judge};

@@ -1,37 +1,50 @@
 //! The loop that waits for one job: ask, judge, sleep.
+//!
+//! Most watches wait most of the time, be it for their next request, for their turn at the limiter
+//! or for a credential to be mended. So what they hold then is small: nothing of a request outlives
+//! its answer, and what rarely happens is on the heap while it does.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 
+use super::deadline::within;
 use super::verdict::{Context, Verdict, judge};
-use super::{Backoff, Deadline, Schedule};
+use super::{Backoff, Control, Deadline, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Renewal, Session};
-use crate::model::{
-    Fault, Job, JobId, Outcome, ProjectId, WatchEvent, WatchEventKind, WatchReport,
-};
+use crate::model::{Fault, JobId, Outcome, Progress, WatchEvent, WatchEventKind, WatchReport};
 
-/// What was asked of a watch.
+/// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone)]
 pub struct WatchSpec {
-    /// The project that the job belongs to.
-    pub project_id: ProjectId,
-    /// How long to wait at most; `None` for no limit. The last request falls exactly on it.
-    pub timeout: Option<Duration>,
     /// The intervals between requests, and after failures.
     pub backoff: Backoff,
     /// How long a job may stay unknown from the start on.
     pub not_found_grace: Duration,
+    /// How long a refused credential or a wrong endpoint may be mended, from when a watch first
+    /// meets it, before that ends the watch. Zero ends it at once.
+    pub mending_grace: Duration,
     /// How long one request may take. The wait ends no later than this after its deadline.
     pub request_timeout: Duration,
     /// The codes of answers of 400 that mean that there is no such job.
     pub not_found_codes: Vec<String>,
 }
 
+/// Where a watch begins, or goes on after a restart.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// When the watch began, be it before this process.
+    pub start: Instant,
+    /// When it times out; `None` for never. The last request falls exactly on it.
+    pub deadline: Option<Instant>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
 /// Where is asked is wrong, and so no watch can go on. The report says how far this one
-/// came.
+/// came; its outcome is [`Outcome::Rejected`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misconfigured(pub Box<WatchReport>);
 
@@ -39,31 +52,24 @@ pub struct Misconfigured(pub Box<WatchReport>);
 pub struct Poller<E> {
     job_id: JobId,
     spec: Arc<WatchSpec>,
+    session: Arc<Session>,
     emit: E,
     random: fastrand::Rng,
-    schedule: Box<dyn Schedule>,
-    backoff: Box<dyn Schedule>,
+    /// The intervals while the job goes on.
+    schedule: Interval,
+    /// The intervals after failures.
+    backoff: Interval,
     start: Instant,
-    deadline: Deadline,
+    deadline: Option<Instant>,
     progress: Progress,
-}
-
-/// What a watch has seen so far.
-#[derive(Debug, Default)]
-struct Progress {
-    polls: u32,
-    job: Option<Job>,
     /// How many faults in a row.
     failures: u32,
     /// The last fault since the last good answer.
-    fault: Option<Fault>,
-}
-
-impl Progress {
-    fn fail(&mut self, fault: Fault) {
-        self.failures += 1;
-        self.fault = Some(fault);
-    }
+    fault: Option<Box<Fault>>,
+    /// Since when a refused credential holds it up.
+    refused_since: Option<Instant>,
+    /// Since when a wrong endpoint does.
+    misplaced_since: Option<Instant>,
 }
 
 /// What follows an answer.
@@ -73,78 +79,79 @@ enum Step {
     Stop,
 }
 
-/// Why there was no leave to ask.
-enum NoLeave {
-    PastDeadline,
-    Denied(Fault),
+/// A refusal of the credential that this watch alone is to do something about.
+struct Refused<'a> {
+    pass: Pass<'a>,
+    fault: Fault,
+    /// Whether the same answer corrected the clock, which may have been all that was wrong.
+    clock_corrected: bool,
 }
 
 /// The wait can't go on, for any job.
 struct Wrong;
 
-impl<E: Fn(WatchEvent)> Poller<E> {
-    /// A poller whose wait began at `start`.
+impl<E: Fn(WatchEvent) + Send> Poller<E> {
+    /// A poller for one job. `emit` is told everything that happens but the watch's end, which is
+    /// for whoever keeps it to tell.
     pub fn new(
         job_id: JobId,
         spec: Arc<WatchSpec>,
-        start: Instant,
-        random: fastrand::Rng,
+        session: Arc<Session>,
+        resume: Resume,
+        mut random: fastrand::Rng,
         emit: E,
     ) -> Self {
         Self {
             job_id,
             emit,
+            schedule: spec.backoff.after(resume.progress.polls, &mut random),
+            backoff: spec.backoff.first(),
             random,
-            schedule: spec.backoff.schedule(),
-            backoff: spec.backoff.schedule(),
-            start,
-            deadline: Deadline::new(start, spec.timeout, spec.request_timeout),
-            progress: Progress::default(),
+            start: resume.start,
+            deadline: resume.deadline,
+            progress: resume.progress,
+            failures: 0,
+            fault: None,
+            refused_since: None,
+            misplaced_since: None,
             spec,
+            session,
         }
     }
 
-    /// Waits until the job has ended, the wait can't go on, or it is called off.
+    /// Waits until the job has ended, the wait can't go on, or it is called off. The first request
+    /// is due at once.
     ///
     /// # Errors
-    /// When where is asked is wrong.
-    pub async fn run(
+    /// When where is asked is wrong, and was not mended in time.
+    // No async function: that would hold the whole poller twice.
+    pub fn run(
         mut self,
-        session: &Session,
-        cancel: &CancellationToken,
-    ) -> Result<WatchReport, Misconfigured> {
-        self.tell(WatchEventKind::Started);
-        // Whatever the loop awaits, being called off ends it there and then.
-        let end = cancel.run_until_cancelled(self.poll(session)).await;
-        let outcome = match end {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(Wrong)) => Outcome::Rejected,
-            None => {
-                self.progress.fault = None;
-                Outcome::Cancelled
+        control: Arc<Control>,
+    ) -> impl Future<Output = Result<WatchReport, Misconfigured>> + Send {
+        async move {
+            self.tell(WatchEventKind::Started);
+            let end = {
+                let polling = pin!(self.poll(&control));
+                control.unless_cancelled(polling).await
+            };
+            match end {
+                Some(Ok(outcome)) => Ok(self.report(outcome)),
+                Some(Err(Wrong)) => Err(Misconfigured(Box::new(self.report(Outcome::Rejected)))),
+                None => {
+                    self.fault = None;
+                    Ok(self.report(Outcome::Cancelled))
+                }
             }
-        };
-        let report = self.report(outcome);
-        self.tell(WatchEventKind::Ended(Box::new(report.clone())));
-        match end {
-            Some(Err(Wrong)) => Err(Misconfigured(Box::new(report))),
-            _ => Ok(report),
         }
     }
 
-    async fn poll(&mut self, session: &Session) -> Result<Outcome, Wrong> {
-        let mut due = self.start;
+    async fn poll(&mut self, control: &Control) -> Result<Outcome, Wrong> {
+        let session = Arc::clone(&self.session);
+        let mut due = Instant::now();
         loop {
-            until(due).await;
-            let step = match self.ask(session).await {
-                Ok(step) => step,
-                Err(NoLeave::PastDeadline) => Step::End(Outcome::TimedOut),
-                Err(NoLeave::Denied(fault)) => {
-                    self.progress.fault = Some(fault);
-                    Step::End(Outcome::Denied)
-                }
-            };
-            match step {
+            control.sleep_until(due).await;
+            match self.ask(&session, control, due).await {
                 Step::AskAgain(after) => due = Instant::now() + after,
                 Step::End(outcome) => return Ok(outcome),
                 Step::Stop => return Err(Wrong),
@@ -152,65 +159,154 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         }
     }
 
-    /// Asks once; and once more when the service refused the credential and renewing it helped.
-    async fn ask(&mut self, session: &Session) -> Result<Step, NoLeave> {
-        let deadline = self.deadline;
-        let mut pass = deadline
-            .before_too_late(session.gate.breaker.admit())
-            .await
-            .ok_or(NoLeave::PastDeadline)?
-            .map_err(NoLeave::Denied)?;
-        let mut answer = self.send(session).await?;
-        let mut verdict = self.judge(&answer.content, false);
-        if verdict == Verdict::Reauthenticate && pass.refused() {
-            self.note(&answer.content);
-            let renewed = deadline
-                .before_too_late(self.reauthenticate(session, &answer))
-                .await;
-            if renewed.ok_or(NoLeave::PastDeadline)? {
-                answer = self.send(session).await?;
-                verdict = self.judge(&answer.content, true);
-            } else {
-                verdict = Verdict::Ended(Outcome::Denied);
+    /// Asks once, as soon as credential and limits allow; and once more when the service refused
+    /// the credential and renewing it helped.
+    async fn ask(&mut self, session: &Session, control: &Control, due: Instant) -> Step {
+        let mut pass = loop {
+            let mut pass = match self.admission(session).await {
+                Ok(pass) => pass,
+                Err(outcome) => return Step::End(outcome),
+            };
+            if !self.turn(session).await {
+                return Step::End(self.out_of_time(session));
             }
+            if pass.is_still_good() {
+                break pass;
+            }
+        };
+        let Some(answer) = self.send(session, control, due).await else {
+            return Step::End(self.out_of_time(session));
+        };
+        let verdict = self.judge(&answer.content, false);
+        if verdict == Verdict::Reauthenticate && pass.refused() {
+            let refused = self.meet(session, pass, &answer);
+            return Box::pin(self.try_once_more(session, control, refused)).await;
         }
-        settle(pass, &answer.content, verdict);
-        Ok(self.weigh(session, &answer.content, verdict))
+        self.conclude(session, pass, &answer.content, verdict)
     }
 
-    /// Waits for a turn and sends one request.
-    async fn send(&mut self, session: &Session) -> Result<Answer, NoLeave> {
+    /// Waits for leave to use the credential; while it is refused, as long as that may be mended.
+    async fn admission<'a>(&mut self, session: &'a Session) -> Result<Pass<'a>, Outcome> {
+        let breaker = &session.gate.breaker;
+        let mut told = None;
         loop {
-            let turn = session.gate.limiter.reserve(Instant::now());
-            if self.deadline.is_too_late(turn.at) {
-                if let Some(at) = self.deadline.at() {
+            let patience = earlier(self.deadline().too_late(), self.mended_by());
+            let refused = match within(patience, pin!(breaker.admit())).await {
+                Some(Ok(pass)) => {
+                    if !pass.is_probing() {
+                        self.refused_since = None;
+                    }
+                    return Ok(pass);
+                }
+                Some(Err(refused)) => refused,
+                None => return Err(self.out_of_time(session)),
+            };
+            let now = Instant::now();
+            self.refused_since.get_or_insert(now);
+            let end = earlier(self.deadline, self.mended_by());
+            if end.is_some_and(|end| now >= end) {
+                self.fault = Some(Box::new(refused.fault));
+                return Err(Outcome::Denied);
+            }
+            let until = end.map_or(refused.until, |end| end.min(refused.until));
+            if told.replace(refused.until) != Some(refused.until) {
+                self.fail(refused.fault.clone());
+                self.tell_trouble(refused.fault, until.duration_since(now));
+            }
+            breaker.change(until).await;
+        }
+    }
+
+    /// Waits for a turn at the limiter. False when none comes in time.
+    async fn turn(&mut self, session: &Session) -> bool {
+        let limiter = &session.gate.limiter;
+        loop {
+            let turn = limiter.reserve(Instant::now());
+            if self.deadline().is_too_late(turn.at) {
+                if let Some(at) = self.deadline {
                     until(at).await;
                 }
-                return Err(NoLeave::PastDeadline);
+                return false;
             }
             until(turn.at).await;
-            if !session.gate.limiter.is_void(turn) {
-                break;
+            if limiter.is_good(turn, Instant::now()) {
+                return true;
             }
         }
+    }
+
+    /// Sends one request. `None` when the answer takes longer than the wait may.
+    async fn send(&mut self, session: &Session, control: &Control, due: Instant) -> Option<Answer> {
         self.progress.polls += 1;
+        control.heeded();
+        let sent = Instant::now();
         let asked = session.source.ask(&self.job_id);
-        let answer = self.deadline.before_too_late(asked).await;
-        let answer = answer.ok_or(NoLeave::PastDeadline)?;
-        if let Some(offset) = answer.clock_off {
+        let answer = within(self.deadline().too_late(), asked).await;
+        let word = answer
+            .as_ref()
+            .map_or("no_answer", |one| one.content.word());
+        session
+            .meter
+            .polled(word, sent.elapsed(), sent.duration_since(due));
+        if let Some(offset) = answer.as_ref().and_then(|answer| answer.clock_off) {
             self.tell(WatchEventKind::ClockCorrected {
                 off_by: offset.off_by,
                 ahead: offset.ahead,
             });
         }
-        Ok(answer)
+        answer
     }
 
-    /// After a refusal of the credential: whether there is reason to try once more.
-    async fn reauthenticate(&mut self, session: &Session, answer: &Answer) -> bool {
-        if answer.clock_off.is_some() {
-            return true;
+    /// Takes in that the credential was refused. No other watch uses it until this one has found
+    /// out whether it can be mended: their turns are of no use to them.
+    fn meet<'a>(&mut self, session: &Session, pass: Pass<'a>, answer: &Answer) -> Refused<'a> {
+        session.gate.limiter.recall(Instant::now());
+        let fault = match answer.content.reading() {
+            Ok(_) => Fault::local("the credential was refused"),
+            Err(fault) => fault,
+        };
+        self.fault = Some(Box::new(fault.clone()));
+        Refused {
+            pass,
+            fault,
+            clock_corrected: answer.clock_off.is_some(),
         }
+    }
+
+    /// Sends the request again, where there is reason to after the credential was refused.
+    async fn try_once_more(
+        &mut self,
+        session: &Session,
+        control: &Control,
+        refused: Refused<'_>,
+    ) -> Step {
+        let pass = refused.pass;
+        if !refused.clock_corrected {
+            let too_late = self.deadline().too_late();
+            match within(too_late, self.renew(session)).await {
+                Some(true) => {}
+                Some(false) => {
+                    pass.give_up(refused.fault);
+                    return Step::AskAgain(Duration::ZERO);
+                }
+                None => return Step::End(self.out_of_time(session)),
+            }
+        }
+        let due = Instant::now();
+        if !self.turn(session).await {
+            return Step::End(self.out_of_time(session));
+        }
+        match self.send(session, control, due).await {
+            Some(answer) => {
+                let verdict = self.judge(&answer.content, true);
+                self.conclude(session, pass, &answer.content, verdict)
+            }
+            None => Step::End(self.out_of_time(session)),
+        }
+    }
+
+    /// Reads the credential anew. Whether it is another one now.
+    async fn renew(&mut self, session: &Session) -> bool {
         loop {
             match session.source.renew().await {
                 Renewal::Changed => {
@@ -219,8 +315,8 @@ impl<E: Fn(WatchEvent)> Poller<E> {
                 }
                 Renewal::Unchanged => return false,
                 Renewal::NotNow(fault) => {
-                    let next = self.backoff.next(&mut self.random);
-                    self.progress.fail(fault.clone());
+                    let next = self.after_failure();
+                    self.fail(fault.clone());
                     self.tell_trouble(fault, next);
                     sleep(next).await;
                 }
@@ -241,23 +337,56 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         )
     }
 
-    /// Takes an answer in, tells what it means, and says what follows.
-    fn weigh(&mut self, session: &Session, content: &Content, verdict: Verdict) -> Step {
+    /// Takes an answer in, tells the breaker and the others what it means to them, and says what
+    /// follows.
+    fn conclude(
+        &mut self,
+        session: &Session,
+        pass: Pass<'_>,
+        content: &Content,
+        verdict: Verdict,
+    ) -> Step {
+        match credential(content) {
+            Some(true) => {
+                pass.accepted();
+                self.refused_since = None;
+            }
+            Some(false) if verdict == Verdict::Ended(Outcome::Denied) => {
+                if let Err(fault) = content.reading() {
+                    pass.give_up(fault);
+                }
+                // Being admitted again is what says how long that may be mended.
+                return Step::AskAgain(Duration::ZERO);
+            }
+            _ => drop(pass),
+        }
         let changed = self.note(content);
+        if verdict == Verdict::Misconfigured {
+            if self.is_misplaced_for_good() {
+                return Step::Stop;
+            }
+        } else {
+            self.misplaced_since = None;
+        }
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
             Verdict::Rejected => return Step::End(Outcome::Rejected),
-            Verdict::Misconfigured => return Step::Stop,
-            // This was the request at the deadline, or one that was under way when it passed.
-            _ if self.deadline.has_passed() => return Step::End(Outcome::TimedOut),
             // Another watch is renewing the credential; being admitted waits for that.
-            Verdict::Reauthenticate => return Step::AskAgain(Duration::ZERO),
-            Verdict::GoesOn => self.schedule.next(&mut self.random),
-            Verdict::NotYetVisible(left) => self.backoff.next(&mut self.random).min(left),
-            Verdict::Throttled | Verdict::Trouble => self.back_off(session, content, verdict),
+            Verdict::Reauthenticate => Duration::ZERO,
+            Verdict::GoesOn => self.spec.backoff.next(&mut self.schedule, &mut self.random),
+            Verdict::NotYetVisible(left) => self.after_failure().min(left),
+            Verdict::Throttled | Verdict::Trouble | Verdict::Misconfigured => {
+                self.back_off(session, content, verdict)
+            }
         };
-        let next = self.deadline.cut(after);
-        self.tell_next(content, verdict, changed, next);
+        // This was the request at the deadline, or one that was under way when it passed.
+        if self.deadline().has_passed() {
+            return Step::End(Outcome::TimedOut);
+        }
+        let next = self.deadline().cut(after);
+        if verdict != Verdict::Reauthenticate {
+            self.tell_next(content, verdict, changed, next);
+        }
         Step::AskAgain(next)
     }
 
@@ -266,20 +395,51 @@ impl<E: Fn(WatchEvent)> Poller<E> {
         let job = match content.reading() {
             Ok(job) => job,
             Err(fault) => {
-                self.progress.fail(fault);
+                self.fail(fault);
                 return false;
             }
         };
-        self.progress.failures = 0;
-        self.progress.fault = None;
-        self.backoff.reset();
+        self.failures = 0;
+        self.fault = None;
+        self.backoff = self.spec.backoff.first();
         let before = self.progress.job.replace(job.clone());
         before.is_none_or(|before| before.status != job.status)
     }
 
+    fn fail(&mut self, fault: Fault) {
+        self.failures += 1;
+        self.fault = Some(Box::new(fault));
+    }
+
+    /// Whether a wrong endpoint has had its time to be mended.
+    fn is_misplaced_for_good(&mut self) -> bool {
+        let since = *self.misplaced_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= self.spec.mending_grace
+    }
+
+    /// By when a refused credential is to be mended, where it is refused.
+    fn mended_by(&self) -> Option<Instant> {
+        self.refused_since?.checked_add(self.spec.mending_grace)
+    }
+
+    /// How the wait ends that can send no more.
+    fn out_of_time(&mut self, session: &Session) -> Outcome {
+        match session.gate.breaker.refusal() {
+            Some(fault) => {
+                self.fault = Some(Box::new(fault));
+                Outcome::Denied
+            }
+            None => Outcome::TimedOut,
+        }
+    }
+
+    fn after_failure(&mut self) -> Duration {
+        self.spec.backoff.next(&mut self.backoff, &mut self.random)
+    }
+
     /// The wait after trouble. What the service asks for holds for all watches.
     fn back_off(&mut self, session: &Session, content: &Content, verdict: Verdict) -> Duration {
-        let mut after = self.backoff.next(&mut self.random);
+        let mut after = self.after_failure();
         if let Content::Refused(refusal) = content {
             after = after.max(refusal.retry_after.unwrap_or_default());
             if verdict == Verdict::Throttled || refusal.retry_after.is_some() {
@@ -288,6 +448,10 @@ impl<E: Fn(WatchEvent)> Poller<E> {
             }
         }
         after
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::on(self.deadline, self.spec.request_timeout)
     }
 
     fn tell_next(&self, content: &Content, verdict: Verdict, changed: bool, next: Duration) {
@@ -313,7 +477,7 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     fn tell_trouble(&self, fault: Fault, next: Duration) {
         self.tell(WatchEventKind::Trouble {
             fault,
-            in_a_row: self.progress.failures,
+            in_a_row: self.failures,
             next,
         });
     }
@@ -330,12 +494,12 @@ impl<E: Fn(WatchEvent)> Poller<E> {
     fn report(&mut self, outcome: Outcome) -> WatchReport {
         WatchReport {
             job_id: self.job_id.clone(),
-            project_id: Some(self.spec.project_id.clone()),
+            project_id: self.session.source.project_id(),
             outcome,
             job: self.progress.job.take(),
             polls: self.progress.polls,
             waited: self.start.elapsed(),
-            fault: self.progress.fault.take(),
+            fault: self.fault.take().map(|fault| *fault),
         }
     }
 }
@@ -348,18 +512,20 @@ async fn until(instant: Instant) {
     }
 }
 
-/// Tells the breaker what an answer says about the credential: an answer of the service itself
-/// that it is good, a final refusal that it isn't, and anything else nothing.
-fn settle(pass: Pass<'_>, content: &Content, verdict: Verdict) {
+/// The earlier of two instants, where there are any.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// What an answer says about the credential: whether the service took it, where it says that.
+fn credential(content: &Content) -> Option<bool> {
     match content {
-        Content::Job(_) => pass.accepted(),
+        Content::Job(_) => Some(true),
         Content::Refused(refusal) => match refusal.status {
-            401 if verdict == Verdict::Ended(Outcome::Denied) => {
-                pass.give_up(refusal.fault.clone());
-            }
-            400 | 403 | 404 => pass.accepted(),
-            _ => {}
+            401 => Some(false),
+            400 | 403 | 404 => Some(true),
+            _ => None,
         },
-        Content::Unreadable(_) | Content::NoAnswer(_) | Content::NoCredential(_) => {}
+        Content::Unreadable(_) | Content::NoAnswer(_) | Content::NoCredential(_) => None,
     }
 }

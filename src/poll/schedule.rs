@@ -2,12 +2,28 @@
 
 use std::time::Duration;
 
-/// Says how long to wait before the next request. Pure: randomness is passed in, and so, in time,
-/// is everything else that it depends on.
-pub trait Schedule: Send {
-    /// The time until the next request.
-    fn next(&mut self, random: &mut fastrand::Rng) -> Duration;
+/// How many steps of a schedule a resumed watch skips at most: by then it has reached what it
+/// leads to.
+const MOST_SKIPPED: u32 = 100;
 
-    /// Starts over, as after a success that follows failures.
-    fn reset(&mut self);
+/// Says how long to wait before the next request. Pure: randomness is passed in, and so is where in
+/// the schedule a watch is, of which it holds nothing else.
+pub trait Schedule {
+    /// Where in the schedule a watch is.
+    type Place: Copy;
+
+    /// Where a watch begins, and where it is again after a success that follows failures.
+    fn first(&self) -> Self::Place;
+
+    /// The time until the next request; moves one place on.
+    fn next(&self, place: &mut Self::Place, random: &mut fastrand::Rng) -> Duration;
+
+    /// About where a watch is that has sent so many requests.
+    fn after(&self, requests: u32, random: &mut fastrand::Rng) -> Self::Place {
+        let mut place = self.first();
+        for _ in 0..requests.min(MOST_SKIPPED) {
+            self.next(&mut place, random);
+        }
+        place
+    }
 }

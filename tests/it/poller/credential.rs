@@ -70,7 +70,7 @@ async fn a_corrected_clock_gets_one_more_request_without_a_new_credential() {
 async fn a_renewal_does_not_outlast_the_wait_either() {
     let mut wait = Wait::for_a_job([refused(401, "APIGW.0307")]);
     wait.service.renewal_takes = secs(100);
-    wait.watch.timeout = Some(secs(10));
+    wait.timeout = Some(secs(10));
     let ended = wait.ended().await;
     assert_eq!(ended.only_outcome(), Outcome::TimedOut);
     assert_eq!(ended.took, secs(15));

@@ -113,6 +113,7 @@ pub(super) struct Wait {
     pub(super) service: Service,
     pub(super) jobs: Vec<JobId>,
     pub(super) watch: WatchSpec,
+    pub(super) timeout: Option<Duration>,
     pub(super) until: Until,
     pub(super) max_rps: f64,
     pub(super) cancel_after: Option<Duration>,
@@ -142,13 +143,13 @@ impl Wait {
             },
             jobs: ids.iter().map(|id| id.parse().unwrap()).collect(),
             watch: WatchSpec {
-                project_id: "p1".parse().unwrap(),
-                timeout: Some(secs(60)),
                 backoff: Backoff::try_from(backoff).unwrap(),
                 not_found_grace: secs(10),
+                mending_grace: Duration::ZERO,
                 request_timeout: secs(5),
                 not_found_codes: Vec::new(),
             },
+            timeout: Some(secs(60)),
             until: Until::AllEnd,
             max_rps: 1000.0,
             cancel_after: None,
@@ -166,10 +167,12 @@ impl Wait {
             gate: Arc::new(Gate::new(self.max_rps)),
             meter: Arc::new(NoMeter),
         });
+        let start = Instant::now();
         let spec = WaitSpec {
             jobs: self.jobs,
             watch: Arc::new(self.watch),
-            start: Instant::now(),
+            start,
+            deadline: self.timeout.map(|timeout| start + timeout),
             until: self.until,
             seed: 7,
         };
@@ -182,7 +185,6 @@ impl Wait {
                 cancel.cancel();
             });
         }
-        let start = Instant::now();
         let result = wait(&spec, session, &sender, &cancel).await;
         let mut events = Vec::new();
         while let Ok(event) = receiver.try_recv() {

@@ -33,7 +33,7 @@ async fn turns_from_before_a_pause_do_not_add_to_those_after_it() {
     answers.push(job("RUNNING"));
     let mut wait = Wait::for_jobs(&ids, answers);
     wait.max_rps = 1.0;
-    wait.watch.timeout = Some(secs(30));
+    wait.timeout = Some(secs(30));
     let asked_at = wait.ended().await.asked_at();
     for pair in asked_at.windows(2) {
         assert!(pair[1] - pair[0] >= 1000, "{pair:?} of {asked_at:?}");
@@ -61,7 +61,7 @@ async fn requests_of_many_watches_keep_to_the_limit_together() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut wait = Wait::for_jobs(&ids, [job("RUNNING")]);
     wait.max_rps = 10.0;
-    wait.watch.timeout = Some(secs(30));
+    wait.timeout = Some(secs(30));
     let ended = wait.ended().await;
     let asked_at = ended.asked_at();
     for pair in asked_at.windows(2) {

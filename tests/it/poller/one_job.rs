@@ -29,7 +29,7 @@ async fn a_job_that_has_ended_already_is_asked_for_once() {
 #[tokio::test(start_paused = true)]
 async fn the_last_request_falls_exactly_on_the_deadline() {
     let mut wait = Wait::for_a_job([job("RUNNING")]);
-    wait.watch.timeout = Some(secs(20));
+    wait.timeout = Some(secs(20));
     let ended = wait.ended().await;
     assert_eq!(ended.asked_at(), [0, 1000, 3000, 7000, 15_000, 20_000]);
     assert_eq!(ended.only_outcome(), Outcome::TimedOut);
@@ -42,14 +42,14 @@ async fn a_job_that_ends_just_before_the_deadline_has_succeeded() {
     let mut answers = vec![job("RUNNING"); 5];
     answers.push(job("SUCCESS"));
     let mut wait = Wait::for_a_job(answers);
-    wait.watch.timeout = Some(secs(20));
+    wait.timeout = Some(secs(20));
     assert_eq!(wait.ended().await.only_outcome(), Outcome::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_of_zero_asks_once() {
     let mut wait = Wait::for_a_job([job("RUNNING")]);
-    wait.watch.timeout = Some(Duration::ZERO);
+    wait.timeout = Some(Duration::ZERO);
     let ended = wait.ended().await;
     assert_eq!(ended.asked_at(), [0]);
     assert_eq!(ended.only_outcome(), Outcome::TimedOut);
@@ -59,7 +59,7 @@ async fn a_time_out_of_zero_asks_once() {
 async fn a_request_under_way_when_the_deadline_passes_is_the_last_one() {
     let mut wait = Wait::for_a_job([job("RUNNING")]);
     wait.service.takes = secs(3);
-    wait.watch.timeout = Some(secs(6));
+    wait.timeout = Some(secs(6));
     let ended = wait.ended().await;
     assert_eq!(ended.asked_at(), [0, 4000]);
     assert_eq!(ended.took, secs(7));
@@ -70,7 +70,7 @@ async fn without_a_limit_a_job_is_waited_for_a_week() {
     let mut answers = vec![job("RUNNING"); 75_000];
     answers.push(job("SUCCESS"));
     let mut wait = Wait::for_a_job(answers);
-    wait.watch.timeout = None;
+    wait.timeout = None;
     let ended = wait.ended().await;
     assert_eq!(ended.only_outcome(), Outcome::Succeeded);
     assert!(ended.took > secs(6 * 24 * 3600), "{:?}", ended.took);
@@ -157,7 +157,7 @@ async fn a_wait_ends_no_later_than_one_request_after_its_deadline() {
     let mut wait = Wait::for_jobs(&["j1", "j2", "j3"], [job("RUNNING")]);
     wait.service.takes = secs(4);
     wait.max_rps = 0.5;
-    wait.watch.timeout = Some(secs(10));
+    wait.timeout = Some(secs(10));
     let ended = wait.ended().await;
     assert_eq!(ended.outcomes(), [Outcome::TimedOut; 3]);
     assert!(ended.took <= secs(15), "{:?}", ended.took);
