@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub use secrecy::ExposeSecret;
@@ -46,6 +46,13 @@ pub enum SecretFileError {
         /// What is wrong with it, and what to do.
         why: &'static str,
     },
+}
+
+/// Whether the file is closed to other users. Mode 0440 of root and its group counts as closed: so
+/// look the credentials that systemd gives to a service. They are 0400 with an access control list
+/// for the service's user, and such a list is shown as the group's rights.
+fn is_private(mode: u32, owner: u32, group: u32) -> bool {
+    mode & 0o077 == 0 || (mode == 0o440 && owner == 0 && group == 0)
 }
 
 /// The path as a shell takes it for one word.
@@ -103,7 +110,7 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretFileErr
         return Err(unusable("is no file; name a file"));
     }
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if !is_private(mode, metadata.uid(), metadata.gid()) {
         return Err(SecretFileError::OpenToOthers {
             path: path.to_owned(),
             mode,
@@ -156,6 +163,23 @@ mod tests {
                 "{message}"
             );
             assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_credential_of_systemd_counts_as_closed() {
+        for (mode, owner, group, expected) in [
+            (0o440, 0, 0, true),
+            (0o400, 0, 0, true),
+            (0o400, 1000, 1000, true),
+            (0o440, 1000, 1000, false),
+            (0o440, 0, 1000, false),
+            (0o440, 1000, 0, false),
+            (0o640, 0, 0, false),
+            (0o460, 0, 0, false),
+            (0o444, 0, 0, false),
+        ] {
+            assert_eq!(is_private(mode, owner, group), expected, "{mode:o}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod errors;
 mod shipped;
+mod unit;
 mod values;
 
 use std::collections::BTreeMap;
