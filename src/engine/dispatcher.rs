@@ -1,8 +1,16 @@
 //! The dispatcher: carries deliveries out, again and again if it must, until each has arrived or is
 //! dead. Each hook has its own queue, so that a slow receiver holds up nobody else.
 
+mod attempt;
+mod queues;
+mod retries;
+mod task;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::recorder::Recorder;
 use super::told::Teller;
@@ -10,15 +18,8 @@ use crate::clock::Clock;
 use crate::hooks::Configured;
 use crate::model::{Delivery, Meter, WatchId};
 use crate::store::Store;
-
-/// How long after which try in vain the next one is made; after the last, the delivery is dead.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Retries {
-    /// The intervals in turn.
-    pub after: Vec<Duration>,
-    /// The share of an interval that it may be longer by chance, 0 to 1.
-    pub jitter: f64,
-}
+pub use retries::Retries;
+use task::{Command, Task};
 
 /// What a dispatcher works with.
 pub struct DispatcherParts {
@@ -38,36 +39,52 @@ pub struct DispatcherParts {
     pub seed: u64,
 }
 
-/// A handle on the dispatcher's tasks.
+/// A handle on the dispatcher's task, which ends with the last handle.
 #[derive(Clone)]
-pub struct Dispatcher;
+pub struct Dispatcher {
+    commands: UnboundedSender<Command>,
+}
 
 impl Dispatcher {
     /// Starts it, with nothing to do and no hooks.
     #[must_use]
     pub fn start(parts: DispatcherParts) -> Self {
-        unimplemented!("{:?}", parts.retries)
+        let (sender, commands) = unbounded_channel();
+        tokio::spawn(Task::new(parts).run(commands));
+        Self { commands: sender }
     }
 
     /// Replaces the hooks. Attempts under way go on as they began. A delivery whose hook is gone is
-    /// tried in vain until the hook is back or the delivery is dead.
+    /// tried in vain until the hook is back or the delivery is dead. A hook whose receiver wanted no
+    /// more is tried again.
     pub fn configure(&self, hooks: Vec<Configured>) {
-        unimplemented!("{}", hooks.len())
+        self.send(Command::Configure(hooks));
     }
 
-    /// Takes on deliveries that are stored.
+    /// Takes on deliveries that are stored, each when it is due. One that it has already is tried
+    /// when it is due now.
     pub fn take_on(&self, deliveries: Vec<Delivery>) {
-        unimplemented!("{deliveries:?}")
+        self.send(Command::TakeOn(deliveries));
     }
 
-    /// Comes back once nothing is pending for the watch any more: all is delivered or dead.
+    /// Comes back once nothing is pending for the watch any more: all is delivered or dead. Counts
+    /// what was taken on before; comes back as well when the dispatcher has stopped.
     pub async fn settled(&self, watch_id: WatchId) {
-        unimplemented!("{watch_id}")
+        let (reply, settled) = oneshot::channel();
+        self.send(Command::Settled(watch_id, reply));
+        drop(settled.await);
     }
 
-    /// Begins no more attempts, and comes back once those under way have ended or that time has
-    /// passed. What is left stays in the store.
+    /// Begins no more attempts, and comes back once those under way have ended and are stored, or
+    /// that time has passed. What is left stays in the store.
     pub async fn stop(&self, within: Duration) {
-        unimplemented!("{within:?}")
+        let (reply, stopped) = oneshot::channel();
+        self.send(Command::Stop(within, reply));
+        drop(stopped.await);
+    }
+
+    /// A task that has stopped does nothing more.
+    fn send(&self, command: Command) {
+        drop(self.commands.send(command));
     }
 }

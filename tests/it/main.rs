@@ -6,6 +6,8 @@
 
 mod cli;
 mod config;
+mod dispatcher;
 mod floors;
+mod hooks;
 mod poller;
 mod sim;

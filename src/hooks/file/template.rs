@@ -1,6 +1,9 @@
 //! The name of a file, with what is known of a watch filled in. Nothing that is filled in can hold a
 //! separator, and nothing that is left as it is may.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use super::super::{Data, Problem};
 use crate::model::{JobId, Outcome, ProjectName, WatchId};
 
@@ -97,18 +100,20 @@ impl Part {
     /// A payload comes from the store, which others may have written to: what it says becomes part
     /// of a path only as the identifier that it should be.
     fn fill(&self, data: &Data) -> Option<String> {
-        Some(match self {
-            Self::Text(text) => text.clone(),
-            Self::Field(Field::JobId) => data.job_id.parse::<JobId>().ok()?.to_string(),
-            Self::Field(Field::WatchId) => data
-                .watch_id
-                .parse::<crate::model::WatchId>()
-                .ok()?
-                .to_string(),
-            Self::Field(Field::Project) => data.project.parse::<ProjectName>().ok()?.to_string(),
-            Self::Field(Field::Outcome) => Outcome::of_word(&data.outcome)?.as_str().to_owned(),
-        })
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Field(Field::JobId) => checked::<JobId>(&data.job_id),
+            Self::Field(Field::WatchId) => checked::<WatchId>(&data.watch_id),
+            Self::Field(Field::Project) => checked::<ProjectName>(&data.project),
+            Self::Field(Field::Outcome) => {
+                Some(Outcome::of_word(&data.outcome)?.as_str().to_owned())
+            }
+        }
     }
+}
+
+fn checked<T: FromStr + Display>(text: &str) -> Option<String> {
+    Some(text.parse::<T>().ok()?.to_string())
 }
 
 #[cfg(test)]

@@ -1,0 +1,95 @@
+//! One attempt to carry a delivery out.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::hooks::{Hook, Message, Receipt};
+use crate::model::{Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState};
+use crate::store::{Store, StoreError};
+
+/// A delivery that was tried.
+pub(super) struct Tried {
+    /// As it stood before.
+    pub(super) delivery: Delivery,
+    /// What is to be stored of it.
+    pub(super) attempt: Attempt,
+    /// What came of it.
+    pub(super) receipt: Receipt,
+    /// When it had ended.
+    pub(super) ended: Instant,
+    /// Likewise, by the wall clock.
+    pub(super) ended_at: SystemTime,
+}
+
+/// Tries once. `None` where there is nothing to try: the delivery is gone, delivered or dead.
+/// `fresh` is the delivery where it is still in memory.
+pub(super) async fn attempt(
+    id: DeliveryId,
+    fresh: Option<Box<Delivery>>,
+    hook: Arc<dyn Hook>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Box<Tried>>, StoreError> {
+    let delivery = match fresh {
+        Some(delivery) => *delivery,
+        None => match store.delivery(id).await? {
+            Some((delivery, _)) => delivery,
+            None => return Ok(None),
+        },
+    };
+    if !matches!(delivery.state, DeliveryState::Pending(_)) {
+        return Ok(None);
+    }
+    let (began, began_at) = (Instant::now(), clock.now());
+    let message = Message {
+        id,
+        at: began_at,
+        body: Arc::clone(&delivery.body),
+    };
+    let receipt = deliver(hook.as_ref(), &message).await;
+    let ended = Instant::now();
+    let attempt = Attempt {
+        number: delivery.attempts + 1,
+        at: began_at,
+        took: ended - began,
+        answer: answer(&receipt).to_owned(),
+        delivered: matches!(receipt, Receipt::Delivered { .. }),
+    };
+    Ok(Some(Box::new(Tried {
+        delivery,
+        attempt,
+        receipt,
+        ended,
+        ended_at: clock.now(),
+    })))
+}
+
+fn answer(receipt: &Receipt) -> &str {
+    match receipt {
+        Receipt::Delivered { answer }
+        | Receipt::Failed { answer, .. }
+        | Receipt::Gone { answer } => answer,
+    }
+}
+
+/// Delivers; a panic counts as a failure.
+async fn deliver(hook: &dyn Hook, message: &Message) -> Receipt {
+    let mut delivering: BoxFuture<'_, Receipt> =
+        Box::pin(async move { hook.deliver(message).await });
+    poll_fn(|context| {
+        // It isn't polled again once it has panicked.
+        let polled = catch_unwind(AssertUnwindSafe(|| delivering.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| {
+            std::task::Poll::Ready(Receipt::Failed {
+                answer: "this program failed: a hook panicked".to_owned(),
+                retry_after: None,
+            })
+        })
+    })
+    .await
+}

@@ -1,0 +1,286 @@
+//! The task that decides which delivery is tried when. Attempts, and storing what came of them, are
+//! tasks of their own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::DispatcherParts;
+use super::attempt::{Tried, attempt};
+use super::queues::{Queues, Turn};
+use crate::engine::recorder::Recorder;
+use crate::engine::told::{Teller, Told};
+use crate::hooks::{Configured, Receipt};
+use crate::model::{Delivery, DeliveryId, DeliveryState, HookName, Meter, WatchId};
+use crate::store::{Change, Effect, StoreError};
+
+/// How long a delivery waits that can't be read at the moment, or whose task failed.
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+
+/// The longest time that anything waits for, as a clock may have been far off.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+pub(super) enum Command {
+    Configure(Vec<Configured>),
+    TakeOn(Vec<Delivery>),
+    Settled(WatchId, oneshot::Sender<()>),
+    Stop(Duration, oneshot::Sender<()>),
+}
+
+/// What a task of its own came to.
+enum Done {
+    /// An attempt, or nothing where there was nothing to try.
+    Tried(Result<Option<Box<Tried>>, StoreError>),
+    /// What came of an attempt is stored; the delivery is due again then, or over.
+    Stored(Option<Instant>),
+}
+
+/// What a task of its own is about.
+struct About {
+    id: DeliveryId,
+    /// The hook that the attempt counts for, until it is made.
+    hook: Option<HookName>,
+}
+
+pub(super) struct Task {
+    parts: DispatcherParts,
+    random: fastrand::Rng,
+    queues: Queues,
+    tasks: JoinSet<Done>,
+    about: HashMap<Id, About>,
+    listeners: HashMap<WatchId, Vec<oneshot::Sender<()>>>,
+}
+
+impl Task {
+    pub(super) fn new(parts: DispatcherParts) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(parts.seed),
+            parts,
+            queues: Queues::default(),
+            tasks: JoinSet::new(),
+            about: HashMap::new(),
+            listeners: HashMap::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        loop {
+            self.queues.wake(Instant::now());
+            while let Some(turn) = self.queues.next() {
+                self.begin(turn);
+            }
+            let due = self.queues.next_due();
+            let something_due = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Configure(hooks)) => self.queues.configure(hooks),
+                    Some(Command::TakeOn(deliveries)) => self.take_on(deliveries),
+                    Some(Command::Settled(watch_id, reply)) => self.listen(watch_id, reply),
+                    Some(Command::Stop(within, reply)) => {
+                        self.stop(within).await;
+                        // Whoever asked may be gone.
+                        _ = reply.send(());
+                        return;
+                    }
+                    None => return,
+                },
+                Some(done) = self.tasks.join_next_with_id() => self.done(done),
+                () = something_due => {}
+            }
+        }
+    }
+
+    fn take_on(&mut self, deliveries: Vec<Delivery>) {
+        let (now, now_at) = (Instant::now(), self.parts.clock.now());
+        for delivery in deliveries {
+            if let DeliveryState::Pending(due) = delivery.state {
+                self.queues.add(delivery, now + until(due, now_at), now);
+            }
+        }
+    }
+
+    fn listen(&mut self, watch_id: WatchId, reply: oneshot::Sender<()>) {
+        if self.queues.is_settled(watch_id) {
+            _ = reply.send(());
+        } else {
+            self.listeners.entry(watch_id).or_default().push(reply);
+        }
+    }
+
+    async fn stop(&mut self, within: Duration) {
+        let ending = async {
+            while let Some(done) = self.tasks.join_next_with_id().await {
+                self.done(done);
+            }
+        };
+        if timeout(within, ending).await.is_err() {
+            let left = self.tasks.len();
+            tracing::warn!(
+                left,
+                "deliveries under way were broken off; they begin anew at the next start"
+            );
+            self.tasks.shutdown().await;
+        }
+    }
+
+    fn begin(&mut self, turn: Turn) {
+        let (store, clock) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.clock));
+        let trying = attempt(turn.id, turn.fresh, turn.hook, store, clock);
+        let about = About {
+            id: turn.id,
+            hook: Some(turn.hook_name),
+        };
+        let task = self.tasks.spawn(async { Done::Tried(trying.await) });
+        self.about.insert(task.id(), about);
+    }
+
+    fn done(&mut self, done: Result<(Id, Done), JoinError>) {
+        let task = match &done {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
+        };
+        let Some(About { id, hook }) = self.about.remove(&task) else {
+            return;
+        };
+        if let Some(hook) = &hook {
+            self.queues.free(hook);
+        }
+        let soon = Some(Instant::now() + AFTER_TROUBLE);
+        match done {
+            Ok((_, Done::Tried(Ok(Some(tried))))) => self.tried(*tried),
+            Ok((_, Done::Tried(Ok(None)))) => self.settle(id, None),
+            Ok((_, Done::Tried(Err(error)))) => {
+                tracing::warn!(delivery_id = %id, %error, "a delivery can't be read, and waits");
+                self.settle(id, soon);
+            }
+            Ok((_, Done::Stored(due))) => self.settle(id, due),
+            Err(error) => {
+                tracing::error!(delivery_id = %id, %error, "the task of a delivery failed");
+                self.settle(id, soon);
+            }
+        }
+    }
+
+    /// Decides how a delivery stands after an attempt, and has that stored.
+    fn tried(&mut self, tried: Tried) {
+        let hook = &tried.delivery.hook;
+        let wait = match &tried.receipt {
+            Receipt::Delivered { .. } => None,
+            Receipt::Gone { answer } => {
+                if self.queues.give_up(hook, answer) {
+                    tracing::error!(%hook, answer, "the receiver wants no more: the hook is off until the next reload or start");
+                }
+                None
+            }
+            Receipt::Failed { retry_after, .. } => {
+                let tries = tried.delivery.tries + 1;
+                self.parts
+                    .retries
+                    .next(tries, *retry_after, &mut self.random)
+            }
+        };
+        let wait = wait.map(|wait| wait.min(LONGEST));
+        let state = match wait {
+            Some(wait) => DeliveryState::Pending(tried.ended_at + wait),
+            None if tried.attempt.delivered => DeliveryState::Delivered,
+            None => DeliveryState::Dead,
+        };
+        let about = About {
+            id: tried.delivery.id,
+            hook: None,
+        };
+        let due = wait.map(|wait| tried.ended + wait);
+        let outlet = Outlet {
+            recorder: self.parts.recorder.clone(),
+            meter: Arc::clone(&self.parts.meter),
+            teller: Arc::clone(&self.parts.teller),
+        };
+        let task = self.tasks.spawn(async move {
+            let stored = outlet.store(tried, state).await;
+            Done::Stored(due.filter(|_| stored))
+        });
+        self.about.insert(task.id(), about);
+    }
+
+    fn settle(&mut self, id: DeliveryId, due: Option<Instant>) {
+        let settled = self.queues.settle(id, due);
+        for listener in settled
+            .and_then(|id| self.listeners.remove(&id))
+            .into_iter()
+            .flatten()
+        {
+            _ = listener.send(());
+        }
+    }
+}
+
+fn until(due: SystemTime, now: SystemTime) -> Duration {
+    due.duration_since(now).unwrap_or_default().min(LONGEST)
+}
+
+/// Where it goes what came of an attempt.
+struct Outlet {
+    recorder: Recorder,
+    meter: Arc<dyn Meter>,
+    teller: Teller,
+}
+
+impl Outlet {
+    /// Stores an attempt, and tells of it then. False where the delivery is there no more.
+    async fn store(&self, tried: Tried, state: DeliveryState) -> bool {
+        let Tried {
+            delivery, attempt, ..
+        } = tried;
+        let Delivery {
+            id, watch_id, hook, ..
+        } = delivery;
+        let effect = self
+            .recorder
+            .keep(Change::Attempted {
+                delivery_id: id,
+                attempt: attempt.clone(),
+                state,
+            })
+            .await;
+        if matches!(effect, Effect::Nothing) {
+            return false;
+        }
+        let (number, answer) = (attempt.number, attempt.answer);
+        let result = match state {
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Pending(_) => "failed",
+            DeliveryState::Dead => "dead",
+        };
+        self.meter.attempted(&hook, result, attempt.took);
+        match state {
+            DeliveryState::Delivered => {
+                tracing::info!(%hook, %watch_id, delivery_id = %id, attempt = number, answer, "delivered");
+            }
+            DeliveryState::Pending(_) => {
+                tracing::warn!(%hook, %watch_id, delivery_id = %id, attempt = number, answer, "not delivered, and tried again");
+            }
+            DeliveryState::Dead => {
+                tracing::error!(%hook, %watch_id, delivery_id = %id, attempt = number, answer, "not delivered, and given up; it can be replayed");
+            }
+        }
+        (self.teller)(Told::Delivery {
+            delivery_id: id,
+            watch_id,
+            hook,
+            attempt: number,
+            answer,
+            state,
+        });
+        true
+    }
+}

@@ -1,0 +1,1 @@
+//! Hooks, made as the configuration asks for them, and what arrives.
