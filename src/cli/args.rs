@@ -1,12 +1,18 @@
 //! The arguments: a contract with scripts.
 
+mod control;
 mod simulate;
 mod wait;
 
 use clap::{Parser, Subcommand};
 
+pub(super) use control::{
+    AddArgs, ControlArgs, DeliveryCommand, DeliveryListArgs, DeliveryStateArg, FollowArgs, Form,
+    OneDeliveryArgs, OneWatchArgs, ReplayArgs, WatchCommand, WatchListArgs, WatchState,
+    WatchesArgs,
+};
 pub(super) use simulate::SimulateArgs;
-pub(super) use wait::{ConnectArgs, OutputArg, OutputArgs, WaitArgs};
+pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, WaitArgs};
 
 /// Waits for Huawei Cloud DCS jobs, says how they ended, and ends with a code that scripts can trust.
 #[derive(Debug, Parser)]
@@ -16,7 +22,7 @@ pub(super) use wait::{ConnectArgs, OutputArg, OutputArgs, WaitArgs};
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     after_help = AFTER_HELP,
-    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait credentials|simulate|demo [OPTIONS]",
+    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait credentials|simulate|demo [OPTIONS]",
     max_term_width = 100,
 )]
 pub(super) struct Args {
@@ -31,6 +37,8 @@ Examples:
   dcs-wait ff8080818822bbf70188235afc24141a --region cn-north-4 --timeout 10m
   hcloud DCS ... | dcs-wait -
   dcs-wait --output json JOB_ID JOB_ID | jq -r .outcome
+  dcs-wait JOB_ID --webhook https://ci.example.com/done --webhook-secret-file secret
+  dcs-wait watch add JOB_ID --wait
 
 Exit codes:
     0  every job succeeded (with --any: the first to end did)
@@ -38,6 +46,7 @@ Exit codes:
     2  usage or configuration: no credentials, no region, a wrong endpoint or certificate
     3  not found
     4  denied: authentication or permission
+    5  every job succeeded, and a hook could not be delivered
    70  a fault of this program
   124  the time-out passed first
   130  interrupted (SIGINT); 143 by SIGTERM. The job goes on.
@@ -51,12 +60,25 @@ Try it without an account: dcs-wait demo";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Have jobs watched by the daemon, and see what becomes of them
+    #[command(subcommand)]
+    Watch(WatchCommand),
+    /// See what hooks deliver, and have it delivered again
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
     /// Show which credential would be used, and why
     Credentials(ConnectArgs),
     /// Run a simulated DCS job API, to try things out and to test scripts
     Simulate(SimulateArgs),
     /// Watch three simulated jobs end; needs no account
-    Demo,
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct DemoArgs {
+    /// Show the daemon instead: two jobs, and the webhooks that tell of their ends
+    #[arg(long)]
+    pub(super) daemon: bool,
 }
 
 #[cfg(test)]

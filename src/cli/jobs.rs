@@ -12,7 +12,14 @@ use crate::model::JobId;
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
 /// The commands. After an option or a job, the parser takes their names for job IDs.
-const COMMANDS: [&str; 4] = ["credentials", "simulate", "demo", "help"];
+const COMMANDS: [&str; 6] = [
+    "watch",
+    "delivery",
+    "credentials",
+    "simulate",
+    "demo",
+    "help",
+];
 
 /// What standard input should hold.
 const EXPECTED: &str = "give job IDs, one a line, or JSON with job_id members";

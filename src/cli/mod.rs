@@ -2,15 +2,20 @@
 
 mod args;
 mod connect;
+mod control;
 mod credentials;
+mod delivery;
 mod demo;
 mod error;
+mod hooks;
 mod jobs;
 mod output;
 mod signals;
 mod simulate;
+mod table;
 mod values;
 mod wait;
+mod watch;
 
 use std::panic::{self, UnwindSafe};
 use std::process::ExitCode;
@@ -71,7 +76,11 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
             interrupts.guard(credentials::run(args, environment)).await
         }
         Some(Command::Simulate(args)) => simulate::run(args, interrupts).await,
-        Some(Command::Demo) => demo::run(environment, interrupts).await,
+        Some(Command::Watch(command)) => watch::run(command, environment, interrupts).await,
+        Some(Command::Delivery(command)) => {
+            delivery::run(command, environment.as_ref(), interrupts).await
+        }
+        Some(Command::Demo(_)) => demo::run(environment, interrupts).await,
         None => wait::run(args.wait, environment, interrupts).await,
     }
 }

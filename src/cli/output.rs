@@ -34,6 +34,11 @@ pub(super) fn warn(line: &str) {
     drop(writeln!(io::stderr().lock(), "{line}"));
 }
 
+/// How many columns the terminal at standard output has.
+pub(super) fn columns() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(80, |(columns, _)| columns.0.into())
+}
+
 /// Prints what clap has to say: an answer on standard output, an error on standard error.
 pub(super) fn usage(error: &clap::Error) -> Exit {
     drop(error.print());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub(super) use crate::config::values::parse_duration;
 use crate::config::values::{self, RATES, parse_limit};
+use crate::model::Outcome;
 
 /// The value of `--timeout`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub(super) fn parse_number(text: &str) -> Result<f64, String> {
 pub(super) fn parse_code(text: &str) -> Result<String, String> {
     values::parse_code(text).ok_or_else(|| {
         "it is no error code; give codes such as DCS.4133, separated by commas".to_owned()
+    })
+}
+
+/// Reads an outcome.
+pub(super) fn parse_outcome(text: &str) -> Result<Outcome, String> {
+    Outcome::of_word(text.trim()).ok_or_else(|| {
+        let words = Outcome::ALL.map(Outcome::as_str).join(", ");
+        format!("it is no outcome; there are: {words}")
     })
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -60,13 +60,18 @@ pub(super) async fn run(
     let environment = environment.as_ref();
     let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
     if style.progress == Progress::Silent {
-        for report in &result.reports {
-            if !matches!(report.outcome, Outcome::Succeeded | Outcome::Cancelled) {
-                output::warn(&report::ended_line(report));
-            }
-        }
+        explain(&result.reports);
     }
     Ok(result.exit(spec.until))
+}
+
+/// Tells what is not well where nothing else was told.
+pub(super) fn explain(reports: &[WatchReport]) {
+    for report in reports {
+        if !matches!(report.outcome, Outcome::Succeeded | Outcome::Cancelled) {
+            output::warn(&report::ended_line(report));
+        }
+    }
 }
 
 /// What the options say, checked before anything is asked or read.
@@ -177,28 +182,37 @@ pub(super) async fn follow(
     environment: &dyn Environment,
     interrupts: &mut Interrupts,
 ) -> Result<WaitResult, CliError> {
-    let cancel = CancellationToken::new();
-    let (sender, receiver) = unbounded_channel();
-    let waiting = async {
-        // Dropped with the wait's end, which ends the telling, too.
-        let sender = sender;
-        wait(spec, Arc::new(session), &sender, &cancel).await
-    };
-    let telling = async {
-        let summary = match style.progress {
-            Progress::Github => step_summary(environment),
-            _ => None,
-        };
-        let reporter = report::reporter(style, Box::new(io::stderr()), summary);
-        tell(receiver, reporter, style, spec.start, interrupts, &cancel).await
-    };
-    let (result, interrupted) = tokio::join!(waiting, telling);
+    let work = async |tell, cancel| wait(spec, Arc::new(session), &tell, &cancel).await;
+    let (result, interrupted) = narrate(style, environment, spec.start, interrupts, work).await;
     match interrupted {
         Some(exit) if result.is_cut_short(spec.until) => {
             Err(CliError::new(exit, goes_on(&spec.jobs)))
         }
         _ => Ok(result),
     }
+}
+
+/// Does work that takes its time, and tells what happens meanwhile. The first signal calls the work
+/// off, and is handed back.
+pub(super) async fn narrate<T>(
+    style: &Style,
+    environment: &dyn Environment,
+    start: Instant,
+    interrupts: &mut Interrupts,
+    work: impl AsyncFnOnce(UnboundedSender<WatchEvent>, CancellationToken) -> T,
+) -> (T, Option<Exit>) {
+    let cancel = CancellationToken::new();
+    let (sender, receiver) = unbounded_channel();
+    let telling = async {
+        let summary = match style.progress {
+            Progress::Github => step_summary(environment),
+            _ => None,
+        };
+        let reporter = report::reporter(style, Box::new(io::stderr()), summary);
+        tell(receiver, reporter, style, start, interrupts, &cancel).await
+    };
+    // With the end of the work the sender is dropped, which ends the telling, too.
+    tokio::join!(work(sender, cancel.clone()), telling)
 }
 
 /// Tells what happens until nothing more can. The first signal calls the wait off.
@@ -289,7 +303,7 @@ pub(super) fn style(args: &OutputArgs, environment: &dyn Environment) -> Style {
 }
 
 /// Only this program's own events: those of the libraries below may show headers.
-fn log_to_stderr(verbose: bool) {
+pub(super) fn log_to_stderr(verbose: bool) {
     let level = if verbose {
         LevelFilter::DEBUG
     } else {

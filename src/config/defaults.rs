@@ -19,13 +19,13 @@ pub(super) const MAX_RPS: f64 = 10.0;
 pub(super) const STORE_PATH: &str = "/var/lib/dcs-wait/dcs-wait.db";
 pub(super) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-pub(super) const SOCKET: &str = "/run/dcs-wait/control.sock";
+pub(crate) const SOCKET: &str = "/run/dcs-wait/control.sock";
 pub(super) const MAX_CONNECTIONS: u32 = 256;
 pub(super) const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) const WEBHOOK_CONCURRENCY: u32 = 16;
-pub(super) const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
-pub(super) const EXEC_CONCURRENCY: u32 = 4;
-pub(super) const EXEC_TIMEOUT: Duration = Duration::from_secs(60);
-pub(super) const FILE_CONCURRENCY: u32 = 1;
+pub(crate) const WEBHOOK_CONCURRENCY: u32 = 16;
+pub(crate) const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const EXEC_CONCURRENCY: u32 = 4;
+pub(crate) const EXEC_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const FILE_CONCURRENCY: u32 = 1;
 pub(super) const FILE_NAME: &str = "{job_id}.json";

@@ -1,6 +1,6 @@
 //! The daemon's configuration: a file of tables and keys becomes one validated [`Config`].
 
-mod defaults;
+pub(crate) mod defaults;
 mod error;
 mod hook;
 mod keys;

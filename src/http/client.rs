@@ -1,7 +1,7 @@
 //! Clients, one per server that is talked to.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderMap;
@@ -86,23 +86,31 @@ impl Connector {
         } else {
             tls::trusting_nobody()?
         };
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            // A redirect would carry X-Security-Token and X-Auth-Token to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .http1_only()
-            .user_agent(concat!("dcs-wait/", env!("CARGO_PKG_VERSION")));
+        let mut builder = builder(tls);
         if route == Route::Direct || is_loopback(url) {
             builder = builder.no_proxy();
         }
-        // What can fail in there is the TLS backend, and that one is ready made.
-        builder
-            .build()
-            .map(Client)
-            .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))
+        build(builder)
     }
+}
+
+fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        // A redirect would carry X-Security-Token and X-Auth-Token to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .http1_only()
+        .user_agent(concat!("dcs-wait/", env!("CARGO_PKG_VERSION")))
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<Client, TlsError> {
+    // What can fail in there is the TLS backend, and that one is ready made.
+    builder
+        .build()
+        .map(Client)
+        .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -117,6 +125,14 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 impl Client {
+    /// A client for the server that listens on a Unix socket, whatever host its URLs name.
+    ///
+    /// # Errors
+    /// When TLS can't be set up, which isn't used.
+    pub fn over_socket(path: &Path) -> Result<Self, TlsError> {
+        build(builder(tls::trusting_nobody()?).unix_socket(path))
+    }
+
     /// Sends a request and reads the whole answer, both within `time_limit`.
     ///
     /// # Errors
@@ -162,17 +178,55 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Trouble> {
-        let mut response = self.0.execute(request).await?;
+        Incoming(self.0.execute(request).await?).whole().await
+    }
+
+    /// Sends a request, whose answer is read as it comes: it has to begin within `time_limit`.
+    ///
+    /// # Errors
+    /// When no answer begins.
+    pub async fn open(&self, request: Request, time_limit: Duration) -> Result<Incoming, Trouble> {
+        match tokio::time::timeout(time_limit, self.0.execute(request)).await {
+            Ok(response) => Ok(Incoming(response?)),
+            Err(_) => Err(Trouble::timed_out(time_limit)),
+        }
+    }
+}
+
+/// An answer that has begun.
+#[derive(Debug)]
+pub struct Incoming(reqwest::Response);
+
+impl Incoming {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    /// The next piece of the body, as soon as it comes; `None` at its end.
+    ///
+    /// # Errors
+    /// When the connection ends before the body does.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+        Ok(self.0.chunk().await?.map(Vec::from))
+    }
+
+    /// All of the answer.
+    ///
+    /// # Errors
+    /// When the connection ends before the body does, or that is too large.
+    pub async fn whole(mut self) -> Result<Reply, Trouble> {
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await? {
+        while let Some(piece) = self.0.chunk().await? {
             if body.len() + piece.len() > MAX_BODY {
                 return Err(Trouble::too_large());
             }
             body.extend_from_slice(&piece);
         }
         Ok(Reply {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
+            status: self.status(),
+            headers: std::mem::take(self.0.headers_mut()),
             body,
         })
     }

@@ -5,7 +5,7 @@ mod client;
 mod tls;
 mod trouble;
 
-pub use client::{Client, Connector, Reply, Route};
+pub use client::{Client, Connector, Incoming, Reply, Route};
 pub use tls::TlsError;
 pub use trouble::{Trouble, TroubleKind};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// The duration in at most two units, rounded to the finer: `850ms`, `2.9s`, `1m30s`, `2h05m`.
-pub(super) fn duration(duration: Duration) -> String {
+#[must_use]
+pub fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let tenths = (millis + 50) / 100;
     let seconds = (millis + 500) / 1000;

@@ -22,9 +22,10 @@ use std::time::Duration;
 use crate::clean;
 pub use crate::clean::clean_message;
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
+pub use duration::duration;
 pub use github::error_command;
-pub use results::result_line;
-pub use text::ended_line;
+pub use results::{json, result_line};
+pub use text::{ended_line, event_line};
 
 use crate::model::WatchEvent;
 

@@ -39,9 +39,10 @@ fn text_line(report: &WatchReport) -> String {
     )
 }
 
-/// The value as JSON that is safe to show.
-pub(super) fn json(value: &impl Serialize) -> String {
-    // Maps with keys other than strings would fail, and there are none.
+/// The value as JSON in one line that is safe to show: it means the same, and holds nothing that a
+/// terminal or a CI runner would act upon. Maps have to have texts for keys.
+#[must_use]
+pub fn json(value: &impl Serialize) -> String {
     clean::escape_json(&serde_json::to_string(value).unwrap_or_default())
 }
 

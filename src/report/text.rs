@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::clean::{SENTENCE, WORD, clean};
 use super::duration::duration;
-use crate::model::{Fault, Job, JobId, JobStatus, Outcome, WatchReport};
+use crate::model::{
+    Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
+};
 
 pub(super) fn started(job_id: &JobId) -> String {
     format!("waiting for job {job_id}")
@@ -114,6 +116,27 @@ pub(super) fn next_poll(left: Duration) -> String {
 #[must_use]
 pub fn ended_line(report: &WatchReport) -> String {
     format!("{}: {}", report.job_id, ended(report))
+}
+
+/// The job and what happened to the watch for it, in one line without the newline; nothing where
+/// that is no news.
+#[must_use]
+pub fn event_line(event: &WatchEvent) -> Option<String> {
+    let text = match &event.kind {
+        WatchEventKind::Started => return Some(started(&event.job_id)),
+        WatchEventKind::Polled { changed: false, .. } => return None,
+        WatchEventKind::Polled { job, .. } if matches!(job.status, JobStatus::Other(_)) => {
+            unknown_status(job)
+        }
+        WatchEventKind::Polled { job, .. } => self::job(job),
+        WatchEventKind::NotYetVisible { grace, .. } => not_visible(*grace),
+        WatchEventKind::Trouble { fault, next, .. } => trouble(fault, *next),
+        WatchEventKind::Throttled { limit, next } => throttled(*limit, *next),
+        WatchEventKind::ClockCorrected { off_by, ahead } => clock_corrected(*off_by, *ahead),
+        WatchEventKind::CredentialRefreshed => CREDENTIAL_REFRESHED.to_owned(),
+        WatchEventKind::Ended(report) => ended(report),
+    };
+    Some(format!("{}: {text}", event.job_id))
 }
 
 /// How the watch ended, and what can be done about it.
@@ -273,6 +296,25 @@ mod tests {
         no longer waited for after 1m05s. The job goes on
         can't be waited for: Internal service error. (HTTP 404, DCS.5000, request r1); there is no DCS API at this address: check --region and --endpoint
         ");
+    }
+
+    #[test]
+    fn an_event_that_is_news_takes_a_line() {
+        use samples::{FIRST, event, polled};
+        let line = |kind| event_line(&event(FIRST, 1, kind));
+        assert_eq!(
+            line(WatchEventKind::Started).unwrap(),
+            format!("waiting for job {FIRST}")
+        );
+        assert_eq!(
+            line(polled("RUNNING", true)).unwrap(),
+            format!("{FIRST}: RUNNING (masterStandbySwapJob)")
+        );
+        assert_eq!(line(polled("RUNNING", false)), None);
+        assert_eq!(
+            line(samples::ended(failed("no room"))).unwrap(),
+            ended_line(&failed("no room"))
+        );
     }
 
     #[test]

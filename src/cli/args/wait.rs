@@ -1,4 +1,4 @@
-//! The arguments of the wait itself: where the service is, how to wait, how to tell.
+//! The arguments of the wait itself: where the service is, how to wait, whom to tell.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::values::{
-    Timeout, parse_code, parse_duration, parse_number, parse_rate, parse_timeout,
+    Timeout, parse_code, parse_duration, parse_number, parse_outcome, parse_rate, parse_timeout,
 };
+use crate::model::Outcome;
 
 /// Where the service is, and who asks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -107,7 +108,34 @@ pub(in crate::cli) struct WaitArgs {
     pub(in crate::cli) not_found_codes: Vec<String>,
 
     #[command(flatten)]
+    pub(in crate::cli) hooks: HookArgs,
+
+    #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
+}
+
+/// Whom to tell that a job has ended.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Hooks")]
+pub(in crate::cli) struct HookArgs {
+    /// Send the end of each job to this URL, as the Standard Webhooks convention has it; may be
+    /// given several times
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) webhook: Vec<String>,
+    /// File with the secret to sign webhooks with (whsec_...); a second one while it is replaced
+    #[arg(long, value_name = "FILE", requires = "webhook")]
+    pub(in crate::cli) webhook_secret_file: Vec<PathBuf>,
+    /// Write the end of a job to this file, as JSON, replacing it as a whole; {job_id} and {outcome}
+    /// in its name are filled in; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) write: Vec<PathBuf>,
+    /// Run this program for each job that has ended, with JSON on its standard input and DCS_*
+    /// variables; split into words, never given to a shell; may be given several times
+    #[arg(long, value_name = "PROGRAM ARG...", allow_hyphen_values = true)]
+    pub(in crate::cli) exec: Vec<String>,
+    /// Outcomes that the hooks are for [default: all but cancelled]
+    #[arg(long, value_name = "OUTCOMES", value_delimiter = ',', value_parser = parse_outcome)]
+    pub(in crate::cli) hook_on: Vec<Outcome>,
 }
 
 /// How things are told.

@@ -1,0 +1,307 @@
+//! The daemon as its clients see it: questions over its Unix socket or over TCP, and what is wrong
+//! where there is no answer.
+
+mod stream;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Request, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+pub(super) use stream::Events;
+
+use super::args::ControlArgs;
+use super::error::CliError;
+use crate::config::defaults;
+use crate::daemon::http::shapes::ErrorShape;
+use crate::environment::Environment;
+use crate::http::{Client, Connector, Reply, Route, Trouble, TroubleKind};
+use crate::model::Exit;
+use crate::secret::{ExposeSecret, Secret, read_secret_file};
+
+/// How long an answer may take. A daemon whose disk hangs takes its own time-out to say so.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// What Unix sockets are asked for: only the path matters.
+const ANY_HOST: &str = "http://localhost/";
+
+/// Why the daemon didn't do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ControlError {
+    /// It can't be talked to at the moment: it isn't there, or is about to end.
+    #[error("{0}")]
+    Away(String),
+    /// It won't ever talk to this command as it was called.
+    #[error("{0}")]
+    Barred(String),
+    /// It refuses the token.
+    #[error("{0}")]
+    Denied(String),
+    /// It knows no such watch or delivery.
+    #[error("{0}")]
+    Unknown(String),
+    /// It won't do that, in its own words.
+    #[error("{0}")]
+    Rejected(String),
+    /// What answers is no daemon, or one of another version.
+    #[error("{0}")]
+    Strange(String),
+}
+
+impl From<ControlError> for CliError {
+    fn from(error: ControlError) -> Self {
+        let exit = match &error {
+            ControlError::Denied(_) => Exit::Denied,
+            ControlError::Unknown(_) => Exit::NotFound,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error)
+    }
+}
+
+/// A daemon, and the way there.
+pub(super) struct Daemon {
+    client: Client,
+    place: Place,
+    token: Option<Secret>,
+}
+
+enum Place {
+    Socket(PathBuf),
+    Url(Url),
+}
+
+impl Daemon {
+    /// The daemon that options or environment name. Nobody is asked yet.
+    pub(super) fn of(args: &ControlArgs, environment: &dyn Environment) -> Result<Self, CliError> {
+        // An option wins over the variable of the other way.
+        let from_environment = args.socket.is_none() && args.url.is_none();
+        let variable = |name| environment.var(name).filter(|_| from_environment);
+        let socket = args.socket.clone();
+        let socket = socket.or_else(|| variable("DCS_WAIT_SOCKET").map(PathBuf::from));
+        let url = args.url.clone();
+        let url = url.or_else(|| variable("DCS_WAIT_URL").filter(|_| socket.is_none()));
+        let token_file = args.token_file.clone();
+        let token_file =
+            token_file.or_else(|| environment.var("DCS_WAIT_TOKEN_FILE").map(PathBuf::from));
+        match url {
+            Some(url) => {
+                let token_file = token_file.ok_or_else(|| {
+                    CliError::usage(
+                        "a daemon asks for a token on TCP; name the file that holds it with --token-file or DCS_WAIT_TOKEN_FILE",
+                    )
+                })?;
+                let url = parse_url(&url)?;
+                Ok(Self {
+                    client: Connector::default()
+                        .client(&url, Route::ProxyOfEnvironment)
+                        .map_err(CliError::usage)?,
+                    place: Place::Url(url),
+                    token: Some(read_secret_file(&token_file).map_err(CliError::usage)?),
+                })
+            }
+            None if args.token_file.is_some() => Err(CliError::usage(
+                "--token-file is for a daemon on TCP; name its address with --url",
+            )),
+            None => Self::at(socket.unwrap_or_else(|| PathBuf::from(defaults::SOCKET))),
+        }
+    }
+
+    /// The daemon that listens on this socket.
+    pub(super) fn at(socket: PathBuf) -> Result<Self, CliError> {
+        Ok(Self {
+            client: Client::over_socket(&socket).map_err(CliError::internal)?,
+            place: Place::Socket(socket),
+            token: None,
+        })
+    }
+
+    /// Asks for what is at this path.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, ControlError> {
+        let request = self.request(Method::GET, path, query)?;
+        self.answer(request).await
+    }
+
+    /// Asks for something to be done.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, ControlError> {
+        let request = self.request(Method::POST, path, &[])?;
+        self.answer(request).await
+    }
+
+    /// Asks for something to be done with this.
+    pub(super) async fn post_body<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ControlError> {
+        let mut request = self.request(Method::POST, path, &[])?;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        // Maps with keys other than strings would fail, and there are none.
+        *request.body_mut() = Some(serde_json::to_vec(body).unwrap_or_default().into());
+        self.answer(request).await
+    }
+
+    /// Begins to listen to what happens.
+    pub(super) async fn events(&self, query: &[(&str, String)]) -> Result<Events, ControlError> {
+        let request = self.request(Method::GET, "v1/events", query)?;
+        let incoming = match self.client.open(request, ANSWER).await {
+            Ok(incoming) => incoming,
+            Err(trouble) => return Err(self.away(&trouble).await),
+        };
+        if incoming.status() == 200 {
+            return Ok(Events::new(incoming));
+        }
+        match tokio::time::timeout(ANSWER, incoming.whole()).await {
+            Ok(Ok(reply)) => Err(self.refusal(&reply)),
+            _ => Err(ControlError::Away(format!(
+                "the daemon at {} broke off its answer; try again",
+                self.place
+            ))),
+        }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Request, ControlError> {
+        let base = match &self.place {
+            Place::Socket(_) => ANY_HOST,
+            Place::Url(url) => url.as_str(),
+        };
+        let mut url = Url::parse(base)
+            .and_then(|base| base.join(path))
+            .map_err(|error| ControlError::Barred(error.to_string()))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = Request::new(method, url);
+        *request.headers_mut() = self.headers()?;
+        Ok(request)
+    }
+
+    fn headers(&self) -> Result<HeaderMap, ControlError> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &self.token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+                .map_err(|_| {
+                    ControlError::Barred(
+                        "the token has characters that a header can't carry; write it into its file as the daemon has it".to_owned(),
+                    )
+                })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Ok(headers)
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: Request) -> Result<T, ControlError> {
+        let reply = match self.client.send(request, ANSWER).await {
+            Ok(reply) => reply,
+            Err(trouble) => return Err(self.away(&trouble).await),
+        };
+        if !(200..300).contains(&reply.status) {
+            return Err(self.refusal(&reply));
+        }
+        serde_json::from_slice(&reply.body).map_err(|error| self.strange(&error.to_string()))
+    }
+
+    /// What an answer that is an error says.
+    fn refusal(&self, reply: &Reply) -> ControlError {
+        let said = serde_json::from_slice::<ErrorShape>(&reply.body).ok();
+        match (reply.status, said) {
+            (401 | 403, _) => ControlError::Denied(format!(
+                "the daemon at {} refuses the token; give the one of its token_file with --token-file",
+                self.place
+            )),
+            (404, Some(said)) if said.error.code.starts_with("unknown_") => {
+                ControlError::Unknown(said.error.message)
+            }
+            (502..=504, Some(said)) => ControlError::Away(said.error.message),
+            (_, Some(said)) => ControlError::Rejected(said.error.message),
+            (status, None) => self.strange(&format!("HTTP {status}")),
+        }
+    }
+
+    fn strange(&self, why: &str) -> ControlError {
+        ControlError::Strange(format!(
+            "what answers at {} is no daemon of this version, {} ({why}); check the address, and dcs-wait --version on both sides",
+            self.place,
+            env!("CARGO_PKG_VERSION")
+        ))
+    }
+
+    /// Why there is no answer, and what to do.
+    async fn away(&self, trouble: &Trouble) -> ControlError {
+        let path = match &self.place {
+            Place::Socket(path) if trouble.kind == TroubleKind::NoConnection => path,
+            place => {
+                return ControlError::Away(format!(
+                    "no daemon answers at {place}: {trouble}; is it running? (systemctl status dcs-wait)"
+                ));
+            }
+        };
+        // The client tells of the error only in words.
+        let why = UnixStream::connect(path).await.err();
+        no_socket(path, why.as_ref().map(std::io::Error::kind))
+    }
+}
+
+fn no_socket(path: &Path, why: Option<ErrorKind>) -> ControlError {
+    let path = path.display();
+    match why {
+        Some(ErrorKind::PermissionDenied) => ControlError::Barred(format!(
+            "{path} is not for this user; add yourself to the socket's group (see: ls -l {path}), or use sudo"
+        )),
+        Some(ErrorKind::NotFound) => ControlError::Away(format!(
+            "no daemon answers at {path}: there is no such socket; is it running? (systemctl status dcs-wait) Another socket is named with --socket"
+        )),
+        _ => ControlError::Away(format!(
+            "no daemon answers at {path}; is it running? (systemctl status dcs-wait)"
+        )),
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Url(url) => url.fmt(f),
+        }
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, CliError> {
+    let refused = |why: &str| {
+        CliError::usage(format!(
+            "the daemon's address {why}; give one such as http://127.0.0.1:9180"
+        ))
+    };
+    let mut url =
+        Url::parse(text.trim()).map_err(|error| refused(&format!("is no URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(refused("is neither http nor https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused("carries a user or a password"));
+    }
+    // What is asked for is looked for below it.
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}

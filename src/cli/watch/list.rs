@@ -1,0 +1,124 @@
+//! `dcs-wait watch list`.
+
+use std::io::{self, IsTerminal};
+use std::time::SystemTime;
+
+use super::events::time;
+use crate::cli::args::{Form, WatchListArgs, WatchState};
+use crate::cli::control::Daemon;
+use crate::cli::error::CliError;
+use crate::cli::{output, table};
+use crate::clock::{Clock, SystemClock};
+use crate::daemon::http::shapes::{WatchPage, WatchShape};
+use crate::environment::Environment;
+use crate::model::{Exit, Outcome};
+use crate::report::{clean_message, json};
+
+/// How many watches are asked for at once.
+const PAGE: usize = 100;
+
+pub(super) async fn run(
+    args: WatchListArgs,
+    environment: &dyn Environment,
+) -> Result<Exit, CliError> {
+    let daemon = Daemon::of(&args.control, environment)?;
+    let watches = read(&daemon, &args).await?;
+    match args.form.form {
+        Form::Json => watches.iter().for_each(|watch| output::print(&json(watch))),
+        Form::Text if io::stdout().is_terminal() => {
+            for line in for_people(&watches, SystemClock.now(), output::columns()) {
+                output::print(&line);
+            }
+        }
+        Form::Text => watches
+            .iter()
+            .for_each(|watch| output::print(&for_programs(watch))),
+    }
+    Ok(Exit::Success)
+}
+
+async fn read(daemon: &Daemon, args: &WatchListArgs) -> Result<Vec<WatchShape>, CliError> {
+    let mut filter: Vec<(&str, String)> = Vec::new();
+    let state = args.state.map(|state| match state {
+        WatchState::Active => "active",
+        WatchState::Ended => "ended",
+    });
+    filter.extend(state.map(|state| ("state", state.to_owned())));
+    filter.extend(
+        args.outcome
+            .map(|outcome| ("outcome", outcome.as_str().to_owned())),
+    );
+    filter.extend(
+        args.project
+            .as_ref()
+            .map(|name| ("project", name.to_string())),
+    );
+    filter.extend(args.job.as_ref().map(|id| ("job_id", id.to_string())));
+    let mut watches = Vec::new();
+    let mut before = None;
+    while watches.len() < args.limit {
+        let mut query = filter.clone();
+        let limit = (args.limit - watches.len()).min(PAGE);
+        query.push(("limit", limit.to_string()));
+        query.extend(before.map(|before| ("before", before)));
+        let page: WatchPage = daemon.get("v1/watches", &query).await?;
+        watches.extend(page.watches);
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(watches)
+}
+
+/// A table with times as far away as they are. The watches' IDs are left out where the terminal is
+/// too narrow for them: jobs' IDs will do.
+fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<String> {
+    if watches.is_empty() {
+        return vec!["no watches".to_owned()];
+    }
+    let ago = |text: &str| time(text).map_or_else(|| "-".to_owned(), |at| table::ago(at, now));
+    let row = |watch: &WatchShape| {
+        let status = watch.status.as_deref().unwrap_or("not seen yet");
+        [
+            watch.job_id.clone(),
+            watch.project.clone(),
+            outcome(watch).map_or_else(|| clean_message(status), str::to_owned),
+            ago(&watch.accepted_at),
+            watch
+                .ended_at
+                .as_deref()
+                .map_or_else(|| "-".to_owned(), ago),
+            watch.id.clone(),
+        ]
+    };
+    let rows: Vec<[String; 6]> = watches.iter().map(row).collect();
+    let titles = ["JOB", "PROJECT", "STATE", "ACCEPTED", "ENDED", "WATCH"];
+    let lines = table::table(titles, &rows);
+    if lines.iter().all(|line| line.chars().count() <= columns) {
+        return lines;
+    }
+    let rows: Vec<[String; 5]> = rows
+        .into_iter()
+        .map(|[job, project, state, accepted, ended, _]| [job, project, state, accepted, ended])
+        .collect();
+    table::table(["JOB", "PROJECT", "STATE", "ACCEPTED", "ENDED"], &rows)
+}
+
+fn for_programs(watch: &WatchShape) -> String {
+    let absent = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), clean_message);
+    [
+        watch.id.clone(),
+        watch.job_id.clone(),
+        watch.project.clone(),
+        outcome(watch).unwrap_or("active").to_owned(),
+        absent(&watch.status),
+        watch.accepted_at.clone(),
+        absent(&watch.ended_at),
+    ]
+    .join("\t")
+}
+
+pub(super) fn outcome(watch: &WatchShape) -> Option<&'static str> {
+    watch.outcome.map(|outcome| Outcome::from(outcome).as_str())
+}

@@ -1,0 +1,62 @@
+//! Which watch is meant: one is named by its own ID, or by its job's.
+
+use crate::cli::control::{ControlError, Daemon};
+use crate::cli::error::CliError;
+use crate::daemon::http::shapes::{WatchDetail, WatchPage, WatchShape};
+use crate::model::{Exit, JobId, ProjectName, WatchId};
+
+/// How many watches of one job are looked at. That many projects have no job in common.
+const LOOKED_AT: u32 = 100;
+
+/// The watch of this ID or, where there is none, the newest one for the job of this ID.
+pub(super) async fn find(
+    daemon: &Daemon,
+    text: &str,
+    project: Option<&ProjectName>,
+) -> Result<WatchShape, CliError> {
+    if let Ok(id) = text.parse::<WatchId>() {
+        match daemon
+            .get::<WatchDetail>(&format!("v1/watches/{id}"), &[])
+            .await
+        {
+            Ok(detail) => return Ok(detail.watch),
+            // A job's ID may look the same.
+            Err(ControlError::Unknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let job_id: JobId = text.parse().map_err(|why| {
+        let shown: String = text.chars().take(80).collect();
+        CliError::usage(format!(
+            "{shown:?} is the ID of no watch and of no job: {why}; see what there is with: dcs-wait watch list"
+        ))
+    })?;
+    let mut query = vec![
+        ("job_id", job_id.to_string()),
+        ("limit", LOOKED_AT.to_string()),
+    ];
+    query.extend(project.map(|project| ("project", project.to_string())));
+    let page: WatchPage = daemon.get("v1/watches", &query).await?;
+    newest(&job_id, page.watches)
+}
+
+/// The first of these, which are the newest first, unless they are of several projects.
+fn newest(job_id: &JobId, watches: Vec<WatchShape>) -> Result<WatchShape, CliError> {
+    let mut projects: Vec<&str> = watches.iter().map(|watch| watch.project.as_str()).collect();
+    projects.sort_unstable();
+    projects.dedup();
+    if projects.len() > 1 {
+        return Err(CliError::usage(format!(
+            "{job_id} is watched in several projects; name one with --project: {}",
+            projects.join(", ")
+        )));
+    }
+    watches.into_iter().next().ok_or_else(|| {
+        CliError::new(
+            Exit::NotFound,
+            format!(
+                "the daemon has no watch {job_id}, and none for a job of this ID; see what there is with: dcs-wait watch list"
+            ),
+        )
+    })
+}

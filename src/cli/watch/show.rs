@@ -1,0 +1,105 @@
+//! `dcs-wait watch show`: all that is known of a watch.
+
+use std::time::{Duration, SystemTime};
+
+use super::list::outcome;
+use super::{events, name};
+use crate::cli::args::{Form, OneWatchArgs};
+use crate::cli::control::Daemon;
+use crate::cli::delivery;
+use crate::cli::error::CliError;
+use crate::cli::{output, table};
+use crate::clock::{Clock, SystemClock};
+use crate::daemon::http::shapes::{AnswersShape, WatchDetail, WatchShape};
+use crate::environment::Environment;
+use crate::model::Exit;
+use crate::report::{clean_message, duration, json};
+
+pub(super) async fn run(
+    args: OneWatchArgs,
+    environment: &dyn Environment,
+) -> Result<Exit, CliError> {
+    let daemon = Daemon::of(&args.control, environment)?;
+    let watch = name::find(&daemon, &args.watch, args.project.as_ref()).await?;
+    let path = format!("v1/watches/{}", watch.id);
+    let detail: WatchDetail = daemon.get(&path, &[]).await?;
+    match args.form.form {
+        Form::Json => output::print(&json(&detail)),
+        Form::Text => {
+            for line in lines(&detail, SystemClock.now()) {
+                output::print(&line);
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn lines(detail: &WatchDetail, now: SystemTime) -> Vec<String> {
+    let mut lines = facts(&detail.watch, now);
+    if !detail.answers.is_empty() {
+        lines.push("\nanswers".to_owned());
+        lines.extend(detail.answers.iter().map(answers));
+    }
+    if !detail.deliveries.is_empty() {
+        lines.push("\ndeliveries".to_owned());
+        let rows = detail.deliveries.iter().map(|delivery| {
+            [
+                delivery.hook.clone(),
+                delivery::standing(delivery, now),
+                delivery::attempts(delivery.attempts),
+                delivery.id.clone(),
+            ]
+        });
+        let rows: Vec<[String; 4]> = rows.collect();
+        let rows = table::table(["HOOK", "STATE", "ATTEMPTS", "ID"], &rows);
+        lines.extend(rows.iter().map(|row| format!("  {row}")));
+    }
+    lines
+}
+
+fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
+    let at = |text: &str| delivery::moment(text, now);
+    let status = watch.status.as_deref().map(clean_message);
+    let state = match (outcome(watch), &status) {
+        (Some(outcome), _) => outcome.to_owned(),
+        (None, Some(status)) => format!("active, {status}"),
+        (None, None) => "active, not seen yet".to_owned(),
+    };
+    let took = watch.duration_ms.map(Duration::from_millis).map(duration);
+    let error = watch
+        .error
+        .clone()
+        .map(|error| events::fault(error).to_string());
+    let facts = [
+        ("watch", Some(watch.id.clone())),
+        ("job", Some(watch.job_id.clone())),
+        ("type", watch.job_type.clone()),
+        ("project", Some(watch.project.clone())),
+        ("state", Some(state)),
+        ("reason", watch.fail_reason.clone()),
+        ("error", error),
+        ("accepted", Some(at(&watch.accepted_at))),
+        ("deadline", watch.deadline_at.as_deref().map(at)),
+        ("ended", watch.ended_at.as_deref().map(at)),
+        ("job began", watch.begin_time.as_deref().map(at)),
+        ("job ended", watch.end_time.as_deref().map(at)),
+        ("job took", took),
+        ("polls", Some(watch.polls.to_string())),
+        (
+            "hooks",
+            (!watch.hooks.is_empty()).then(|| watch.hooks.join(", ")),
+        ),
+    ];
+    facts
+        .into_iter()
+        .filter_map(|(title, fact)| Some(format!("{title:<10} {}", clean_message(&fact?))))
+        .collect()
+}
+
+fn answers(answers: &AnswersShape) -> String {
+    let times = match answers.count {
+        1 => String::new(),
+        count => format!(", {count} times until {}", answers.last_at),
+    };
+    clean_message(&format!("{} {}{times}", answers.first_at, answers.answer)).replacen("", "  ", 1)
+}
