@@ -8,8 +8,8 @@ use super::{
     Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreError, WatchFilter,
 };
 use crate::model::{
-    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, JobId, Outcome, Progress,
-    ProjectName, Watch, WatchId, WatchRecord,
+    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, JobId, Progress, ProjectName,
+    Watch, WatchId, WatchRecord,
 };
 
 /// Keeps everything in memory. Reading and writing always succeed.

@@ -5,8 +5,10 @@
 //! transaction. A store knows nothing of what the changes mean beyond keeping them consistent.
 
 mod memory;
+mod sqlite;
 
 pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
 
 use std::time::SystemTime;
 
@@ -107,6 +109,9 @@ pub enum StoreError {
         /// What the system says.
         why: String,
     },
+    /// What is kept makes no sense, as when somebody has changed it by hand.
+    #[error("the store holds what can't be read: {0}; mend that by hand, or restore a backup")]
+    Broken(String),
 }
 
 /// A part of a long list: the newest first.

@@ -11,3 +11,4 @@ mod floors;
 mod hooks;
 mod poller;
 mod sim;
+mod store;

@@ -1,0 +1,164 @@
+//! A store in one SQLite file, for one daemon. One connection writes; a few read beside it, each
+//! from a state of things that stands still.
+
+mod batch;
+mod lock;
+mod open;
+mod read;
+mod schema;
+mod values;
+mod write;
+
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+use self::lock::StoreLock;
+use super::{Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, WatchFilter};
+use crate::model::{Answers, Attempt, BoxFuture, Delivery, DeliveryId, WatchId, WatchRecord};
+
+/// Keeps everything in one SQLite file.
+///
+/// The file is this process's alone while the store exists. Give it up with
+/// [`SqliteStore::close`]; a process that just ends loses nothing either.
+pub struct SqliteStore {
+    options: SqliteConnectOptions,
+    /// None when the last commit has failed: whatever was left of it went with its connection.
+    writer: Mutex<Option<SqliteConnection>>,
+    readers: SqlitePool,
+    _lock: StoreLock,
+}
+
+impl SqliteStore {
+    /// Opens the store in the file at `path`, and makes it where there is none, with mode 0600. A
+    /// file of an earlier version becomes one of this version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when another daemon has it, when it is another program's or a newer
+    /// version's, when it is broken, or when it can't be written. It stays as it is then.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        open::open(path).await
+    }
+
+    /// Ends all reading and writing, and lets go of the file. What is asked of the store from now on
+    /// fails.
+    pub async fn close(self) {
+        self.readers.close().await;
+        if let Some(writer) = self.writer.into_inner() {
+            // Nothing is lost when this fails: it only tidies up.
+            drop(writer.close().await);
+        }
+    }
+
+    async fn write(&self, changes: &[Change]) -> Result<Vec<Effect>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        // The connection is put back when all went well. After an error, or when nobody waits for
+        // this any more, it is dropped, and its transaction with it.
+        let connection = match writer.take() {
+            Some(connection) => Ok(connection),
+            None => self.options.connect().await,
+        };
+        let mut connection = connection.map_err(|error| trouble("written", error))?;
+        let effects = write::commit(&mut connection, changes)
+            .await
+            .map_err(|error| trouble("written", error))?;
+        *writer = Some(connection);
+        Ok(effects)
+    }
+}
+
+/// What an error means to whoever asked.
+fn trouble(doing: &'static str, error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Decode(what) => StoreError::Broken(what.to_string()),
+        sqlx::Error::Database(error) => StoreError::NotNow {
+            doing,
+            why: error.message().to_owned(),
+        },
+        error => StoreError::NotNow {
+            doing,
+            why: error.to_string(),
+        },
+    }
+}
+
+fn unread(error: sqlx::Error) -> StoreError {
+    trouble("read", error)
+}
+
+impl Store for SqliteStore {
+    fn commit<'a>(
+        &'a self,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Vec<Effect>, StoreError>> {
+        Box::pin(self.write(changes))
+    }
+
+    fn active(
+        &self,
+        after: Option<WatchId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<WatchRecord>, StoreError>> {
+        Box::pin(async move {
+            read::active(&self.readers, after, limit)
+                .await
+                .map_err(unread)
+        })
+    }
+
+    fn pending(
+        &self,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreError>> {
+        Box::pin(async move {
+            read::pending(&self.readers, after, limit)
+                .await
+                .map_err(unread)
+        })
+    }
+
+    fn watch(
+        &self,
+        id: WatchId,
+    ) -> BoxFuture<'_, Result<Option<(WatchRecord, Vec<Answers>)>, StoreError>> {
+        Box::pin(async move { read::watch(&self.readers, id).await.map_err(unread) })
+    }
+
+    fn watches<'a>(
+        &'a self,
+        filter: &'a WatchFilter,
+        page: Page<WatchId>,
+    ) -> BoxFuture<'a, Result<Vec<WatchRecord>, StoreError>> {
+        Box::pin(async move {
+            read::watches(&self.readers, filter, page)
+                .await
+                .map_err(unread)
+        })
+    }
+
+    fn delivery(
+        &self,
+        id: DeliveryId,
+    ) -> BoxFuture<'_, Result<Option<(Delivery, Vec<Attempt>)>, StoreError>> {
+        Box::pin(async move { read::delivery(&self.readers, id).await.map_err(unread) })
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        filter: &'a DeliveryFilter,
+        page: Page<DeliveryId>,
+    ) -> BoxFuture<'a, Result<Vec<Delivery>, StoreError>> {
+        Box::pin(async move {
+            read::deliveries(&self.readers, filter, page)
+                .await
+                .map_err(unread)
+        })
+    }
+
+    fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
+        Box::pin(async move { read::counts(&self.readers).await.map_err(unread) })
+    }
+}

@@ -1,0 +1,192 @@
+//! Opening a store: everything is looked at before anything is changed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::SqliteStore;
+use super::lock::StoreLock;
+use super::schema::{self, APPLICATION_ID, VERSION};
+use crate::store::StoreError;
+
+/// How many connections read.
+const READERS: u32 = 3;
+
+/// How long to wait for another program that looks into the database, such as one that backs it up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Rows that a connection reads ahead of whoever asked.
+const READ_AHEAD: usize = 1024;
+
+/// How large the log may stay, in bytes, when a burst is over.
+const LOG_LIMIT: &str = "67108864";
+
+pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    let path = place(path)?;
+    let lock = StoreLock::take(&path)?;
+    create(&path).map_err(|error| unwritable(&path, &error))?;
+    let unusable = |error| unusable(&path, &error);
+    let plain = SqliteConnectOptions::new()
+        .filename(&path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(READ_AHEAD)
+        .disable_statement_logging();
+    inspect(&path, &plain.clone().read_only(true)).await?;
+
+    let options = plain
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("journal_size_limit", LOG_LIMIT);
+    let mut writer = options.connect().await.map_err(unusable)?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&mut writer)
+        .await
+        .map_err(unusable)?;
+    if mode != "wal" {
+        return Err(StoreError::Unusable(format!(
+            "the store {} is on a file system without shared memory, as network file systems are; \
+             give it a place on a local disk",
+            path.display()
+        )));
+    }
+    schema::migrate(&mut writer).await.map_err(unusable)?;
+    let readers = SqlitePoolOptions::new()
+        .min_connections(READERS)
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.clone().pragma("query_only", "ON"))
+        .await
+        .map_err(unusable)?;
+    Ok(SqliteStore {
+        options,
+        writer: Mutex::new(Some(writer)),
+        readers,
+        _lock: lock,
+    })
+}
+
+/// The path without symbolic links, so that two daemons can't reach one store by different names.
+fn place(path: &Path) -> Result<PathBuf, StoreError> {
+    if let Ok(place) = path.canonicalize() {
+        return Ok(place);
+    }
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let Some(name) = path.file_name() else {
+        return Err(StoreError::Unusable(format!(
+            "{} is no name of a file; name the file that the store is to be kept in",
+            path.display()
+        )));
+    };
+    let place = directory.canonicalize().map_err(|error| {
+        StoreError::Unusable(format!(
+            "the store's directory {} can't be entered: {error}; create it, owned by the user that \
+             the daemon runs as",
+            directory.display()
+        ))
+    })?;
+    Ok(place.join(name))
+}
+
+/// Makes the file, where there is none, and its name durable.
+fn create(path: &Path) -> io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => match path.parent() {
+            Some(directory) => File::open(directory)?.sync_all(),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses what isn't this program's, isn't sound, or is too new. Changes nothing.
+async fn inspect(path: &Path, options: &SqliteConnectOptions) -> Result<(), StoreError> {
+    if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return Ok(());
+    }
+    let unusable = |error| unusable(path, &error);
+    let mut connection = options.connect().await.map_err(unusable)?;
+    let verdict = examine(path, &mut connection).await;
+    connection.close().await.map_err(unusable)?;
+    verdict
+}
+
+async fn examine(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let unusable = |error| unusable(path, &error);
+    let (application, version, tables): (i64, i64, i64) = sqlx::query_as(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) \
+         FROM pragma_application_id, pragma_user_version",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(unusable)?;
+    let path = path.display();
+    if (application, tables) == (0, 0) {
+        return Ok(());
+    }
+    if application != APPLICATION_ID {
+        return Err(StoreError::Unusable(format!(
+            "{path} is the database of another program; give the store a file of its own"
+        )));
+    }
+    if version > VERSION {
+        return Err(StoreError::Unusable(format!(
+            "the store {path} has version {version}, and this program works with versions up to \
+             {VERSION}; run the newer program, or restore a backup from before it"
+        )));
+    }
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(unusable)?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(broken(path, &verdict))
+    }
+}
+
+fn broken(path: std::path::Display<'_>, why: &str) -> StoreError {
+    StoreError::Unusable(format!(
+        "the store {path} is broken: {why}; restore a backup, or move the file away to begin with \
+         an empty store"
+    ))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unusable(format!(
+        "the store {} can't be written: {error}; file and directory must be writable for the user \
+         that the daemon runs as",
+        path.display()
+    ))
+}
+
+/// What SQLite's error means. The low byte of its codes is the kind of error.
+fn unusable(path: &Path, error: &sqlx::Error) -> StoreError {
+    const CORRUPT: i64 = 11;
+    const NOT_A_DATABASE: i64 = 26;
+    let said = error.as_database_error();
+    let why = said.map_or_else(|| error.to_string(), |said| said.message().to_owned());
+    let code = said.and_then(|said| said.code()?.parse::<i64>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(CORRUPT | NOT_A_DATABASE) => broken(path.display(), &why),
+        _ => unwritable(path, &io::Error::other(why)),
+    }
+}

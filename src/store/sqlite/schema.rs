@@ -1,0 +1,36 @@
+//! The versions of the database, and the way from each to the next.
+//!
+//! The version is SQLite's own `user_version`. sqlx's migrations would keep a table of checksums
+//! instead, and name no versions where a database is newer than the program.
+
+use sqlx::{Connection, SqliteConnection};
+
+/// Marks a database as this program's: `dcsw` in ASCII.
+pub(super) const APPLICATION_ID: i64 = 0x6463_7377;
+
+/// Each makes a database of the version of its place in the list one of the next. What has been
+/// released is never changed.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+
+/// The version that this program works with.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Brings a database to [`VERSION`], each step in a transaction of its own.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut *connection)
+        .await?;
+    for (step, migration) in (1_i64..).zip(MIGRATIONS) {
+        if step > version {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::raw_sql(migration).execute(&mut *transaction).await?;
+            let mark =
+                format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(mark))
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+        }
+    }
+    Ok(())
+}
