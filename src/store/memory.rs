@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::{
-    Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreError, WatchFilter,
+    Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreFuture, WatchFilter,
 };
 use crate::model::{
-    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, JobId, Progress, ProjectName,
-    Watch, WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, JobId, Progress, ProjectName, Watch,
+    WatchId, WatchRecord,
 };
 
 /// Keeps everything in memory. Reading and writing always succeed.
@@ -41,24 +41,17 @@ impl MemoryStore {
 }
 
 /// An answer that is there already: nothing here ever waits.
-fn at_once<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, Result<T, StoreError>> {
+fn at_once<'a, T: Send + 'a>(answer: T) -> StoreFuture<'a, T> {
     Box::pin(std::future::ready(Ok(answer)))
 }
 
 impl Store for MemoryStore {
-    fn commit<'a>(
-        &'a self,
-        changes: &'a [Change],
-    ) -> BoxFuture<'a, Result<Vec<Effect>, StoreError>> {
+    fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Vec<Effect>> {
         let mut state = self.state();
         at_once(changes.iter().map(|change| state.apply(change)).collect())
     }
 
-    fn active(
-        &self,
-        after: Option<WatchId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<WatchRecord>, StoreError>> {
+    fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>> {
         let state = self.state();
         let records = state.watches.values().map(|(record, _)| record);
         let active = records
@@ -67,11 +60,7 @@ impl Store for MemoryStore {
         at_once(active.cloned().collect())
     }
 
-    fn pending(
-        &self,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreError>> {
+    fn pending(&self, after: Option<DeliveryId>, limit: u32) -> StoreFuture<'_, Vec<Delivery>> {
         let state = self.state();
         let pending = state
             .pending()
@@ -80,10 +69,7 @@ impl Store for MemoryStore {
         at_once(pending.cloned().collect())
     }
 
-    fn watch(
-        &self,
-        id: WatchId,
-    ) -> BoxFuture<'_, Result<Option<(WatchRecord, Vec<Answers>)>, StoreError>> {
+    fn watch(&self, id: WatchId) -> StoreFuture<'_, Option<(WatchRecord, Vec<Answers>)>> {
         at_once(self.state().watches.get(&id).cloned())
     }
 
@@ -91,7 +77,7 @@ impl Store for MemoryStore {
         &'a self,
         filter: &'a WatchFilter,
         page: Page<WatchId>,
-    ) -> BoxFuture<'a, Result<Vec<WatchRecord>, StoreError>> {
+    ) -> StoreFuture<'a, Vec<WatchRecord>> {
         let state = self.state();
         let records = state.watches.values().rev().map(|(record, _)| record);
         let found = records
@@ -101,10 +87,7 @@ impl Store for MemoryStore {
         at_once(found.cloned().collect())
     }
 
-    fn delivery(
-        &self,
-        id: DeliveryId,
-    ) -> BoxFuture<'_, Result<Option<(Delivery, Vec<Attempt>)>, StoreError>> {
+    fn delivery(&self, id: DeliveryId) -> StoreFuture<'_, Option<(Delivery, Vec<Attempt>)>> {
         at_once(self.state().deliveries.get(&id).cloned())
     }
 
@@ -112,7 +95,7 @@ impl Store for MemoryStore {
         &'a self,
         filter: &'a DeliveryFilter,
         page: Page<DeliveryId>,
-    ) -> BoxFuture<'a, Result<Vec<Delivery>, StoreError>> {
+    ) -> StoreFuture<'a, Vec<Delivery>> {
         let state = self.state();
         let deliveries = state.deliveries.values().rev().map(|(one, _)| one);
         let found = deliveries
@@ -124,7 +107,7 @@ impl Store for MemoryStore {
         at_once(found.cloned().collect())
     }
 
-    fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
+    fn counts(&self) -> StoreFuture<'_, Counts> {
         let state = self.state();
         let ended = state.watches.values().filter(|(one, _)| one.end.is_some());
         let dead = state.deliveries.values();

@@ -162,6 +162,9 @@ pub struct Counts {
     pub oldest_pending: Option<SystemTime>,
 }
 
+/// What a store answers, once it does.
+pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
 /// Keeps everything, times to the millisecond. Many may read; one at a time writes. Lists are in
 /// the order of their IDs, which is that of their age.
 pub trait Store: Send + Sync {
@@ -171,39 +174,25 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When nothing was stored.
-    fn commit<'a>(
-        &'a self,
-        changes: &'a [Change],
-    ) -> BoxFuture<'a, Result<Vec<Effect>, StoreError>>;
+    fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Vec<Effect>>;
 
     /// Watches that go on, from the oldest on, after the one named.
     ///
     /// # Errors
     /// When they can't be read.
-    fn active(
-        &self,
-        after: Option<WatchId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<WatchRecord>, StoreError>>;
+    fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>>;
 
     /// Deliveries that are still to be carried out, from the oldest on, after the one named.
     ///
     /// # Errors
     /// When they can't be read.
-    fn pending(
-        &self,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreError>>;
+    fn pending(&self, after: Option<DeliveryId>, limit: u32) -> StoreFuture<'_, Vec<Delivery>>;
 
     /// A watch with its history, from the oldest line on. Its deliveries are asked for apart.
     ///
     /// # Errors
     /// When it can't be read.
-    fn watch(
-        &self,
-        id: WatchId,
-    ) -> BoxFuture<'_, Result<Option<(WatchRecord, Vec<Answers>)>, StoreError>>;
+    fn watch(&self, id: WatchId) -> StoreFuture<'_, Option<(WatchRecord, Vec<Answers>)>>;
 
     /// A page of watches.
     ///
@@ -213,16 +202,13 @@ pub trait Store: Send + Sync {
         &'a self,
         filter: &'a WatchFilter,
         page: Page<WatchId>,
-    ) -> BoxFuture<'a, Result<Vec<WatchRecord>, StoreError>>;
+    ) -> StoreFuture<'a, Vec<WatchRecord>>;
 
     /// A delivery with its attempts, from the first on.
     ///
     /// # Errors
     /// When it can't be read.
-    fn delivery(
-        &self,
-        id: DeliveryId,
-    ) -> BoxFuture<'_, Result<Option<(Delivery, Vec<Attempt>)>, StoreError>>;
+    fn delivery(&self, id: DeliveryId) -> StoreFuture<'_, Option<(Delivery, Vec<Attempt>)>>;
 
     /// A page of deliveries.
     ///
@@ -232,11 +218,11 @@ pub trait Store: Send + Sync {
         &'a self,
         filter: &'a DeliveryFilter,
         page: Page<DeliveryId>,
-    ) -> BoxFuture<'a, Result<Vec<Delivery>, StoreError>>;
+    ) -> StoreFuture<'a, Vec<Delivery>>;
 
     /// How much there is.
     ///
     /// # Errors
     /// When it can't be read.
-    fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>>;
+    fn counts(&self) -> StoreFuture<'_, Counts>;
 }

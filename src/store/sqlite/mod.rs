@@ -16,8 +16,10 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use self::lock::StoreLock;
-use super::{Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, WatchFilter};
-use crate::model::{Answers, Attempt, BoxFuture, Delivery, DeliveryId, WatchId, WatchRecord};
+use super::{
+    Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, StoreFuture, WatchFilter,
+};
+use crate::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord};
 
 /// Keeps everything in one SQLite file.
 ///
@@ -89,18 +91,11 @@ fn unread(error: sqlx::Error) -> StoreError {
 }
 
 impl Store for SqliteStore {
-    fn commit<'a>(
-        &'a self,
-        changes: &'a [Change],
-    ) -> BoxFuture<'a, Result<Vec<Effect>, StoreError>> {
+    fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Vec<Effect>> {
         Box::pin(self.write(changes))
     }
 
-    fn active(
-        &self,
-        after: Option<WatchId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<WatchRecord>, StoreError>> {
+    fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>> {
         Box::pin(async move {
             read::active(&self.readers, after, limit)
                 .await
@@ -108,11 +103,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn pending(
-        &self,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreError>> {
+    fn pending(&self, after: Option<DeliveryId>, limit: u32) -> StoreFuture<'_, Vec<Delivery>> {
         Box::pin(async move {
             read::pending(&self.readers, after, limit)
                 .await
@@ -120,10 +111,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn watch(
-        &self,
-        id: WatchId,
-    ) -> BoxFuture<'_, Result<Option<(WatchRecord, Vec<Answers>)>, StoreError>> {
+    fn watch(&self, id: WatchId) -> StoreFuture<'_, Option<(WatchRecord, Vec<Answers>)>> {
         Box::pin(async move { read::watch(&self.readers, id).await.map_err(unread) })
     }
 
@@ -131,7 +119,7 @@ impl Store for SqliteStore {
         &'a self,
         filter: &'a WatchFilter,
         page: Page<WatchId>,
-    ) -> BoxFuture<'a, Result<Vec<WatchRecord>, StoreError>> {
+    ) -> StoreFuture<'a, Vec<WatchRecord>> {
         Box::pin(async move {
             read::watches(&self.readers, filter, page)
                 .await
@@ -139,10 +127,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn delivery(
-        &self,
-        id: DeliveryId,
-    ) -> BoxFuture<'_, Result<Option<(Delivery, Vec<Attempt>)>, StoreError>> {
+    fn delivery(&self, id: DeliveryId) -> StoreFuture<'_, Option<(Delivery, Vec<Attempt>)>> {
         Box::pin(async move { read::delivery(&self.readers, id).await.map_err(unread) })
     }
 
@@ -150,7 +135,7 @@ impl Store for SqliteStore {
         &'a self,
         filter: &'a DeliveryFilter,
         page: Page<DeliveryId>,
-    ) -> BoxFuture<'a, Result<Vec<Delivery>, StoreError>> {
+    ) -> StoreFuture<'a, Vec<Delivery>> {
         Box::pin(async move {
             read::deliveries(&self.readers, filter, page)
                 .await
@@ -158,7 +143,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
+    fn counts(&self) -> StoreFuture<'_, Counts> {
         Box::pin(async move { read::counts(&self.readers).await.map_err(unread) })
     }
 }
