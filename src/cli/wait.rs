@@ -19,7 +19,7 @@ use super::signals::Interrupts;
 use super::values::{Timeout, parse_timeout};
 use super::{jobs, output};
 use crate::api::Session;
-use crate::engine::{Until, WaitResult, WaitSpec, wait};
+use crate::engine::{Retries, Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
 use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind, WatchReport};
 use crate::poll::{Backoff, BackoffSpec, Deadline, WatchSpec};
@@ -27,6 +27,13 @@ use crate::report::{self, Output, Progress, Reporter, Style, Surroundings};
 
 /// How long to wait when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// After how long a hook is tried again; somebody is waiting.
+const HOOK_RETRIES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+];
 
 pub(super) async fn run(
     args: WaitArgs,
@@ -135,6 +142,11 @@ pub(super) async fn prepare(
         start,
         deadline,
         until,
+        hooks: Vec::new(),
+        retries: Retries {
+            after: HOOK_RETRIES.to_vec(),
+            jitter: 0.2,
+        },
         seed: fastrand::u64(..),
     };
     Ok((spec, session))

@@ -78,7 +78,7 @@ impl Recorder {
         }
         let (reply, effect) = oneshot::channel();
         self.send(Request::Keep(change, reply));
-        answer(effect).await
+        answered(effect).await
     }
 
     /// Stores how far a watch has come, within about a second. It may be lost with a crash; nobody
@@ -99,14 +99,14 @@ impl Recorder {
     pub async fn pulse(&self) {
         let (reply, pulse) = oneshot::channel();
         self.send(Request::Pulse(reply));
-        answer(pulse).await;
+        answered(pulse).await;
     }
 
     /// Comes back once everything that was asked before is stored, what is held and noted included.
     pub async fn flush(&self) {
         let (reply, flushed) = oneshot::channel();
         self.send(Request::Flush(reply));
-        answer(flushed).await;
+        answered(flushed).await;
     }
 
     /// Why the store can't be written at the moment, if so, and how many changes are held.
@@ -123,7 +123,7 @@ impl Recorder {
 
 /// The answer, or none for ever: a task that has failed shows no more signs of life, and what it
 /// held was not stored.
-async fn answer<T>(reply: oneshot::Receiver<T>) -> T {
+async fn answered<T>(reply: oneshot::Receiver<T>) -> T {
     match reply.await {
         Ok(answer) => answer,
         Err(_) => std::future::pending().await,

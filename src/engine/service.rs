@@ -1,154 +1,47 @@
 //! The whole engine behind one handle: supervisor, recorder, dispatcher.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::dispatcher::Retries;
-use super::told::Teller;
-use crate::api::Session;
-use crate::clock::Clock;
-use crate::hooks::Configured;
-use crate::model::{DeliveryId, HookName, JobId, Meter, ProjectName, WatchId, WatchRecord};
-use crate::poll::WatchSpec;
-use crate::store::{Store, StoreError};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
-/// What an engine works with as long as it runs.
-pub struct Parts {
-    /// Where everything is kept.
-    pub store: Arc<dyn Store>,
-    /// Reads the time.
-    pub clock: Arc<dyn Clock>,
-    /// Takes measurements.
-    pub meter: Arc<dyn Meter>,
-    /// Is told what happens.
-    pub teller: Teller,
-    /// When deliveries are tried again.
-    pub retries: Retries,
-    /// The seed of all jitter, and of IDs.
-    pub seed: u64,
-}
+use super::active::{Active, Wish, span_of};
+use super::ending::owe;
+use super::health::Health;
+use super::orders::{AcceptError, Accepted, Heard, Order};
+use super::setup::{Parts, Setup};
+use super::shared::{Attendant, Shared, TakenUp};
+use super::supervisor::{Command, Supervisor};
+use crate::model::{Answers, DeliveryId, HookName, Watch, WatchId, WatchRecord};
+use crate::store::{Change, Effect, Store, StoreError};
 
-/// What may be replaced while an engine runs.
-#[derive(Clone, Default)]
-pub struct Setup {
-    /// The projects that jobs are looked for in.
-    pub projects: HashMap<ProjectName, Project>,
-    /// The hooks.
-    pub hooks: Vec<Configured>,
-}
+/// How many watches or deliveries are read from the store at once.
+const PAGE: u32 = 1000;
 
-/// A project that jobs are looked for in.
+/// A handle on a running engine, which runs until it is stopped.
 #[derive(Clone)]
-pub struct Project {
-    /// Whom to ask.
-    pub session: Arc<Session>,
-    /// What is asked of each watch.
-    pub watch: Arc<WatchSpec>,
-    /// How long to wait where nothing else is said; `None` for no limit.
-    pub timeout: Option<Duration>,
-}
-
-/// A job that somebody wants to be waited for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// In which project; where there is only one, that one.
-    pub project: Option<ProjectName>,
-    /// Which job.
-    pub job_id: JobId,
-    /// The hooks to fire; those that are there by default, where none is named.
-    pub hooks: Option<Vec<HookName>>,
-    /// How long to wait, where it is said: `Some(None)` for no limit.
-    pub timeout: Option<Option<Duration>>,
-}
-
-/// A watch that was accepted, and is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The watch as it is kept.
-    pub record: WatchRecord,
-    /// Whether it was there before.
-    pub joined: bool,
-}
-
-/// Why an order can't be accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum AcceptError {
-    /// There is no such project.
-    #[error("there is no project {0:?} in the configuration; there are: {1}")]
-    UnknownProject(ProjectName, String),
-    /// There are several projects, or none, and none is named.
-    #[error("name the project; there are: {0}")]
-    WhichProject(String),
-    /// There is no such hook.
-    #[error("there is no hook {0:?} in the configuration; there are: {1}")]
-    UnknownHook(HookName, String),
-    /// The engine is about to end.
-    #[error("this daemon is stopping; ask the next one")]
-    Stopping,
-    /// The watch could not be made durable.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// How a watch answers to being cancelled or polled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// It does so.
-    Yes,
-    /// It has ended already.
-    Ended,
-    /// There is no such watch.
-    Unknown,
-}
-
-/// How an engine is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
-    /// Whether all watches of the last run are polled again.
-    pub restored: bool,
-    /// Why the store can't be written, if so.
-    pub store_trouble: Option<String>,
-    /// How many changes are held until it can.
-    pub held: usize,
-    /// Watches that haven't been answered yet.
-    pub unseen: usize,
-    /// Watches whose job goes on, by the last answer.
-    pub running: usize,
-    /// Watches whose last answer was trouble.
-    pub in_trouble: usize,
-    /// The projects, by name.
-    pub projects: Vec<ProjectHealth>,
-}
-
-/// How a project is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectHealth {
-    /// Which.
-    pub name: ProjectName,
-    /// What the service said when it refused the credential, while it counts as refused.
-    pub refused: Option<String>,
-    /// How long the service wants nothing to be sent from now on.
-    pub paused: Option<Duration>,
-    /// The time between two requests that is kept to now.
-    pub spacing: Duration,
-}
-
-/// A handle on a running engine.
-#[derive(Clone)]
-pub struct Engine;
+pub struct Engine(Arc<Shared>);
 
 impl Engine {
     /// Starts an engine that has no projects, hooks or watches.
     #[must_use]
     pub fn start(parts: Parts) -> Self {
-        unimplemented!("{}", parts.seed)
+        Self::start_for(parts, None)
+    }
+
+    pub(super) fn start_for(parts: Parts, attendant: Option<Attendant>) -> Self {
+        let (sender, commands) = unbounded_channel();
+        let shared = Arc::new(Shared::new(parts, attendant, sender));
+        tokio::spawn(Supervisor::new(Arc::clone(&shared), commands).run());
+        Self(shared)
     }
 
     /// Replaces projects and hooks. Watches of projects that stay don't notice; those of a project
     /// that is gone sleep until it is back.
     pub fn configure(&self, setup: Setup) {
-        unimplemented!("{}", setup.hooks.len())
+        self.0.configure(setup);
     }
 
     /// Takes up the watches and deliveries that an earlier run left in the store. Says how many of
@@ -157,7 +50,30 @@ impl Engine {
     /// # Errors
     /// When the store can't be read.
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
-        unimplemented!()
+        let Self(shared) = self;
+        let (mut watches, mut deliveries) = (0, 0);
+        // Deliveries first: what the watches come to owe from now on is none of theirs.
+        let mut after = None;
+        loop {
+            let page = shared.store.pending(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            deliveries += page.len();
+            shared.dispatcher.take_on(page);
+        }
+        let mut after = None;
+        loop {
+            let page = shared.store.active(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.watch.id);
+            watches += page.len();
+            for record in page {
+                let resume = shared.resume(&record);
+                shared.take_up(record, resume);
+            }
+        }
+        shared.set_restored();
+        Ok((watches, deliveries))
     }
 
     /// Accepts an order: the watch is durable when this comes back.
@@ -165,15 +81,89 @@ impl Engine {
     /// # Errors
     /// When it can't be accepted.
     pub async fn accept(&self, order: Order) -> Result<Accepted, AcceptError> {
-        unimplemented!("{order:?}")
+        let Self(shared) = self;
+        if shared.is_stopping() {
+            return Err(AcceptError::Stopping);
+        }
+        let setup = shared.setup();
+        let (name, project) = setup.project_of(&order)?;
+        let hooks = setup.hooks_of(&order)?;
+        let timeout = order.timeout.unwrap_or(project.timeout);
+        let now = shared.clock.now();
+        let watch = Watch {
+            id: shared.new_watch_id(),
+            project: name.clone(),
+            job_id: order.job_id,
+            hooks: hooks.clone(),
+            accepted_at: now,
+            deadline_at: timeout.and_then(|timeout| now.checked_add(timeout)),
+        };
+        let accepted = self.keep_watch(watch).await?;
+        let Accepted { record, joined } = &accepted;
+        span_of(&record.watch).in_scope(|| tracing::info!(joined, "accepted"));
+        self.take_up(record, *joined, &hooks).await?;
+        Ok(accepted)
     }
 
-    /// Ends a watch as cancelled.
+    /// Makes a watch durable.
+    pub(super) async fn keep_watch(&self, watch: Watch) -> Result<Accepted, StoreError> {
+        match self.0.recorder.store(Change::Accept(watch)).await? {
+            Effect::Accepted { record, joined } => Ok(Accepted {
+                record: *record,
+                joined,
+            }),
+            other => Err(StoreError::Unusable(format!(
+                "the store answers a watch with {other:?}; this is a fault of this program"
+            ))),
+        }
+    }
+
+    /// Has a watch polled that is kept; or, where it has ended, has those hooks fire.
+    async fn take_up(
+        &self,
+        record: &WatchRecord,
+        joined: bool,
+        hooks: &[HookName],
+    ) -> Result<(), StoreError> {
+        let Self(shared) = self;
+        let id = record.watch.id;
+        if record.end.is_none() {
+            let is_known = || shared.watch(id).is_some();
+            if !joined || is_known() {
+                let resume = shared.resume(record);
+                if let TakenUp::Yes = shared.take_up(record.clone(), resume) {
+                    return Ok(());
+                }
+            }
+        }
+        // It has ended, be it since it was joined; or an earlier run left it and it isn't restored.
+        let Some((record, _)) = shared.store.watch(id).await? else {
+            return Ok(());
+        };
+        match &record.end {
+            Some(end) => owe(shared, &record, end, hooks).await,
+            None => {
+                let resume = shared.resume(&record);
+                shared.take_up(record, resume);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a watch as cancelled. Where the store can be written, that is durable when this comes
+    /// back.
     ///
     /// # Errors
     /// When the store can't be read.
     pub async fn cancel(&self, id: WatchId) -> Result<Heard, StoreError> {
-        unimplemented!("{id}")
+        let heard = self.ask(id, |active| active.wish(Wish::CallOff)).await?;
+        if heard == Heard::Yes
+            && self.0.recorder.trouble().is_none()
+            && let Some(active) = self.0.watch(id)
+        {
+            active.ended().await;
+        }
+        Ok(heard)
     }
 
     /// Asks for a watch's job now, or as soon as the limits allow.
@@ -181,7 +171,29 @@ impl Engine {
     /// # Errors
     /// When the store can't be read.
     pub async fn poll_now(&self, id: WatchId) -> Result<Heard, StoreError> {
-        unimplemented!("{id}")
+        self.ask(id, Active::poll_now).await
+    }
+
+    async fn ask(&self, id: WatchId, hears: impl Fn(&Active) -> bool) -> Result<Heard, StoreError> {
+        let Self(shared) = self;
+        if shared.watch(id).is_none() {
+            match shared.store.watch(id).await? {
+                None => return Ok(Heard::Unknown),
+                Some((record, _)) if record.end.is_some() => return Ok(Heard::Ended),
+                Some((record, _)) => {
+                    let resume = shared.resume(&record);
+                    shared.take_up(record, resume);
+                }
+            }
+        }
+        match shared.watch(id) {
+            Some(active) if hears(&active) => Ok(Heard::Yes),
+            _ if shared.is_stopping() => Err(StoreError::NotNow {
+                doing: "written",
+                why: "this daemon is stopping; ask the next one".to_owned(),
+            }),
+            _ => Ok(Heard::Ended),
+        }
     }
 
     /// Carries a delivery out again. False where there is none.
@@ -189,39 +201,101 @@ impl Engine {
     /// # Errors
     /// When the store can't be written.
     pub async fn replay(&self, id: DeliveryId) -> Result<bool, StoreError> {
-        unimplemented!("{id}")
+        let Self(shared) = self;
+        let due = shared.clock.now();
+        let change = Change::Replay {
+            delivery_id: id,
+            due,
+        };
+        if let Effect::Nothing = shared.recorder.store(change).await? {
+            return Ok(false);
+        }
+        if let Some((delivery, _)) = shared.store.delivery(id).await? {
+            shared.dispatcher.take_on(vec![delivery]);
+        }
+        Ok(true)
     }
 
     /// What is kept. For reading only: writing is the engine's.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        unimplemented!()
+        &self.0.store
+    }
+
+    /// The line of a watch's history that goes on, and isn't kept yet.
+    #[must_use]
+    pub fn open_answers(&self, id: WatchId) -> Option<Answers> {
+        self.0.watch(id)?.open_answers()
     }
 
     /// How it is.
     #[must_use]
     pub fn health(&self) -> Health {
-        unimplemented!()
+        Health::of(&self.0)
     }
 
     /// Comes back once supervisor and recorder have both shown that they go on.
     pub async fn pulse(&self) {
-        unimplemented!()
+        if !self.command(Command::Pulse).await {
+            std::future::pending::<()>().await;
+        }
+        self.0.recorder.pulse().await;
+    }
+
+    /// Forgets watches that ended before this time and owe nothing. Says how many.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub async fn prune(&self, before: SystemTime) -> Result<u64, StoreError> {
+        match self.0.recorder.store(Change::Prune(before)).await? {
+            Effect::Pruned(count) => Ok(count),
+            _ => Ok(0),
+        }
     }
 
     /// Comes back once nothing is owed for the watch any more.
     pub async fn settled(&self, id: WatchId) {
-        unimplemented!("{id}")
+        if let Some(active) = self.0.watch(id) {
+            active.ending().await;
+        }
+        self.0.dispatcher.settled(id).await;
     }
 
     /// Polls no more, and accepts no more. Deliveries go on until [`Engine::stop`].
     pub async fn stop_polling(&self) {
-        unimplemented!()
+        self.0.begin_stopping();
+        self.command(Command::Idle).await;
     }
 
     /// Stops everything: waits for what is under way, as long as `within`, and for what is to be
     /// stored. All else stays in the store.
     pub async fn stop(&self, within: Duration) {
-        unimplemented!("{within:?}")
+        let Self(shared) = self;
+        let now = Instant::now();
+        let until = now.checked_add(within).unwrap_or(now);
+        self.stop_polling().await;
+        // What isn't stored by then is polled for again by the next run.
+        let settled = timeout_at(until, self.command(Command::Settled)).await;
+        shared
+            .dispatcher
+            .stop(until.saturating_duration_since(Instant::now()))
+            .await;
+        let flushed = timeout_at(until, shared.recorder.flush()).await;
+        if settled.is_err() || flushed.is_err() {
+            tracing::warn!("not everything could be stored in time");
+        }
+        shared.command(Command::Quit);
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Has the supervisor do something, and waits for its answer. False where it is gone, and with
+    /// it all polling.
+    async fn command(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.0.command(command(reply));
+        answer.await.is_ok()
     }
 }

@@ -1,157 +1,167 @@
-//! The supervisor: spawns one polling loop per watched job and decides when enough have ended.
+//! The supervisor: one task that runs a polling loop per watch, has how it ended stored, and starts
+//! it again where it panics.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use crate::api::Session;
-use crate::model::{Exit, JobId, Outcome, Progress, WatchEvent, WatchEventKind, WatchReport};
-use crate::poll::{Control, Misconfigured, Poller, Resume, WatchSpec};
+use super::active::Active;
+use super::answer;
+use super::ending::end;
+use super::polling::{Left, poll};
+use super::shared::{Aside, Shared};
+use crate::model::WatchId;
 
-/// When a wait for several jobs is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// When all have ended.
-    AllEnd,
-    /// When one has ended, however.
-    AnyEnds,
-    /// When one has ended otherwise than well, or all have ended.
-    AnyFails,
+/// How long a loop that panicked pauses: twice as long each time, within these.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// After how long a loop that panicked counts as mended.
+const MENDED: Duration = Duration::from_secs(10 * 60);
+
+/// What the supervisor is asked for.
+pub(super) enum Command {
+    /// Polls for a watch.
+    Poll(Arc<Active>),
+    /// Answers, to show that it goes on.
+    Pulse(oneshot::Sender<()>),
+    /// Answers once no loop polls any more.
+    Idle(oneshot::Sender<()>),
+    /// Answers once, besides, every end is stored.
+    Settled(oneshot::Sender<()>),
+    /// Ends, and everything with it.
+    Quit,
 }
 
-/// What was asked of a wait.
-#[derive(Debug, Clone)]
-pub struct WaitSpec {
-    /// The jobs, each once.
-    pub jobs: Vec<JobId>,
-    /// What is asked of each watch.
-    pub watch: Arc<WatchSpec>,
-    /// When it began.
-    pub start: Instant,
-    /// When it times out; `None` for never. The last request falls exactly on it.
-    pub deadline: Option<Instant>,
-    /// When it is over.
-    pub until: Until,
-    /// The seed of all jitter.
-    pub seed: u64,
+/// What happened.
+enum Happened {
+    Asked(Command),
+    Left(Result<(Id, Left), JoinError>),
+    Ended(Result<(Id, ()), JoinError>),
 }
 
-/// How a wait ended.
-#[derive(Debug, Default)]
-pub struct WaitResult {
-    /// One report a job, in the order in which the watches ended.
-    pub reports: Vec<WatchReport>,
-    /// Whether it ended because no watch could go on.
-    pub misconfigured: bool,
-    /// How many polling loops panicked.
-    pub panicked: usize,
+/// The state of the supervisor's task.
+pub(super) struct Supervisor {
+    shared: Arc<Shared>,
+    commands: UnboundedReceiver<Command>,
+    loops: JoinSet<Left>,
+    ends: JoinSet<()>,
+    /// Whose each task is.
+    tasks: HashMap<Id, Arc<Active>>,
+    /// How often in a row a watch's loop has panicked, and when last.
+    panics: HashMap<WatchId, (u32, Instant)>,
+    idle: Vec<oneshot::Sender<()>>,
+    settled: Vec<oneshot::Sender<()>>,
 }
 
-impl WaitResult {
-    /// Whether the wait was called off before it was over by itself.
-    #[must_use]
-    pub fn is_cut_short(&self, until: Until) -> bool {
-        let called_off = self
-            .reports
-            .iter()
-            .position(|report| report.outcome == Outcome::Cancelled);
-        let before = called_off.and_then(|at| self.reports.get(..at));
-        !self.misconfigured
-            && before.is_some_and(|before| !before.iter().any(|one| is_enough(until, one.outcome)))
-    }
-
-    /// The exit code that the ended watches call for.
-    #[must_use]
-    pub fn exit(&self, until: Until) -> Exit {
-        if self.panicked > 0 {
-            return Exit::Internal;
+impl Supervisor {
+    pub(super) fn new(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> Self {
+        Self {
+            shared,
+            commands,
+            loops: JoinSet::new(),
+            ends: JoinSet::new(),
+            tasks: HashMap::new(),
+            panics: HashMap::new(),
+            idle: Vec::new(),
+            settled: Vec::new(),
         }
-        let deciding = match until {
-            Until::AnyEnds => self.reports.get(..1).unwrap_or_default(),
-            Until::AllEnd | Until::AnyFails => &self.reports,
-        };
-        let outcomes: Vec<Outcome> = deciding.iter().map(|report| report.outcome).collect();
-        Exit::of(&outcomes)
-    }
-}
-
-/// Waits for the jobs, and tells what happens on the way. Calling it off ends every watch as
-/// cancelled.
-pub async fn wait(
-    spec: &WaitSpec,
-    session: Arc<Session>,
-    events: &UnboundedSender<WatchEvent>,
-    cancel: &CancellationToken,
-) -> WaitResult {
-    let mut loops = JoinSet::new();
-    let mut controls = Vec::new();
-    let mut seeds = fastrand::Rng::with_seed(spec.seed);
-    // A reporter that is gone is no reason to stop waiting.
-    let tell = |event| drop(events.send(event));
-    for job_id in &spec.jobs {
-        let events = events.clone();
-        let emit = move |event| drop(events.send(event));
-        let resume = Resume {
-            start: spec.start,
-            deadline: spec.deadline,
-            progress: Progress::default(),
-        };
-        let (watch, session) = (Arc::clone(&spec.watch), Arc::clone(&session));
-        let poller = Poller::new(job_id.clone(), watch, session, resume, seeds.fork(), emit);
-        let control = Arc::new(Control::default());
-        loops.spawn(poller.run(Arc::clone(&control)));
-        controls.push(control);
     }
 
-    let call_off = || controls.iter().for_each(|control| control.cancel());
-    let mut result = WaitResult::default();
-    let mut called_off = false;
-    loop {
-        let ended = tokio::select! {
-            biased;
-            ended = loops.join_next() => ended,
-            () = cancel.cancelled(), if !called_off => {
-                called_off = true;
-                call_off();
-                continue;
+    pub(super) async fn run(mut self) {
+        loop {
+            let happened = tokio::select! {
+                biased;
+                Some(left) = self.loops.join_next_with_id() => Happened::Left(left),
+                Some(ended) = self.ends.join_next_with_id() => Happened::Ended(ended),
+                command = self.commands.recv() => match command {
+                    Some(command) => Happened::Asked(command),
+                    None => return,
+                },
+            };
+            match happened {
+                Happened::Asked(Command::Poll(active)) => self.poll(active, Duration::ZERO),
+                Happened::Asked(Command::Pulse(reply)) => answer(reply, ()),
+                Happened::Asked(Command::Idle(reply)) => self.idle.push(reply),
+                Happened::Asked(Command::Settled(reply)) => self.settled.push(reply),
+                Happened::Asked(Command::Quit) => return,
+                Happened::Left(Ok((task, left))) => self.left(task, left),
+                Happened::Ended(Ok((task, ()))) => self.ended(task),
+                Happened::Left(Err(error)) | Happened::Ended(Err(error)) => self.failed(&error),
             }
-        };
-        let report = match ended {
-            None => return result,
-            Some(Ok(Ok(report))) => {
-                if is_enough(spec.until, report.outcome) {
-                    call_off();
+            if self.loops.is_empty() {
+                self.idle.drain(..).for_each(|reply| answer(reply, ()));
+                if self.ends.is_empty() {
+                    self.settled.drain(..).for_each(|reply| answer(reply, ()));
                 }
-                report
             }
-            Some(Ok(Err(Misconfigured(report)))) => {
-                call_off();
-                result.misconfigured = true;
-                *report
-            }
-            Some(Err(error)) => {
-                tracing::error!(%error, "a polling loop failed");
-                result.panicked += 1;
-                continue;
-            }
-        };
-        tell(WatchEvent {
-            job_id: report.job_id.clone(),
-            waited: report.waited,
-            polls: report.polls,
-            kind: WatchEventKind::Ended(Box::new(report.clone())),
-        });
-        result.reports.push(report);
+        }
     }
-}
 
-fn is_enough(until: Until, outcome: Outcome) -> bool {
-    match until {
-        Until::AllEnd => false,
-        Until::AnyEnds => true,
-        Until::AnyFails => outcome != Outcome::Succeeded,
+    fn poll(&mut self, active: Arc<Active>, pause: Duration) {
+        let polling = poll(Arc::clone(&self.shared), Arc::clone(&active), pause);
+        let task = self.loops.spawn(polling.instrument(active.span()));
+        self.tasks.insert(task.id(), active);
+    }
+
+    fn left(&mut self, task: Id, left: Left) {
+        let Some(active) = self.tasks.remove(&task) else {
+            return;
+        };
+        let Left::Ended {
+            report,
+            misconfigured,
+        } = left
+        else {
+            return;
+        };
+        let (shared, span) = (Arc::clone(&self.shared), active.span());
+        let whose = Arc::clone(&active);
+        let ending = async move { end(&shared, &active, report, misconfigured).await };
+        let task = self.ends.spawn(ending.instrument(span));
+        self.tasks.insert(task.id(), whose);
+    }
+
+    fn ended(&mut self, task: Id) {
+        if let Some(active) = self.tasks.remove(&task) {
+            self.panics.remove(&active.watch.id);
+        }
+    }
+
+    /// A task panicked. The watch goes on from where it was.
+    fn failed(&mut self, error: &JoinError) {
+        let Some(active) = self.tasks.remove(&error.id()) else {
+            return;
+        };
+        let _entered = active.span().entered();
+        if let Some(attendant) = &self.shared.attendant {
+            tracing::error!(%error, "a polling loop failed");
+            self.shared.forget(&active);
+            attendant(Aside::Panicked);
+            return;
+        }
+        let pause = self.pause_of(active.watch.id);
+        tracing::error!(%error, ?pause, "a polling loop failed, and is started again");
+        self.shared.meter.restarted();
+        active.go_on();
+        drop(_entered);
+        self.poll(active, pause);
+    }
+
+    fn pause_of(&mut self, id: WatchId) -> Duration {
+        let now = Instant::now();
+        let (in_a_row, last) = self.panics.entry(id).or_insert((0, now));
+        if now.duration_since(*last) > MENDED {
+            *in_a_row = 0;
+        }
+        *last = now;
+        let pause = PAUSE.0 * 2_u32.pow((*in_a_row).min(6));
+        *in_a_row += 1;
+        pause.min(PAUSE.1)
     }
 }

@@ -17,7 +17,7 @@ use crate::api::{Answer, Content, Pass, Renewal, Session};
 use crate::model::{Fault, JobId, Outcome, Progress, WatchEvent, WatchEventKind, WatchReport};
 
 /// What was asked of a watch, and of all others that are asked the same.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WatchSpec {
     /// The intervals between requests, and after failures.
     pub backoff: Backoff,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use super::super::answer;
 use super::Shared;
 use crate::model::Meter;
 use crate::store::{Change, Effect, Store, StoreError};
@@ -122,7 +123,7 @@ impl Task {
                 return true;
             }
             if !self.flushes.is_empty() && self.is_flushed() {
-                self.flushes.drain(..).for_each(|flush| tell(flush, ()));
+                self.flushes.drain(..).for_each(|flush| answer(flush, ()));
             }
             let retry_at = self.trouble.as_ref().map(|trouble| trouble.retry_at);
             let due = [retry_at, self.notes_due].into_iter().flatten().min();
@@ -237,7 +238,7 @@ impl Task {
             }
         }
         for pulse in group.pulses {
-            tell(pulse, ());
+            answer(pulse, ());
         }
     }
 
@@ -274,7 +275,7 @@ impl Task {
         let mut noted = Vec::new();
         for (change, reply) in changes.into_iter().zip(replies) {
             match reply {
-                Reply::Store(reply) => tell(reply, Err(error.clone())),
+                Reply::Store(reply) => answer(reply, Err(error.clone())),
                 Reply::Keep(reply) => kept.push_back((change, reply)),
                 Reply::Nobody => noted.push(change),
             }
@@ -337,14 +338,9 @@ impl Task {
 impl Reply {
     fn done(self, effect: Effect) {
         match self {
-            Self::Store(reply) => tell(reply, Ok(effect)),
-            Self::Keep(reply) => tell(reply, effect),
+            Self::Store(reply) => answer(reply, Ok(effect)),
+            Self::Keep(reply) => answer(reply, effect),
             Self::Nobody => {}
         }
     }
-}
-
-/// Whoever asked may not care any more.
-fn tell<T>(reply: oneshot::Sender<T>, what: T) {
-    drop(reply.send(what));
 }

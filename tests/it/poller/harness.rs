@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
-use dcs_wait::engine::{Until, WaitResult, WaitSpec, wait};
+use dcs_wait::engine::{Retries, Until, WaitResult, WaitSpec, wait};
 use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, Outcome, ProjectId, WatchEvent};
 use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
 use tokio::sync::mpsc;
@@ -174,6 +174,11 @@ impl Wait {
             start,
             deadline: self.timeout.map(|timeout| start + timeout),
             until: self.until,
+            hooks: Vec::new(),
+            retries: Retries {
+                after: Vec::new(),
+                jitter: 0.0,
+            },
             seed: 7,
         };
         let (sender, mut receiver) = mpsc::unbounded_channel();

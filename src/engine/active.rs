@@ -1,0 +1,315 @@
+//! One watch that goes on: what its loop, its end and those who ask for something share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::answer;
+use super::history::{History, answer_of};
+use crate::model::{
+    Answers, HookName, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind, WatchReport,
+};
+use crate::poll::{Control, Resume};
+
+/// What is wanted of a watch. Of two wishes the greater holds: a watch that was called off ends so,
+/// even where everything stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wish {
+    GoOn,
+    /// With the project as it is configured now.
+    BeginAnew,
+    /// To go on with the next start.
+    Stop,
+    /// To end as cancelled.
+    CallOff,
+}
+
+/// What is known of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    Unseen,
+    Running,
+    InTrouble,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Polling,
+    /// How it ended is being stored.
+    Ending,
+    Ended,
+}
+
+/// A watch that goes on.
+#[derive(Debug)]
+pub(super) struct Active {
+    /// What was asked, but for the hooks, which may become more.
+    pub(super) watch: Watch,
+    start: Instant,
+    deadline: Option<Instant>,
+    wake: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    hooks: Vec<HookName>,
+    progress: Progress,
+    mood: Mood,
+    history: History,
+    has_started: bool,
+    phase: Phase,
+    wish: Wish,
+    control: Arc<Control>,
+    /// Who waits for the watch to have ended.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// What an event brings that is to be noted.
+pub(super) struct Note {
+    pub(super) progress: Progress,
+    pub(super) answers: Vec<Answers>,
+}
+
+impl Active {
+    pub(super) fn new(mut watch: Watch, resume: Resume) -> Self {
+        let state = State {
+            hooks: std::mem::take(&mut watch.hooks),
+            mood: match &resume.progress.job {
+                Some(_) => Mood::Running,
+                None => Mood::Unseen,
+            },
+            progress: resume.progress,
+            history: History::default(),
+            has_started: false,
+            phase: Phase::Polling,
+            wish: Wish::GoOn,
+            control: Arc::default(),
+            waiting: Vec::new(),
+        };
+        Self {
+            watch,
+            start: resume.start,
+            deadline: resume.deadline,
+            wake: Notify::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The span that what happens to the watch is logged in.
+    pub(super) fn span(&self) -> tracing::Span {
+        span_of(&self.watch)
+    }
+
+    pub(super) fn mood(&self) -> Mood {
+        self.state().mood
+    }
+
+    pub(super) fn open_answers(&self) -> Option<Answers> {
+        self.state().history.open().cloned()
+    }
+
+    /// Says what is wanted. False where the watch polls no more, and hears nothing.
+    pub(super) fn wish(&self, wish: Wish) -> bool {
+        let mut state = self.state();
+        if state.phase != Phase::Polling {
+            return false;
+        }
+        state.wish = state.wish.max(wish);
+        state.control.cancel();
+        self.wake.notify_one();
+        true
+    }
+
+    /// Asks for the job now. False where the watch polls no more.
+    pub(super) fn poll_now(&self) -> bool {
+        let state = self.state();
+        state.control.poll_now();
+        state.phase == Phase::Polling
+    }
+
+    /// The reins for another go, or what is wanted instead.
+    pub(super) fn take_reins(&self) -> Result<Arc<Control>, Wish> {
+        let mut state = self.state();
+        match state.wish {
+            Wish::GoOn | Wish::BeginAnew => {
+                state.wish = Wish::GoOn;
+                state.control = Arc::default();
+                Ok(Arc::clone(&state.control))
+            }
+            wish => Err(wish),
+        }
+    }
+
+    /// Where a loop is to go on.
+    pub(super) fn resume(&self) -> Resume {
+        Resume {
+            start: self.start,
+            deadline: self.deadline,
+            progress: self.state().progress.clone(),
+        }
+    }
+
+    /// Sleeps until then, or until something is wanted.
+    pub(super) async fn sleep_until(&self, until: Option<Instant>) {
+        let sleep = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = sleep => {}
+        }
+    }
+
+    /// When it times out, and whether it has.
+    pub(super) fn deadline(&self) -> (Option<Instant>, bool) {
+        let has_passed = self.deadline.is_some_and(|at| at <= Instant::now());
+        (self.deadline, has_passed)
+    }
+
+    /// Takes in what the loop tells. Says whether others are to be told, and what is to be noted.
+    pub(super) fn hear(&self, event: &WatchEvent, now: SystemTime) -> (bool, Option<Note>) {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.progress.polls = event.polls;
+        match &event.kind {
+            WatchEventKind::Started => {
+                return (!std::mem::replace(&mut state.has_started, true), None);
+            }
+            WatchEventKind::Polled { job, .. } => {
+                state.mood = Mood::Running;
+                state.progress.job = Some(job.clone());
+            }
+            WatchEventKind::Trouble { .. } | WatchEventKind::Throttled { .. } => {
+                state.mood = Mood::InTrouble;
+            }
+            _ => {}
+        }
+        let mut answers = Vec::new();
+        let is_news = answer_of(&event.kind)
+            .is_some_and(|answer| state.history.add(answer, event.polls, now, &mut answers));
+        let note = is_news.then(|| Note {
+            progress: state.progress.clone(),
+            answers,
+        });
+        (true, note)
+    }
+
+    /// What is to be noted of a watch that stops.
+    pub(super) fn last_note(&self) -> Note {
+        let state = self.state();
+        Note {
+            progress: state.progress.clone(),
+            answers: state.history.open().cloned().into_iter().collect(),
+        }
+    }
+
+    /// A report of a watch that ended without its loop.
+    pub(super) fn report(&self, outcome: Outcome, project_id: Option<ProjectId>) -> WatchReport {
+        let progress = self.state().progress.clone();
+        WatchReport {
+            job_id: self.watch.job_id.clone(),
+            project_id,
+            outcome,
+            job: progress.job,
+            polls: progress.polls,
+            waited: self.start.elapsed(),
+            fault: None,
+        }
+    }
+
+    /// Begins the end: it polls no more. Gives the rest of the history.
+    pub(super) fn begin_ending(&self, report: &WatchReport, at: SystemTime) -> Vec<Answers> {
+        let mut state = self.state();
+        state.phase = Phase::Ending;
+        state.history.end(report, at)
+    }
+
+    /// The end came to nothing, and so the watch goes on.
+    pub(super) fn go_on(&self) {
+        self.state().phase = Phase::Polling;
+    }
+
+    /// Adds hooks, each once. False where the watch has ended.
+    pub(super) fn join(&self, hooks: &[HookName]) -> bool {
+        let mut state = self.state();
+        if state.phase == Phase::Ended {
+            return false;
+        }
+        for hook in hooks {
+            if !state.hooks.contains(hook) {
+                state.hooks.push(hook.clone());
+            }
+        }
+        true
+    }
+
+    /// The hooks so far.
+    pub(super) fn hooks(&self) -> Vec<HookName> {
+        self.state().hooks.clone()
+    }
+
+    /// The hooks beyond the first `known`. Where there are none, the watch has ended, and takes no
+    /// more.
+    pub(super) fn further_hooks(&self, known: usize) -> Vec<HookName> {
+        let mut state = self.state();
+        let further = state.hooks.get(known..).unwrap_or_default().to_vec();
+        if further.is_empty() {
+            state.phase = Phase::Ended;
+        }
+        further
+    }
+
+    /// Wakes those who wait for the end.
+    pub(super) fn has_ended(&self) {
+        let mut state = self.state();
+        state.phase = Phase::Ended;
+        for waiting in state.waiting.drain(..) {
+            answer(waiting, ());
+        }
+    }
+
+    /// Comes back once the watch has ended.
+    pub(super) async fn ended(&self) {
+        self.until_ended(&[Phase::Polling, Phase::Ending]).await;
+    }
+
+    /// Comes back once the watch has ended, where that is under way.
+    pub(super) async fn ending(&self) {
+        self.until_ended(&[Phase::Ending]).await;
+    }
+
+    async fn until_ended(&self, phases: &[Phase]) {
+        let ended = {
+            let mut state = self.state();
+            if !phases.contains(&state.phase) {
+                return;
+            }
+            let (sender, ended) = oneshot::channel();
+            state.waiting.push(sender);
+            ended
+        };
+        // An error says that the watch is gone, which is as good.
+        drop(ended.await);
+    }
+}
+
+/// The span that what happens to the watch is logged in.
+pub(super) fn span_of(watch: &Watch) -> tracing::Span {
+    let Watch {
+        id,
+        project,
+        job_id,
+        ..
+    } = watch;
+    tracing::info_span!("watch", %job_id, watch_id = %id, %project)
+}

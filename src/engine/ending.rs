@@ -1,0 +1,169 @@
+//! How a watch's end is stored and told, and what is owed for it.
+
+use super::active::Active;
+use super::shared::{Aside, Shared};
+use crate::hooks::Payload;
+use crate::model::{
+    Delivery, DeliveryState, End, HookName, Progress, ProjectId, Watch, WatchEvent, WatchEventKind,
+    WatchId, WatchRecord, WatchReport,
+};
+use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError};
+
+/// More deliveries than a watch can have: a hook has one.
+const ALL: u32 = 10_000;
+
+/// Stores how a watch has ended and what is owed for it, however long that takes; and only then
+/// tells of it, and has it delivered.
+pub(super) async fn end(
+    shared: &Shared,
+    active: &Active,
+    report: Box<WatchReport>,
+    misconfigured: bool,
+) {
+    let Active { watch, .. } = active;
+    let at = shared.clock.now();
+    let answers = active.begin_ending(&report, at);
+    let project_id = report.project_id.clone();
+    let progress = Progress {
+        polls: report.polls,
+        job: report.job.clone(),
+    };
+    let end = End {
+        outcome: report.outcome,
+        fault: report.fault.clone(),
+        at,
+    };
+    let mut hooks = active.hooks();
+    let owed = |hooks: &[HookName]| {
+        let project_id = project_id.as_ref();
+        deliveries(shared, watch, project_id, &progress, &end, hooks)
+    };
+    let deliveries = owed(&hooks);
+    let change = Change::End {
+        watch_id: watch.id,
+        progress: progress.clone(),
+        end: end.clone(),
+        answers,
+        deliveries: deliveries.clone(),
+    };
+    if let Effect::Nothing = shared.recorder.keep(change).await {
+        tracing::warn!("it had ended already, and is told no other outcome");
+        shared.forget(active);
+        return;
+    }
+    let outcome = end.outcome.as_str();
+    tracing::info!(outcome, polls = report.polls, "ended");
+    if misconfigured && let Some(attendant) = &shared.attendant {
+        attendant(Aside::Misconfigured);
+    }
+    tell(shared, watch, report);
+    shared.dispatcher.take_on(deliveries);
+    loop {
+        let further = active.further_hooks(hooks.len());
+        if further.is_empty() {
+            break;
+        }
+        let deliveries = owed(&further);
+        let change = Change::Owe(deliveries.clone());
+        if let Effect::Done = shared.recorder.keep(change).await {
+            shared.dispatcher.take_on(deliveries);
+        }
+        hooks.extend(further);
+    }
+    shared.forget(active);
+}
+
+fn tell(shared: &Shared, watch: &Watch, report: Box<WatchReport>) {
+    let event = WatchEvent {
+        job_id: report.job_id.clone(),
+        waited: report.waited,
+        polls: report.polls,
+        kind: WatchEventKind::Ended(report),
+    };
+    shared.tell(watch, event);
+}
+
+/// What the hooks owe for how the watch ended.
+fn deliveries(
+    shared: &Shared,
+    watch: &Watch,
+    project_id: Option<&ProjectId>,
+    progress: &Progress,
+    end: &End,
+    hooks: &[HookName],
+) -> Vec<Delivery> {
+    let setup = shared.setup();
+    let mut fire = hooks
+        .iter()
+        .filter(|hook| setup.fires(hook, end.outcome))
+        .peekable();
+    if fire.peek().is_none() {
+        return Vec::new();
+    }
+    let body = Payload::new(watch, project_id, progress, end).to_body();
+    let now = shared.clock.now();
+    fire.map(|hook| Delivery {
+        id: shared.new_delivery_id(),
+        watch_id: watch.id,
+        hook: hook.clone(),
+        body: body.clone(),
+        created_at: now,
+        state: DeliveryState::Pending(now),
+        attempts: 0,
+        tries: 0,
+    })
+    .collect()
+}
+
+/// Has these hooks fire for a watch that has ended, where they haven't yet.
+pub(super) async fn owe(
+    shared: &Shared,
+    record: &WatchRecord,
+    end: &End,
+    hooks: &[HookName],
+) -> Result<(), StoreError> {
+    let known = deliveries_of(shared, record.watch.id).await?;
+    let further: Vec<HookName> = hooks
+        .iter()
+        .filter(|hook| known.iter().all(|delivery| delivery.hook != **hook))
+        .cloned()
+        .collect();
+    let setup = shared.setup();
+    let project = setup.projects.get(&record.watch.project);
+    let project_id = project.and_then(|project| project.session.source.project_id());
+    let made = deliveries(
+        shared,
+        &record.watch,
+        project_id.as_ref(),
+        &record.progress,
+        end,
+        &further,
+    );
+    if made.is_empty() {
+        return Ok(());
+    }
+    shared.recorder.store(Change::Owe(made.clone())).await?;
+    // Somebody else may have been first with some.
+    let known = deliveries_of(shared, record.watch.id).await?;
+    let is_known = |one: &Delivery| known.iter().any(|other| other.id == one.id);
+    shared
+        .dispatcher
+        .take_on(made.into_iter().filter(is_known).collect());
+    Ok(())
+}
+
+/// All deliveries for a watch.
+pub(super) async fn deliveries_of(
+    shared: &Shared,
+    watch_id: WatchId,
+) -> Result<Vec<Delivery>, StoreError> {
+    let filter = DeliveryFilter {
+        watch_id: Some(watch_id),
+        ..DeliveryFilter::default()
+    };
+    let page = Page {
+        before: None,
+        limit: ALL,
+    };
+    shared.store.deliveries(&filter, page).await
+}

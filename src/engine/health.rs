@@ -1,0 +1,83 @@
+//! How an engine is, for those who look after it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::active::Mood;
+use super::setup::Project;
+use super::shared::Shared;
+use crate::model::ProjectName;
+
+/// How an engine is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Whether all watches of the last run are polled again.
+    pub restored: bool,
+    /// Why the store can't be written, if so.
+    pub store_trouble: Option<String>,
+    /// How many changes are held until it can.
+    pub held: usize,
+    /// Watches that haven't been answered yet.
+    pub unseen: usize,
+    /// Watches whose job goes on, by the last answer.
+    pub running: usize,
+    /// Watches whose last answer was trouble.
+    pub in_trouble: usize,
+    /// The projects, by name.
+    pub projects: Vec<ProjectHealth>,
+}
+
+/// How a project is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectHealth {
+    /// Which.
+    pub name: ProjectName,
+    /// What the service said when it refused the credential, while it counts as refused.
+    pub refused: Option<String>,
+    /// How long the service wants nothing to be sent from now on.
+    pub paused: Option<Duration>,
+    /// The time between two requests that is kept to now.
+    pub spacing: Duration,
+}
+
+impl Health {
+    pub(super) fn of(shared: &Shared) -> Self {
+        let (store_trouble, held) = match shared.recorder.trouble() {
+            Some((why, held)) => (Some(why), held),
+            None => (None, 0),
+        };
+        let mut health = Self {
+            restored: shared.is_restored(),
+            store_trouble,
+            held,
+            ..Self::default()
+        };
+        for active in shared.active() {
+            match active.mood() {
+                Mood::Unseen => health.unseen += 1,
+                Mood::Running => health.running += 1,
+                Mood::InTrouble => health.in_trouble += 1,
+            }
+        }
+        let setup = shared.setup();
+        let projects = setup.projects.iter();
+        health.projects = projects
+            .map(|(name, project)| ProjectHealth::of(name, project))
+            .collect();
+        health.projects.sort_by(|a, b| a.name.cmp(&b.name));
+        health
+    }
+}
+
+impl ProjectHealth {
+    fn of(name: &ProjectName, project: &Project) -> Self {
+        let gate = &project.session.gate;
+        Self {
+            name: name.clone(),
+            refused: gate.breaker.refusal().map(|fault| fault.to_string()),
+            paused: gate.limiter.paused(Instant::now()),
+            spacing: gate.limiter.spacing(),
+        }
+    }
+}

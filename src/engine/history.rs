@@ -1,0 +1,95 @@
+//! A watch's history: runs of like answers.
+
+use std::time::SystemTime;
+
+use crate::clean::{SENTENCE, WORD, clean};
+use crate::model::{Answers, Fault, Job, WatchEventKind, WatchReport};
+
+/// The run of like answers that goes on.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    open: Option<Answers>,
+    /// Requests up to the last answer that is counted.
+    counted: u32,
+}
+
+impl History {
+    /// The run that goes on, where there has been an answer.
+    pub(super) fn open(&self) -> Option<&Answers> {
+        self.open.as_ref()
+    }
+
+    /// Takes an answer in that came to the request of that number. True where it is another than
+    /// before; `ended` then has the run that it ended, if any.
+    pub(super) fn add(
+        &mut self,
+        answer: String,
+        polls: u32,
+        at: SystemTime,
+        ended: &mut Vec<Answers>,
+    ) -> bool {
+        self.counted = polls;
+        if let Some(open) = &mut self.open
+            && open.answer == answer
+        {
+            open.count = open.count.saturating_add(1);
+            open.last_at = at;
+            return false;
+        }
+        ended.extend(self.open.replace(Answers {
+            answer,
+            count: 1,
+            first_at: at,
+            last_at: at,
+        }));
+        true
+    }
+
+    /// Takes in how the watch ended, and ends the run that went on.
+    pub(super) fn end(&mut self, report: &WatchReport, at: SystemTime) -> Vec<Answers> {
+        let mut ended = Vec::new();
+        // An answer that ends a watch is told of by nothing but the report.
+        if report.polls > self.counted
+            && let Some(answer) = last_answer(report)
+        {
+            self.add(answer, report.polls, at, &mut ended);
+        }
+        ended.extend(self.open.take());
+        ended
+    }
+}
+
+/// The answer that an event tells of, where it does.
+pub(super) fn answer_of(event: &WatchEventKind) -> Option<String> {
+    match event {
+        WatchEventKind::Polled { job, .. } => Some(status(job)),
+        WatchEventKind::NotYetVisible { .. } => Some("not visible yet".to_owned()),
+        WatchEventKind::Throttled { .. } => Some("throttled".to_owned()),
+        WatchEventKind::Trouble { fault, .. } => Some(trouble(fault)),
+        WatchEventKind::Started
+        | WatchEventKind::ClockCorrected { .. }
+        | WatchEventKind::CredentialRefreshed
+        | WatchEventKind::Ended(_) => None,
+    }
+}
+
+fn last_answer(report: &WatchReport) -> Option<String> {
+    match (&report.fault, &report.job) {
+        (Some(fault), _) if !report.outcome.is_of_the_job() => Some(trouble(fault)),
+        (_, Some(job)) => Some(status(job)),
+        (_, None) => None,
+    }
+}
+
+fn status(job: &Job) -> String {
+    clean(job.status.as_str(), WORD)
+}
+
+/// The same trouble has the same words: the request's ID is another each time.
+fn trouble(fault: &Fault) -> String {
+    let fault = Fault {
+        request_id: None,
+        ..fault.clone()
+    };
+    clean(&fault.to_string(), SENTENCE)
+}

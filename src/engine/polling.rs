@@ -1,0 +1,96 @@
+//! The loop of one watch: polls until it has ended or is to stop, with whatever project is
+//! configured at the time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::active::{Active, Wish};
+use super::shared::Shared;
+use crate::model::{Outcome, WatchEvent, WatchReport};
+use crate::poll::{Misconfigured, Poller};
+
+/// Why a loop came back.
+pub(super) enum Left {
+    /// The watch has ended.
+    Ended {
+        report: Box<WatchReport>,
+        /// No watch can go on.
+        misconfigured: bool,
+    },
+    /// It is to go on with the next start.
+    Stopped,
+}
+
+/// Polls, after a pause.
+pub(super) async fn poll(shared: Arc<Shared>, active: Arc<Active>, pause: Duration) -> Left {
+    if !pause.is_zero() {
+        let until = Instant::now().checked_add(pause);
+        Box::pin(active.sleep_until(until)).await;
+    }
+    loop {
+        // In this order: a project that changes after it was looked up takes the reins again.
+        let control = match active.take_reins() {
+            Ok(control) => control,
+            Err(Wish::CallOff) => return ended(&shared, &active, Outcome::Cancelled),
+            Err(_) => return stopped(&shared, &active),
+        };
+        let Some(project) = shared.setup().projects.get(&active.watch.project).cloned() else {
+            tracing::warn!("its project is not configured any more; it sleeps until it is");
+            let (deadline, has_passed) = active.deadline();
+            if has_passed {
+                return ended(&shared, &active, Outcome::TimedOut);
+            }
+            Box::pin(active.sleep_until(deadline)).await;
+            continue;
+        };
+        let (job_id, resume) = (active.watch.job_id.clone(), active.resume());
+        let random = shared.fork_random();
+        let emit = {
+            let (shared, active) = (Arc::clone(&shared), Arc::clone(&active));
+            move |event| hear(&shared, &active, event)
+        };
+        let poller = Poller::new(job_id, project.watch, project.session, resume, random, emit);
+        let (report, misconfigured) = match poller.run(control).await {
+            // Called off: why, is known above.
+            Ok(report) if report.outcome == Outcome::Cancelled => continue,
+            Ok(report) => (Box::new(report), false),
+            Err(Misconfigured(report)) => (report, true),
+        };
+        return Left::Ended {
+            report,
+            misconfigured,
+        };
+    }
+}
+
+fn ended(shared: &Shared, active: &Active, outcome: Outcome) -> Left {
+    let setup = shared.setup();
+    let project = setup.projects.get(&active.watch.project);
+    let project_id = project.and_then(|project| project.session.source.project_id());
+    Left::Ended {
+        report: Box::new(active.report(outcome, project_id)),
+        misconfigured: false,
+    }
+}
+
+fn stopped(shared: &Shared, active: &Active) -> Left {
+    let note = active.last_note();
+    shared
+        .recorder
+        .note(active.watch.id, note.progress, note.answers);
+    Left::Stopped
+}
+
+fn hear(shared: &Shared, active: &Active, event: WatchEvent) {
+    let (to_tell, note) = active.hear(&event, shared.clock.now());
+    if let Some(note) = note {
+        shared
+            .recorder
+            .note(active.watch.id, note.progress, note.answers);
+    }
+    if to_tell {
+        shared.tell(&active.watch, event);
+    }
+}

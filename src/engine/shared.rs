@@ -1,0 +1,216 @@
+//! What the engine's handle and its tasks share: the watches that go on, and what they work with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use super::active::{Active, Wish};
+use super::dispatcher::{Dispatcher, DispatcherParts};
+use super::recorder::Recorder;
+use super::setup::{Parts, Setup};
+use super::supervisor::Command;
+use super::told::{Teller, Told};
+use crate::clock::Clock;
+use crate::model::{DeliveryId, Meter, Watch, WatchEvent, WatchId, WatchRecord};
+use crate::poll::Resume;
+use crate::store::Store;
+
+/// What somebody is told who waits on the spot, and has no use for a loop that is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aside {
+    /// A watch ends because none can go on.
+    Misconfigured,
+    /// A watch is given up, as its loop panicked.
+    Panicked,
+}
+
+/// Where asides go.
+pub(super) type Attendant = Box<dyn Fn(Aside) + Send + Sync>;
+
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) meter: Arc<dyn Meter>,
+    pub(super) recorder: Recorder,
+    pub(super) dispatcher: Dispatcher,
+    pub(super) attendant: Option<Attendant>,
+    pub(super) commands: UnboundedSender<Command>,
+    teller: Teller,
+    random: Mutex<fastrand::Rng>,
+    setup: Mutex<Arc<Setup>>,
+    watches: Mutex<Watches>,
+}
+
+#[derive(Default)]
+struct Watches {
+    active: HashMap<WatchId, Arc<Active>>,
+    restored: bool,
+    /// No more are begun.
+    stopping: bool,
+}
+
+/// How a watch was taken up.
+pub(super) enum TakenUp {
+    /// It is polled, or is to be with the next start.
+    Yes,
+    /// It has ended meanwhile.
+    Ended,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(
+        parts: Parts,
+        attendant: Option<Attendant>,
+        commands: UnboundedSender<Command>,
+    ) -> Self {
+        let mut random = fastrand::Rng::with_seed(parts.seed);
+        let recorder = Recorder::start(Arc::clone(&parts.store), Arc::clone(&parts.meter));
+        let dispatcher = Dispatcher::start(DispatcherParts {
+            store: Arc::clone(&parts.store),
+            recorder: recorder.clone(),
+            clock: Arc::clone(&parts.clock),
+            meter: Arc::clone(&parts.meter),
+            teller: Arc::clone(&parts.teller),
+            retries: parts.retries,
+            seed: random.u64(..),
+        });
+        Self {
+            store: parts.store,
+            clock: parts.clock,
+            meter: parts.meter,
+            recorder,
+            dispatcher,
+            attendant,
+            commands,
+            teller: parts.teller,
+            random: Mutex::new(random),
+            setup: Mutex::default(),
+            watches: Mutex::default(),
+        }
+    }
+
+    pub(super) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&lock(&self.setup))
+    }
+
+    /// Replaces the setup. The watches that it means something else for begin anew.
+    pub(super) fn configure(&self, setup: Setup) {
+        self.dispatcher.configure(setup.hooks.clone());
+        let setup = Arc::new(setup);
+        let before = std::mem::replace(&mut *lock(&self.setup), Arc::clone(&setup));
+        for active in self.active() {
+            let name = &active.watch.project;
+            let same = match (before.projects.get(name), setup.projects.get(name)) {
+                (Some(before), Some(now)) => now.is_asked_like(before),
+                (None, None) => true,
+                _ => false,
+            };
+            if !same {
+                active.wish(Wish::BeginAnew);
+            }
+        }
+    }
+
+    /// A generator of its own for whoever needs chance more than once.
+    pub(super) fn fork_random(&self) -> fastrand::Rng {
+        lock(&self.random).fork()
+    }
+
+    pub(super) fn new_watch_id(&self) -> WatchId {
+        WatchId::new(self.clock.now(), &mut lock(&self.random))
+    }
+
+    pub(super) fn new_delivery_id(&self) -> DeliveryId {
+        DeliveryId::new(self.clock.now(), &mut lock(&self.random))
+    }
+
+    pub(super) fn tell(&self, watch: &Watch, event: WatchEvent) {
+        (self.teller)(Told::Watch {
+            watch_id: watch.id,
+            project: watch.project.clone(),
+            event,
+        });
+    }
+
+    /// The watches that go on.
+    pub(super) fn active(&self) -> Vec<Arc<Active>> {
+        lock(&self.watches).active.values().cloned().collect()
+    }
+
+    pub(super) fn watch(&self, id: WatchId) -> Option<Arc<Active>> {
+        lock(&self.watches).active.get(&id).cloned()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        lock(&self.watches).stopping
+    }
+
+    pub(super) fn is_restored(&self) -> bool {
+        lock(&self.watches).restored
+    }
+
+    pub(super) fn set_restored(&self) {
+        lock(&self.watches).restored = true;
+    }
+
+    /// Takes up a watch that is kept as going on; one that is polled already gets its hooks.
+    pub(super) fn take_up(&self, record: WatchRecord, resume: Resume) -> TakenUp {
+        let mut watches = lock(&self.watches);
+        if let Some(active) = watches.active.get(&record.watch.id) {
+            return match active.join(&record.watch.hooks) {
+                true => TakenUp::Yes,
+                false => TakenUp::Ended,
+            };
+        }
+        if !watches.stopping {
+            let mut watch = record.watch;
+            self.setup().share_names(&mut watch);
+            let id = watch.id;
+            let active = Arc::new(Active::new(watch, resume));
+            watches.active.insert(id, Arc::clone(&active));
+            self.command(Command::Poll(active));
+        }
+        TakenUp::Yes
+    }
+
+    /// Where a watch goes on that was kept, by this machine's clock.
+    pub(super) fn resume(&self, record: &WatchRecord) -> Resume {
+        let (now, instant) = (self.clock.now(), Instant::now());
+        let waited = now
+            .duration_since(record.watch.accepted_at)
+            .unwrap_or_default();
+        Resume {
+            start: instant.checked_sub(waited).unwrap_or(instant),
+            // One that has passed meanwhile is now: the job is asked for once more.
+            deadline: record.watch.deadline_at.and_then(|deadline| {
+                instant.checked_add(deadline.duration_since(now).unwrap_or_default())
+            }),
+            progress: record.progress.clone(),
+        }
+    }
+
+    /// A watch has ended.
+    pub(super) fn forget(&self, active: &Active) {
+        lock(&self.watches).active.remove(&active.watch.id);
+        active.has_ended();
+    }
+
+    /// Begins no more watches, and has those that go on stop.
+    pub(super) fn begin_stopping(&self) {
+        lock(&self.watches).stopping = true;
+        for active in self.active() {
+            active.wish(Wish::Stop);
+        }
+    }
+
+    /// Without a supervisor everything has ended, and there is nothing to command.
+    pub(super) fn command(&self, command: Command) {
+        drop(self.commands.send(command));
+    }
+}
