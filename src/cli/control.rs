@@ -305,3 +305,28 @@ fn parse_url(text: &str) -> Result<Url, CliError> {
     url.set_fragment(None);
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_not_for_this_user_is_barred_and_no_other_is() {
+        let why = |kind| no_socket(Path::new("/run/x.sock"), kind);
+        let barred = why(Some(ErrorKind::PermissionDenied));
+        assert!(matches!(barred, ControlError::Barred(_)));
+        assert!(barred.to_string().contains("group"), "{barred}");
+        for kind in [
+            Some(ErrorKind::NotFound),
+            Some(ErrorKind::ConnectionRefused),
+            None,
+        ] {
+            let away = why(kind);
+            assert!(matches!(away, ControlError::Away(_)), "{away}");
+            assert!(
+                away.to_string().contains("systemctl status dcs-wait"),
+                "{away}"
+            );
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The command from outside: the binary as a child process, against a simulated service.
 
 mod commands;
+mod control;
 mod credentials;
 mod exit_codes;
 mod harness;
