@@ -1,11 +1,13 @@
 //! The arguments: a contract with scripts.
 
+mod check;
 mod control;
 mod simulate;
 mod wait;
 
 use clap::{Parser, Subcommand};
 
+pub(super) use check::CheckArgs;
 pub(super) use control::{
     AddArgs, ControlArgs, DeliveryCommand, DeliveryListArgs, DeliveryStateArg, FollowArgs, Form,
     OneDeliveryArgs, OneWatchArgs, ReplayArgs, WatchCommand, WatchListArgs, WatchState,
@@ -22,7 +24,7 @@ pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, WaitArgs};
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     after_help = AFTER_HELP,
-    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait credentials|simulate|demo [OPTIONS]",
+    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait credentials|check|simulate|demo [OPTIONS]",
     max_term_width = 100,
 )]
 pub(super) struct Args {
@@ -68,6 +70,8 @@ pub(super) enum Command {
     Delivery(DeliveryCommand),
     /// Show which credential would be used, and why
     Credentials(ConnectArgs),
+    /// Say what is wrong with a configuration file, without starting anything
+    Check(CheckArgs),
     /// Run a simulated DCS job API, to try things out and to test scripts
     Simulate(SimulateArgs),
     /// Watch three simulated jobs end; needs no account

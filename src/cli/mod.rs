@@ -1,6 +1,7 @@
 //! The commands: the only place that prints results and chooses an exit code.
 
 mod args;
+mod check;
 mod connect;
 mod control;
 mod credentials;
@@ -75,6 +76,7 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
         Some(Command::Credentials(args)) => {
             interrupts.guard(credentials::run(args, environment)).await
         }
+        Some(Command::Check(args)) => interrupts.guard(check::run(args, environment)).await,
         Some(Command::Simulate(args)) => simulate::run(args, interrupts).await,
         Some(Command::Watch(command)) => watch::run(command, environment, interrupts).await,
         Some(Command::Delivery(command)) => {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::report::clean_message;
+use crate::clean::clean_message;
 
 /// Why a configuration file can't be used, in the order of the file; at least one reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +44,20 @@ impl Place {
     }
 }
 
+impl ConfigError {
+    /// An error of the file as a whole, or of what it names.
+    pub(crate) fn without_place(message: String) -> Self {
+        Self {
+            place: None,
+            key: None,
+            message,
+        }
+    }
+}
+
 impl ConfigErrors {
-    pub(super) fn new(file: &Path, mut errors: Vec<ConfigError>) -> Self {
+    /// The errors of a file, put into its order and made fit to be shown.
+    pub(crate) fn new(file: &Path, mut errors: Vec<ConfigError>) -> Self {
         errors.sort_by_key(|error| error.place);
         for error in &mut errors {
             error.message = clean_message(&error.message);

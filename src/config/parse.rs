@@ -11,7 +11,7 @@ use super::defaults;
 use super::error::{ConfigError, ConfigErrors};
 use super::hook::hooks;
 use super::keys::{
-    DAEMON, HOOK, HTTP, LIMITS, POLL, PROJECT, SHAPES, STORE, Shape, WATCH, instead,
+    DAEMON, HOOK, HTTP, LIMITS, POLL, PROJECT, SHAPES, STORE, Shape, WATCH, instead, nearest,
 };
 use super::project::projects;
 use super::read::{Document, Entry, Table};
@@ -35,12 +35,7 @@ impl Config {
                 io::ErrorKind::InvalidData => "it is not UTF-8; save it as UTF-8 text".to_owned(),
                 _ => format!("can't be read: {error}; check the path and its owner"),
             };
-            let error = ConfigError {
-                place: None,
-                key: None,
-                message,
-            };
-            ConfigErrors::new(path, vec![error])
+            ConfigErrors::new(path, vec![ConfigError::without_place(message)])
         })?;
         Self::parse(path, &text, environment)
     }
@@ -127,10 +122,14 @@ fn refuse_unknown_table<'a>(
                 home.title()
             )
         }
-        _ => format!(
-            "{name}: there is no such table; {}",
-            instead(name, SHAPES.iter().map(|shape| shape.name))
-        ),
+        _ => {
+            let near = nearest(name, SHAPES.iter().map(|shape| shape.name));
+            let advice = match SHAPES.iter().find(|shape| Some(shape.name) == near) {
+                Some(shape) => format!("did you mean {}?", shape.title()),
+                None => format!("there are: {}", SHAPES.map(Shape::title).join(", ")),
+            };
+            format!("{name}: there is no such table; {advice}")
+        }
     };
     document.refuse(Some(key.span()), Some(name), message);
 }
@@ -212,19 +211,15 @@ fn backoff(table: &Table<'_>) -> Option<Backoff> {
         multiplier: multiplier?,
         jitter: jitter?,
     };
-    match Backoff::try_from(spec) {
-        Ok(backoff) => Some(backoff),
-        Err(why) => {
-            let keys: &[&'static str] = match why {
-                InvalidBackoff::InitialInterval => &["initial_interval"],
-                // Where it isn't given, it is too short for the first one.
-                InvalidBackoff::MaxInterval => &["max_interval", "initial_interval"],
-                InvalidBackoff::Multiplier => &["multiplier"],
-                InvalidBackoff::Jitter => &["jitter"],
-            };
-            let entry = keys.iter().find_map(|key| table.get(key))?;
-            entry.refuse(why)
+    match (Backoff::try_from(spec), table.get("max_interval")) {
+        (Ok(backoff), _) => Some(backoff),
+        (Err(InvalidBackoff::MaxInterval), None) => {
+            let usual = humantime::format_duration(usual.max_interval);
+            table.get("initial_interval")?.refuse(format!(
+                "it is longer than max_interval, which is {usual} by default; give that as well"
+            ))
         }
+        (Err(why), _) => table.get(why.name())?.refuse(why),
     }
 }
 

@@ -177,7 +177,7 @@ impl<'a> Table<'a> {
     }
 
     /// The key, where it is there.
-    pub(super) fn get(&self, key: &'static str) -> Option<Entry<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<Entry<'a>> {
         debug_assert!(self.shape.keys.contains(&key), "{key} has no shape");
         let (_, value) = self.entries().find(|(found, _)| found.get_ref() == key)?;
         Some(Entry {

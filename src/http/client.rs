@@ -76,6 +76,14 @@ impl Reply {
 }
 
 impl Connector {
+    /// Whether there are certificates to trust.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn check(&self) -> Result<(), TlsError> {
+        tls::trusting(self.ca_file.as_deref()).map(drop)
+    }
+
     /// A client for the server of `url`. Certificates are read only where the scheme is `https`.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The daemon's configuration file, read by the library.
 
 mod errors;
+mod hook_errors;
 mod shipped;
 mod unit;
 mod values;
@@ -28,10 +29,14 @@ fn good(text: &str) -> Config {
     }
 }
 
-/// What is wrong with a file that has a project in its first two lines, and then this text; without
-/// the directory.
+/// What is wrong with a file that has a project in its first two lines, and then this text without
+/// its indentation.
 #[track_caller]
 fn errors(text: &str) -> String {
-    let errors = parse(&format!("{PROJECT}{text}")).expect_err("it is refused");
-    errors.to_string().replace("/etc/dcs-wait/", "")
+    let lines: Vec<&str> = text.lines().skip(1).map(str::trim_start).collect();
+    let text = format!("{PROJECT}{}", lines.join("\n"));
+    let errors = parse(&text).expect_err("it is refused");
+    errors
+        .to_string()
+        .replace("/etc/dcs-wait/dcs-wait.toml", "dcs-wait.toml")
 }

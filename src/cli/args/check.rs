@@ -1,0 +1,30 @@
+//! The arguments of `dcs-wait check`.
+
+use std::path::PathBuf;
+
+use super::control::Form;
+
+const AFTER_HELP: &str = "\
+Reads the configuration file, the files with secrets and certificates that it names, and makes its
+hooks, as the daemon does when it starts. Nothing is started, sent or written.
+
+Exit codes:
+    0  the daemon would start with this file
+    2  the file is wrong, or something that it names; all that is wrong is said at once";
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct CheckArgs {
+    /// Configuration file [env: DCS_WAIT_CONFIG] [default: /etc/dcs-wait/dcs-wait.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    /// text, or json: one object
+    #[arg(
+        long = "output",
+        value_name = "FORM",
+        value_enum,
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    pub(in crate::cli) form: Form,
+}
