@@ -57,6 +57,7 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         )));
     }
     schema::migrate(&mut writer).await.map_err(unusable)?;
+    try_to_write(&mut writer).await.map_err(unusable)?;
     let readers = SqlitePoolOptions::new()
         .min_connections(READERS)
         .max_connections(READERS)
@@ -72,6 +73,14 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         readers,
         _lock: lock,
     })
+}
+
+/// SQLite opens a file that it may not write all the same. A full disk is no error here, as it may
+/// have room later.
+async fn try_to_write(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    schema::mark(&mut transaction, VERSION).await?;
+    transaction.rollback().await
 }
 
 /// The path without symbolic links, so that two daemons can't reach one store by different names.

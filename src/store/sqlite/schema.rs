@@ -3,7 +3,7 @@
 //! The version is SQLite's own `user_version`. sqlx's migrations would keep a table of checksums
 //! instead, and name no versions where a database is newer than the program.
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 /// Marks a database as this program's: `dcsw` in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x6463_7377;
@@ -24,13 +24,18 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> sqlx::Result<(
         if step > version {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::raw_sql(migration).execute(&mut *transaction).await?;
-            let mark =
-                format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step}");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(mark))
-                .execute(&mut *transaction)
-                .await?;
+            mark(&mut transaction, step).await?;
             transaction.commit().await?;
         }
     }
+    Ok(())
+}
+
+/// Writes into the database's first page what it is.
+pub(super) async fn mark(connection: &mut SqliteConnection, version: i64) -> sqlx::Result<()> {
+    let sql = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}");
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use sqlx::{Connection, SqliteConnection};
 
 use super::batch::{Batch, Prepared, batch};
+use super::schema::{self, VERSION};
 use super::values::{self, duration_millis, joined, millis, select_watch};
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Progress, Watch, WatchId,
@@ -105,9 +106,8 @@ pub(super) async fn commit(
     // A transaction that begins as a reader can't always become a writer.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     if changes.is_empty() {
-        sqlx::query("UPDATE tally SET n = n")
-            .execute(&mut *transaction)
-            .await?;
+        // A row that stays as it is would not be written.
+        schema::mark(&mut transaction, VERSION).await?;
     }
     let mut effects = Vec::with_capacity(changes.len());
     for alike in changes.chunk_by(|one, next| kind(one) == kind(next)) {
