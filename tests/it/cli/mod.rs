@@ -1,5 +1,6 @@
 //! The command from outside: the binary as a child process, against a simulated service.
 
+mod check;
 mod commands;
 mod control;
 mod credentials;

@@ -1,0 +1,180 @@
+//! `dcs-wait check`: a configuration is judged without anything being started.
+
+use serde_json::{Value, json};
+
+use super::harness::{Invocation, dcs_wait};
+
+const PROJECT: &str = "[[project]]\nname = \"main\"\nregion = \"cn-north-4\"\n";
+
+/// The command with a file `c.toml` in its home: a project, and this text.
+fn check(text: &str) -> Invocation {
+    dcs_wait(["check", "--config", "c.toml"]).file("c.toml", &format!("{PROJECT}{text}"))
+}
+
+#[test]
+fn a_file_that_is_right_is_summed_up() {
+    let text = r#"
+        [[project]]
+        name = "other"
+        ak_file = "keys/ak"
+        sk_file = "keys/sk"
+
+        [http]
+        listen = "127.0.0.1:8080"
+        token_file = "keys/token"
+
+        [[hook]]
+        name = "notify"
+        type = "exec"
+        argv = ["/bin/sh", "-c", "true"]
+
+        [[hook]]
+        name = "results"
+        type = "file"
+        append = "results.jsonl"
+        "#;
+    let checked = || {
+        check(text)
+            .file("keys/ak", "AK")
+            .file("keys/sk", "s3cret\n")
+            .file("keys/token", "s3cret\n")
+    };
+    let ended = checked().run();
+    assert!(!ended.home.path().join("results.jsonl").exists());
+    ended
+        .exits_with(0)
+        .prints(&["c.toml: ok: 2 projects, 2 hooks, 0 watches"])
+        .says_nothing();
+
+    let ended = checked().arg("--output=json").run().exits_with(0);
+    assert_eq!(
+        ended.results(),
+        [json!({
+            "file": "c.toml", "ok": true, "projects": 2, "hooks": 2, "watches": 0, "errors": [],
+        })]
+    );
+}
+
+#[test]
+fn every_error_has_its_line_in_the_file() {
+    let text = "[poll]\ntimeout = 5\njiter = 0.1\n";
+    check(text)
+        .run()
+        .exits_with(2)
+        .prints_nothing()
+        .says("error: c.toml:5:11: poll.timeout is 5 (a number)")
+        .says("error: c.toml:6:1: poll.jiter: [poll] has no such key; did you mean jitter?")
+        .says_times("error: ", 2);
+
+    let ended = check(text).arg("--output=json").run().exits_with(2);
+    let [result] = &ended.results()[..] else {
+        panic!("{ended:#?}");
+    };
+    assert_eq!(
+        (&result["ok"], &result["projects"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(result["errors"][0]["line"], 5);
+    assert_eq!(result["errors"][0]["column"], 11);
+    assert_eq!(result["errors"][0]["key"], "poll.timeout");
+    assert_eq!(result["errors"].as_array().unwrap().len(), 2);
+    ended.says_nothing();
+}
+
+#[test]
+fn a_secret_that_others_may_read_is_told_with_all_else_that_is_missing() {
+    let text = r#"
+        ak_file = "ak"
+        sk_file = "sk"
+        ca_file = "c.toml"
+
+        [http]
+        token_file = "token"
+
+        [[hook]]
+        name = "ci"
+        type = "webhook"
+        url = "https://ci.example.com"
+        secrets = ["secret"]
+
+        [[hook]]
+        name = "results"
+        type = "file"
+        directory = "."
+        file_name = "{job}.json"
+
+        [[hook]]
+        name = "notify"
+        type = "exec"
+        argv = ["/no/such/program"]
+        "#;
+    check(text)
+        .file_with_mode("sk", "s3cret\n", 0o644)
+        .file("ak", "AK")
+        .file("secret", "s3cret\n")
+        .run()
+        .exits_with(2)
+        .prints_nothing()
+        .says("project main: ")
+        .says("holds a secret and is open to other users")
+        .says("chmod 600")
+        .says("it holds no certificate")
+        .says("http.token_file: can't read")
+        .says("hook ci: ")
+        .says("hook results: ")
+        .says("{job_id}")
+        .says("hook notify: ")
+        .says_times("error: ", 6)
+        .keeps(&["s3cret"]);
+}
+
+#[test]
+fn the_file_is_found_by_option_or_variable_or_in_its_usual_place() {
+    let at = |path: &str| dcs_wait(["check"]).file(path, PROJECT);
+    at("a.toml")
+        .env("DCS_WAIT_CONFIG", "a.toml")
+        .run()
+        .exits_with(0)
+        .prints(&["a.toml: ok: 1 project, 0 hooks, 0 watches"]);
+    at("a.toml")
+        .env("DCS_WAIT_CONFIG", "b.toml")
+        .args(["--config", "a.toml"])
+        .run()
+        .exits_with(0);
+    at("a.toml")
+        .args(["--config", "b.toml"])
+        .run()
+        .exits_with(2)
+        .complains("b.toml: can't be read");
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    dcs_wait(["check", "--config", "."])
+        .run()
+        .exits_with(2)
+        .complains("can't be read");
+    dcs_wait(["check", "--config", "/dev/null"])
+        .run()
+        .exits_with(2)
+        .complains("there is no project");
+}
+
+#[test]
+fn a_credential_of_systemd_may_be_named() {
+    let text =
+        "ak_file = \"${CREDENTIALS_DIRECTORY}/ak\"\nsk_file = \"${CREDENTIALS_DIRECTORY}/sk\"\n";
+    let checked = || {
+        check(text)
+            .file("creds/ak", "AK")
+            .file("creds/sk", "s3cret")
+    };
+    checked()
+        .env("CREDENTIALS_DIRECTORY", "creds")
+        .run()
+        .exits_with(0);
+    checked()
+        .run()
+        .exits_with(2)
+        .says("CREDENTIALS_DIRECTORY isn't set");
+}
