@@ -2,6 +2,7 @@
 
 mod check;
 mod control;
+mod daemon;
 mod simulate;
 mod wait;
 
@@ -13,6 +14,7 @@ pub(super) use control::{
     OneDeliveryArgs, OneWatchArgs, ReplayArgs, WatchCommand, WatchListArgs, WatchState,
     WatchesArgs,
 };
+pub(super) use daemon::DaemonArgs;
 pub(super) use simulate::SimulateArgs;
 pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, WaitArgs};
 
@@ -24,7 +26,7 @@ pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, WaitArgs};
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     after_help = AFTER_HELP,
-    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait credentials|check|simulate|demo [OPTIONS]",
+    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait credentials|check|simulate|demo [OPTIONS]",
     max_term_width = 100,
 )]
 pub(super) struct Args {
@@ -62,6 +64,8 @@ Try it without an account: dcs-wait demo";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run the service that watches jobs and fires their hooks
+    Daemon(DaemonArgs),
     /// Have jobs watched by the daemon, and see what becomes of them
     #[command(subcommand)]
     Watch(WatchCommand),

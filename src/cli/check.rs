@@ -1,12 +1,13 @@
 //! `dcs-wait check`: what is wrong with a configuration, without starting anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::args::{CheckArgs, Form};
+use super::daemon::config_file;
 use super::error::CliError;
 use super::output;
 use crate::clean::escape_json;
@@ -17,17 +18,11 @@ use crate::http::Connector;
 use crate::model::Exit;
 use crate::secret::read_secret_file;
 
-/// Where the configuration is unless it is said.
-const CONFIG: &str = "/etc/dcs-wait/dcs-wait.toml";
-
 pub(super) async fn run(
     args: CheckArgs,
     environment: Arc<dyn Environment>,
 ) -> Result<Exit, CliError> {
-    let path = args
-        .config
-        .or_else(|| environment.var("DCS_WAIT_CONFIG").map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(CONFIG));
+    let path = config_file(args.config, environment.as_ref());
     let checked = check(&path, environment.as_ref());
     match (&checked, args.form) {
         (Ok(config), Form::Text) => output::print(&summary(&path, config)),

@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod control;
 mod credentials;
+mod daemon;
 mod delivery;
 mod demo;
 mod error;
@@ -83,6 +84,7 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
             delivery::run(command, environment.as_ref(), interrupts).await
         }
         Some(Command::Demo(_)) => demo::run(environment, interrupts).await,
+        Some(Command::Daemon(args)) => daemon::run(args, environment, interrupts).await,
         None => wait::run(args.wait, environment, interrupts).await,
     }
 }

@@ -1,7 +1,19 @@
 //! The service: configured, running, draining; and the control API that people and programs talk to
 //! it by.
 
+mod care;
+mod condition;
 pub mod http;
+mod interim;
+mod journal;
+mod logging;
 mod metrics;
+mod notify;
+mod orders;
+mod process;
+mod reload;
+mod run;
+mod sessions;
 
 pub use metrics::Metrics;
+pub use run::{Asked, DaemonError, Ended, Start, run};

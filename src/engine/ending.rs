@@ -2,6 +2,7 @@
 
 use super::active::Active;
 use super::shared::{Aside, Shared};
+use crate::clean::clean_message;
 use crate::hooks::Payload;
 use crate::model::{
     Delivery, DeliveryState, End, HookName, Progress, ProjectId, Watch, WatchEvent, WatchEventKind,
@@ -52,7 +53,9 @@ pub(super) async fn end(
         return;
     }
     let outcome = end.outcome.as_str();
-    tracing::info!(outcome, polls = report.polls, "ended");
+    let fault = report.fault.as_ref();
+    let fault = fault.map(|fault| clean_message(&fault.to_string()));
+    tracing::info!(outcome, polls = report.polls, fault, "ended");
     if misconfigured && let Some(attendant) = &shared.attendant {
         attendant(Aside::Misconfigured);
     }

@@ -25,6 +25,8 @@ pub enum Exit {
     Interrupted,
     /// 143: ended by SIGTERM (128 + 15).
     Terminated,
+    /// The code that an exit hook of the daemon has for an outcome.
+    ByHook(u8),
 }
 
 impl Exit {
@@ -42,6 +44,7 @@ impl Exit {
             Self::TimedOut => 124,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+            Self::ByHook(code) => code,
         }
     }
 

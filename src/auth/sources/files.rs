@@ -9,7 +9,7 @@ use crate::auth::found::{Found, Source};
 use crate::secret::{ExposeSecret, read_secret_file};
 
 /// The options of the command line that name files with credentials.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Given {
     /// `--ak-file`
     pub ak_file: Option<PathBuf>,

@@ -1,0 +1,80 @@
+//! `dcs-wait daemon`: the service, on threads of its own; this one hears the signals.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::args::DaemonArgs;
+use super::error::CliError;
+use super::output;
+use super::signals::{Interrupts, Wish};
+use crate::daemon::{self, Asked, DaemonError, Ended, Start};
+use crate::environment::Environment;
+use crate::model::Exit;
+
+/// Where the configuration is unless it is said.
+const CONFIG: &str = "/etc/dcs-wait/dcs-wait.toml";
+
+pub(super) async fn run(
+    args: DaemonArgs,
+    environment: Arc<dyn Environment>,
+    interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    let mut wishes = interrupts.with_reloads()?;
+    let threads = thread::available_parallelism().map_or(2, |all| all.get().clamp(2, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::internal(format!("can't start: {error}")))?;
+    let config = config_file(args.config, environment.as_ref());
+    let shown = Arc::clone(&environment);
+    let start = Start {
+        config,
+        environment,
+    };
+    let (ask, asked) = unbounded_channel();
+    let mut daemon = runtime.spawn(daemon::run(start, asked));
+    let mut stopping = false;
+    let exit = loop {
+        tokio::select! {
+            ended = &mut daemon => break match ended {
+                Ok(Ok(Ended::AsAsked)) => Ok(Exit::Success),
+                Ok(Ok(Ended::ByHook(code))) => Ok(Exit::ByHook(code)),
+                Ok(Err(DaemonError::Config(errors))) => {
+                    for line in errors.lines() {
+                        output::complain(&CliError::usage(line), shown.as_ref());
+                    }
+                    Ok(Exit::Usage)
+                }
+                Ok(Err(error)) => Err(CliError::usage(error)),
+                Err(_) => Err(CliError::internal(
+                    "the daemon failed; please report what is said above. What it accepted is kept",
+                )),
+            },
+            wish = wishes.next() => {
+                // A daemon that is about to be gone needs to be asked for nothing.
+                match wish {
+                    Wish::Reload => drop(ask.send(Asked::Reload)),
+                    Wish::End(exit) if stopping => break Ok(exit),
+                    Wish::End(_) => {
+                        stopping = true;
+                        drop(ask.send(Asked::Stop));
+                    }
+                }
+            }
+        }
+    };
+    // What still runs then is what a second signal didn't want to wait for.
+    runtime.shutdown_background();
+    exit
+}
+
+/// The configuration file, for this command and all others that read it.
+pub(super) fn config_file(given: Option<PathBuf>, environment: &dyn Environment) -> PathBuf {
+    given
+        .or_else(|| environment.var("DCS_WAIT_CONFIG").map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(CONFIG))
+}

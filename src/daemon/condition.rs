@@ -1,0 +1,133 @@
+//! How the daemon is, in words: the line for the service manager, and what of it is news for the log.
+
+use tracing::Level;
+
+use crate::clean::{SENTENCE, clean};
+use crate::engine::Health;
+use crate::store::Counts;
+
+/// A line such as `12 watches, 3 deliveries pending; store: disk full`.
+pub(super) fn status(health: &Health, counts: Option<Counts>) -> String {
+    let watches = health.unseen + health.running + health.in_trouble;
+    let mut line = numbered(watches, "watch", "watches");
+    if health.in_trouble > 0 {
+        line.push_str(&format!(" ({} in trouble)", health.in_trouble));
+    }
+    if let Some(counts) = counts {
+        let pending = usize::try_from(counts.pending).unwrap_or(usize::MAX);
+        let pending = numbered(pending, "delivery", "deliveries");
+        line.push_str(&format!(", {pending} pending"));
+        if counts.dead > 0 {
+            line.push_str(&format!(", {} dead", counts.dead));
+        }
+    }
+    if let Some(why) = &health.store_trouble {
+        line.push_str(&format!("; store: {}", clean(why, SENTENCE)));
+    }
+    for project in &health.projects {
+        if let Some(why) = &project.refused {
+            let why = clean(why, SENTENCE);
+            line.push_str(&format!("; {}: credential refused: {why}", project.name));
+        }
+    }
+    line
+}
+
+fn numbered(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// What has changed, worth a line of the log each; beside the store, whose recorder logs that.
+pub(super) fn news(before: &Health, now: &Health) -> Vec<(Level, String)> {
+    let mut news = Vec::new();
+    for project in &now.projects {
+        let was = before.projects.iter().find(|one| one.name == project.name);
+        let was_refused = was.is_some_and(|was| was.refused.is_some());
+        match &project.refused {
+            Some(why) if !was_refused => news.push((
+                Level::ERROR,
+                format!(
+                    "project {}: the service refuses the credential: {}",
+                    project.name,
+                    clean(why, SENTENCE)
+                ),
+            )),
+            None if was_refused => news.push((
+                Level::INFO,
+                format!("project {}: the credential is accepted again", project.name),
+            )),
+            _ => {}
+        }
+    }
+    match (before.in_trouble, now.in_trouble) {
+        (0, some @ 1..) => news.push((
+            Level::WARN,
+            format!(
+                "{} without a good answer; polling goes on",
+                numbered(some, "watch is", "watches are")
+            ),
+        )),
+        (1.., 0) => news.push((Level::INFO, "every watch has good answers again".to_owned())),
+        _ => {}
+    }
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ProjectHealth;
+    use std::time::Duration;
+
+    fn project(refused: Option<&str>) -> ProjectHealth {
+        ProjectHealth {
+            name: "main".parse().unwrap(),
+            refused: refused.map(str::to_owned),
+            paused: None,
+            spacing: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_status_is_one_line_of_what_matters() {
+        let mut health = Health {
+            running: 11,
+            unseen: 1,
+            ..Health::default()
+        };
+        let mut counts = Counts {
+            pending: 3,
+            ..Counts::default()
+        };
+        let line = status(&health, Some(counts));
+        assert_eq!(line, "12 watches, 3 deliveries pending");
+        (health.running, health.unseen, health.in_trouble) = (0, 0, 1);
+        health.store_trouble = Some("disk\nfull".to_owned());
+        health.projects = vec![project(Some("AK access failed"))];
+        (counts.pending, counts.dead) = (1, 2);
+        assert_eq!(
+            status(&health, Some(counts)),
+            "1 watch (1 in trouble), 1 delivery pending, 2 dead; store: disk full; main: credential refused: AK access failed"
+        );
+    }
+
+    #[test]
+    fn trouble_is_news_when_it_begins_and_when_it_ends() {
+        let well = Health {
+            projects: vec![project(None)],
+            ..Health::default()
+        };
+        let ill = Health {
+            in_trouble: 2,
+            projects: vec![project(Some("locked"))],
+            ..Health::default()
+        };
+        let levels = |news: Vec<(Level, String)>| -> Vec<Level> {
+            news.into_iter().map(|(level, _)| level).collect()
+        };
+        assert_eq!(news(&well, &well), []);
+        assert_eq!(news(&ill, &ill), []);
+        assert_eq!(levels(news(&well, &ill)), [Level::ERROR, Level::WARN]);
+        assert_eq!(levels(news(&ill, &well)), [Level::INFO; 2]);
+    }
+}

@@ -1,0 +1,15 @@
+//! What the process asks of the system before it does anything.
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, getrlimit, setrlimit, umask};
+
+/// Keeps what is created to this user, and raises the number of files that may be open at once to
+/// what is permitted: every connection to the socket is one.
+pub(super) fn prepare() {
+    umask(Mode::RWXG | Mode::RWXO);
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, files) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

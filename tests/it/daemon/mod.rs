@@ -1,0 +1,11 @@
+//! The daemon from outside: the binary as a child process, with real sockets and a real database,
+//! against a simulated service.
+
+mod crash;
+mod harness;
+mod hooks;
+mod notify;
+mod receiver;
+mod refusals;
+mod reload;
+mod watches;

@@ -1,0 +1,129 @@
+//! What keeps a daemon from starting: each a clear error, and nothing lost.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::harness::House;
+
+/// Starts a daemon that can't, and says what it said.
+#[track_caller]
+fn refused(house: &House) -> String {
+    let (code, log) = house.launch().ended();
+    assert_eq!(code, Some(2), "{log}");
+    log
+}
+
+#[test]
+fn a_bad_configuration_is_told_with_its_place() {
+    let house = House::new();
+    house.configure("[pol]\ntimeout = \"1h\"\n[[hook]]\nname = \"ci\"\ntype = \"webhok\"");
+    let log = refused(&house);
+    assert!(log.contains("dcs-wait.toml:"), "{log}");
+    assert!(log.contains("pol") && log.contains("webhok"), "{log}");
+    assert!(log.contains("error: "), "{log}");
+    assert!(!house.path("dcs-wait.db").exists());
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_told() {
+    let house = House::new();
+    fs::remove_file(house.path("dcs-wait.toml")).unwrap();
+    assert!(refused(&house).contains("dcs-wait.toml"));
+}
+
+#[test]
+fn a_credential_that_is_not_there_is_told_with_its_project() {
+    let house = House::new();
+    fs::remove_file(house.path("sk")).unwrap();
+    let log = refused(&house);
+    assert!(log.contains("main"), "{log}");
+    assert!(log.contains("sk"), "{log}");
+}
+
+#[test]
+fn a_service_that_can_not_be_reached_keeps_no_daemon_from_starting() {
+    let house = House::new();
+    let nobody = "endpoint = \"http://127.0.0.1:9\"\n#";
+    house.write_config(&house.basic().replace("endpoint = ", nobody));
+    let daemon = house.start();
+    daemon.add("job-1");
+    daemon.stop();
+}
+
+#[test]
+fn a_second_daemon_on_the_same_store_is_refused() {
+    let house = House::new();
+    let daemon = house.start();
+    let text = house.basic().replace("control.sock", "other.sock");
+    house.write_config(&text);
+    let (code, log) = house.launch().ended();
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("dcs-wait.db"), "{log}");
+    daemon.get("/v1/watches");
+    daemon.stop();
+}
+
+#[test]
+fn a_second_daemon_on_the_same_socket_is_refused() {
+    let house = House::new();
+    let daemon = house.start();
+    house.write_config(&house.basic().replace("dcs-wait.db", "other.db"));
+    let (code, log) = house.launch().ended();
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("control.sock"), "{log}");
+    daemon.get("/v1/watches");
+    daemon.stop();
+}
+
+#[test]
+fn a_socket_that_a_crash_left_is_taken_over() {
+    let house = House::new();
+    house.start().kill();
+    assert!(house.path("control.sock").exists());
+    let daemon = house.start();
+    daemon.get("/v1/watches");
+    daemon.stop();
+}
+
+#[test]
+fn a_state_directory_that_is_not_there_or_can_not_be_written_is_told() {
+    let house = House::new();
+    let elsewhere = |path: &str| house.write_config(&house.basic().replace("dcs-wait.db", path));
+    elsewhere("nowhere/dcs-wait.db");
+    assert!(refused(&house).contains("nowhere"));
+    // Where nobody can write, root included.
+    elsewhere("/proc/self/dcs-wait.db");
+    assert!(refused(&house).contains("/proc/self"));
+}
+
+#[test]
+fn a_corrupt_database_is_refused_and_stays_as_it_is() {
+    let house = House::new();
+    house.start().stop();
+    let path = house.path("dcs-wait.db");
+    let garbage = vec![0x5a; 8192];
+    fs::write(&path, &garbage).unwrap();
+    assert!(refused(&house).contains("dcs-wait.db"));
+    assert_eq!(fs::read(&path).unwrap(), garbage);
+}
+
+#[test]
+fn the_database_is_for_its_owner_alone() {
+    let house = House::new();
+    house.start().stop();
+    let mode = |name: &str| fs::metadata(house.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("dcs-wait.db"), 0o600);
+}
+
+#[test]
+fn help_names_signals_and_exit_codes() {
+    let help = Command::new(env!("CARGO_BIN_EXE_dcs-wait"))
+        .args(["daemon", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for word in ["SIGHUP", "SIGTERM", "--config", "143", "DCS_WAIT_CONFIG"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+}
