@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dcs_wait::engine::Told;
-use dcs_wait::model::DeliveryState;
+use dcs_wait::model::{DeliveryId, DeliveryState};
 
 use super::harness::{Act, House, INTERVALS, START, Scripted, named, secs};
 
@@ -50,8 +50,8 @@ async fn a_delivery_in_vain_is_tried_after_each_interval_and_then_dead() {
         assert!((at - *due as f64).abs() < 0.1, "{seconds:?}");
     }
     assert_eq!(seconds.len(), due.len());
-    let seen = hook.seen.lock().unwrap();
-    assert!(seen.iter().all(|(id, _)| *id == ids[0]), "{seen:?}");
+    let is_it = |seen: &(DeliveryId, _)| seen.0 == ids[0];
+    assert!(hook.seen.lock().unwrap().iter().all(is_it));
 
     let (delivery, attempts) = house.delivery(ids[0]).await;
     assert_eq!(delivery.state, DeliveryState::Dead);
