@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::output;
 use crate::clean::escape_json;
 use crate::config::{Config, ConfigError, ConfigErrors, ProjectConfig};
-use crate::environment::Environment;
+use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, Tools};
 use crate::http::Connector;
 use crate::model::Exit;
@@ -49,11 +49,10 @@ fn check(path: &Path, environment: &dyn Environment) -> Result<Config, ConfigErr
     {
         faults.push(format!("http.token_file: {why}"));
     }
-    // Nobody ends here.
-    let (exits, _) = unbounded_channel();
     let tools = Tools {
-        exits,
-        variables: std::env::vars_os().collect(),
+        // No hook gets to ask for the end.
+        exits: unbounded_channel().0,
+        variables: ProcessEnvironment::inherited(),
     };
     let made = config.hooks.iter().map(|spec| hooks::make(spec, &tools));
     faults.extend(made.filter_map(|made| made.err().map(|why| why.to_string())));

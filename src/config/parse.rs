@@ -11,7 +11,7 @@ use super::defaults;
 use super::error::{ConfigError, ConfigErrors};
 use super::hook::hooks;
 use super::keys::{
-    DAEMON, HOOK, HTTP, LIMITS, POLL, PROJECT, SHAPES, STORE, Shape, WATCH, instead, nearest,
+    DAEMON, HOOK, HTTP, LIMITS, POLL, PROJECT, SHAPES, STORE, Shape, WATCH, nearest,
 };
 use super::project::projects;
 use super::read::{Document, Entry, Table};

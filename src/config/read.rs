@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
-use super::keys::{SHAPES, Shape, instead, nearest};
+use super::keys::{SHAPES, Shape, instead};
 use super::values::{parse_duration, parse_limit};
 use crate::environment::Environment;
 
@@ -51,6 +51,18 @@ impl<'a> Document<'a> {
             key: key.map(str::to_owned),
             message,
         });
+    }
+
+    /// Notes that something else stands where a table or a list of them should.
+    fn refuse_kind(&self, shape: &Shape, value: &Spanned<DeValue<'_>>) {
+        let how = if shape.is_list { "over each" } else { "once" };
+        let message = format!(
+            "{name} is {value}; write {title} {how}",
+            name = shape.name,
+            value = shown(value.get_ref()),
+            title = shape.title(),
+        );
+        self.refuse(Some(value.span()), Some(shape.name), message);
     }
 
     /// The path that a text names.
@@ -94,14 +106,8 @@ impl<'a> Table<'a> {
     ) -> Self {
         let found = found.and_then(|value| match value.get_ref() {
             DeValue::Table(entries) => Some((entries, value.span())),
-            other => {
-                let message = format!(
-                    "{name} is {other}; write it once, as {title}",
-                    name = shape.name,
-                    other = shown(other),
-                    title = shape.title(),
-                );
-                document.refuse(Some(value.span()), Some(shape.name), message);
+            _ => {
+                document.refuse_kind(shape, value);
                 None
             }
         });
@@ -120,23 +126,15 @@ impl<'a> Table<'a> {
         shape: &'static Shape,
         found: Option<&'a Spanned<DeValue<'a>>>,
     ) -> Vec<Self> {
-        match found.map(|value| (value, value.get_ref())) {
-            None => Vec::new(),
-            Some((_, DeValue::Array(items))) => items
-                .iter()
-                .map(|item| Self::new(document, shape, Some(item)))
-                .collect(),
-            Some((value, other)) => {
-                let message = format!(
-                    "{name} is {other}; write {title} over each",
-                    name = shape.name,
-                    other = shown(other),
-                    title = shape.title(),
-                );
-                document.refuse(Some(value.span()), Some(shape.name), message);
-                Vec::new()
-            }
-        }
+        let Some(value) = found else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            document.refuse_kind(shape, value);
+            return Vec::new();
+        };
+        let table = |item| Self::new(document, shape, Some(item));
+        items.iter().map(table).collect()
     }
 
     fn entries(
@@ -152,11 +150,10 @@ impl<'a> Table<'a> {
                 continue;
             }
             let title = self.shape.title();
-            let own = nearest(name, self.shape.keys.iter().copied());
-            let elsewhere = SHAPES.iter().find(|shape| shape.keys.contains(&name));
-            let advice = match (own, elsewhere) {
-                (_, Some(other)) => format!("it belongs to {}", other.title()),
-                _ => instead(name, self.shape.keys.iter().copied()),
+            let home = SHAPES.iter().find(|shape| shape.keys.contains(&name));
+            let advice = match home {
+                Some(home) => format!("it belongs to {}", home.title()),
+                None => instead(name, self.shape.keys.iter().copied()),
             };
             let path = self.path(name);
             let message = format!("{path}: {title} has no such key; {advice}");

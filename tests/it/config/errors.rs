@@ -104,7 +104,7 @@ fn a_table_of_the_wrong_kind_is_refused() {
         "#;
     assert_snapshot!(errors(text), @r#"
     dcs-wait.toml:3:1: hook is a table; write [[hook]] over each
-    dcs-wait.toml:6:1: poll is a list; write it once, as [poll]
+    dcs-wait.toml:6:1: poll is a list; write [poll] once
     "#);
 }
 
