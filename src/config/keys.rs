@@ -161,7 +161,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// What to say after a wrong name: the one that was probably meant, or all that there are.
-pub(super) fn instead<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn instead<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> String {
     if let Some(name) = nearest(wrong, names.clone()) {
         return format!("did you mean {name}?");
     }

@@ -10,6 +10,8 @@ mod read;
 pub(crate) mod values;
 mod watch;
 
+pub(crate) use keys::instead;
+
 pub use error::{ConfigError, ConfigErrors, Place};
 
 use std::net::SocketAddr;

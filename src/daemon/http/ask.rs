@@ -1,0 +1,343 @@
+//! Reads what is asked: the query, the IDs in the path, the body. Nothing that isn't understood is
+//! passed over.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use http_body_util::LengthLimitError;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use super::shapes::NewWatch;
+use crate::clean::{WORD, clean};
+use crate::config::instead;
+use crate::config::values::parse_limit;
+use crate::engine::Order;
+use crate::store::Page;
+
+/// The largest body that is read, in bytes.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+/// The longest page, and the one that is given where nothing is asked.
+const MAX_LIMIT: u32 = 1000;
+const DEFAULT_LIMIT: u32 = 100;
+
+/// The parameters of a query, each at most once, none of them unknown.
+pub(super) struct Asked(Vec<(String, String)>);
+
+impl Asked {
+    /// Reads a query that may have these parameters.
+    pub(super) fn of(uri: &Uri, names: &[&'static str]) -> Result<Self, Problem> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| invalid_query(error.body_text()))?;
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            let quoted = clean(name, WORD);
+            if !names.contains(&name.as_str()) {
+                let instead = instead(name, names.iter().copied());
+                return Err(invalid_query(format!(
+                    "there is no parameter {quoted:?} here; {instead}"
+                )));
+            }
+            if pairs.iter().skip(at + 1).any(|(other, _)| other == name) {
+                return Err(invalid_query(format!(
+                    "the parameter {quoted:?} is given twice; give it once"
+                )));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A value that is parsed.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|why| wrong(name, text, why))
+    }
+
+    /// A value that is one of a few words.
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        name: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let found = words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, value)| Some(*value)).ok_or_else(|| {
+            let instead = instead(text, words.iter().map(|(word, _)| *word));
+            wrong(name, text, format!("it is none of its words; {instead}"))
+        })
+    }
+
+    /// The part of a long list.
+    pub(super) fn page<Id: FromStr<Err: Display>>(&self) -> Result<Page<Id>, Problem> {
+        let limit = self.text("limit").map(|text| {
+            let number = text.parse().ok();
+            number
+                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+                .ok_or_else(|| wrong("limit", text, "give a number from 1 to 1000"))
+        });
+        Ok(Page {
+            before: self.parsed("before")?,
+            limit: limit.transpose()?.unwrap_or(DEFAULT_LIMIT),
+        })
+    }
+}
+
+/// The shapes of a page, where `found` may hold one thing more than the page does; and the ID to go
+/// on before, if so.
+pub(super) fn page_of<T, Shape>(
+    found: &[T],
+    limit: u32,
+    shape: impl Fn(&T) -> Shape,
+    id: impl Fn(&Shape) -> &String,
+) -> (Vec<Shape>, Option<String>) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let shapes: Vec<Shape> = found.iter().take(limit).map(shape).collect();
+    let more = found.len() > limit;
+    let next = shapes.last().filter(|_| more).map(|last| id(last).clone());
+    (shapes, next)
+}
+
+fn invalid_query(message: String) -> Problem {
+    Problem::bad("invalid_query", message)
+}
+
+fn wrong(name: &str, text: &str, why: impl Display) -> Problem {
+    let quoted = clean(text, WORD);
+    invalid_query(format!("{quoted:?} is no value for {name}: {why}"))
+}
+
+/// The ID in a path.
+pub(super) fn id<Id: FromStr<Err: Display>>(
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Id, Problem> {
+    let Path(text) = path.map_err(|error| Problem::bad("invalid_id", error.body_text()))?;
+    text.parse().map_err(|why| {
+        let quoted = clean(&text, WORD);
+        Problem::bad("invalid_id", format!("{quoted:?} is no ID: {why}"))
+    })
+}
+
+/// The order in a body.
+pub(super) async fn order(headers: &HeaderMap, body: Body) -> Result<Order, Problem> {
+    if !is_json(headers) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "no_json",
+            "send the body as JSON, with the header Content-Type: application/json",
+        ));
+    }
+    let bytes = to_bytes(body, MAX_BODY).await.map_err(|error| {
+        let too_long = error
+            .source()
+            .is_some_and(|why| why.is::<LengthLimitError>());
+        if too_long {
+            body_too_large()
+        } else {
+            Problem::bad("invalid_body", "the body broke off; send it again")
+        }
+    })?;
+    to_order(read(&bytes)?)
+}
+
+/// A body of more than [`MAX_BODY`].
+pub(super) fn body_too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "the body has more than 64 KiB; a watch needs a few hundred bytes",
+    )
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let media_type = value
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next());
+    media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn read(bytes: &[u8]) -> Result<NewWatch, Problem> {
+    // serde would take a list for its members in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let message = "the body is no watch: it is a list; send one object";
+        return Err(Problem::bad("invalid_body", message));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let members: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+        let unknown = |name: &&String| !NewWatch::MEMBERS.contains(&name.as_str());
+        let message = match members.keys().find(unknown) {
+            Some(name) => format!(
+                "there is no member {:?} here; {}",
+                clean(name, WORD),
+                instead(name, NewWatch::MEMBERS)
+            ),
+            None => format!("the body is no watch: {error}"),
+        };
+        Problem::bad("invalid_body", message)
+    })
+}
+
+fn to_order(asked: NewWatch) -> Result<Order, Problem> {
+    fn named<T: FromStr<Err: Display>>(text: &str, what: &str) -> Result<T, String> {
+        text.parse()
+            .map_err(|why| format!("{:?} is no {what}: {why}", clean(text, WORD)))
+    }
+    // What is no name at all is unknown like one that isn't in the configuration.
+    let unknown =
+        |code| move |message: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);
+    Ok(Order {
+        job_id: named(&asked.job_id, "job ID")
+            .map_err(|message| Problem::bad("invalid_job_id", message))?,
+        project: asked
+            .project
+            .map(|text| named(&text, "project name"))
+            .transpose()
+            .map_err(unknown("unknown_project"))?,
+        hooks: asked
+            .hooks
+            .map(|texts| texts.iter().map(|text| named(text, "hook name")).collect())
+            .transpose()
+            .map_err(unknown("unknown_hook"))?,
+        timeout: asked
+            .timeout
+            .map(|text| {
+                parse_limit(&text).map_err(|why| {
+                    let quoted = clean(&text, WORD);
+                    Problem::bad(
+                        "invalid_timeout",
+                        format!("{quoted:?} is no time-out: {why}"),
+                    )
+                })
+            })
+            .transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::WatchId;
+
+    fn message(problem: &Problem) -> String {
+        format!("{problem:?}")
+    }
+
+    fn refused(query: &str) -> String {
+        let uri = format!("/v1/watches?{query}").parse().unwrap();
+        let asked = Asked::of(&uri, &["limit", "before", "state"]);
+        let words = [("active", 1), ("ended", 2)];
+        let result = asked.and_then(|asked| {
+            asked.one_of("state", &words)?;
+            asked.page::<WatchId>().map(drop)
+        });
+        message(&result.unwrap_err())
+    }
+
+    fn order_of(body: &str) -> Result<Order, Problem> {
+        read(body.as_bytes()).and_then(to_order)
+    }
+
+    #[test]
+    fn a_query_that_is_not_understood_is_refused_with_what_would_be() {
+        for (query, expected) in [
+            ("stat=ended", "did you mean state?"),
+            ("zzz=1", "there are: limit, before, state"),
+            ("limit=1&limit=2", "given twice"),
+            ("limit=0", "from 1 to 1000"),
+            ("limit=1001", "from 1 to 1000"),
+            ("limit=-1", "from 1 to 1000"),
+            ("before=x", "it is no UUID"),
+            ("state=endet", "did you mean ended?"),
+            ("state=", "there are: active, ended"),
+        ] {
+            let message = refused(query);
+            assert!(message.contains(expected), "{query}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_order_is_read_with_all_its_members() {
+        let order = order_of(
+            r#"{"job_id": "a1", "project": "main", "hooks": ["x", "y"], "timeout": "1h 30m"}"#,
+        )
+        .unwrap();
+        assert_eq!(order.job_id.as_str(), "a1");
+        assert_eq!(order.project.unwrap().as_str(), "main");
+        assert_eq!(order.hooks.unwrap().len(), 2);
+        assert_eq!(order.timeout, Some(Some(Duration::from_secs(5400))));
+        let order = order_of(r#"{"job_id": "a1", "timeout": "none"}"#).unwrap();
+        assert_eq!(order.timeout, Some(None));
+        assert_eq!((order.project, order.hooks), (None, None));
+    }
+
+    #[test]
+    fn a_body_that_is_no_watch_is_refused_with_the_reason() {
+        for (body, code, expected) in [
+            ("", "invalid_body", "EOF"),
+            (r#" ["a"]"#, "invalid_body", "send one object"),
+            ("{}", "invalid_body", "missing field `job_id`"),
+            (r#"{"job_id": 7}"#, "invalid_body", "expected a string"),
+            (
+                r#"{"job_id": "a", "job_id": "b"}"#,
+                "invalid_body",
+                "duplicate",
+            ),
+            (r#"{"jobid": "a"}"#, "invalid_body", "did you mean job_id?"),
+            (r#"{"job_id": "a/b"}"#, "invalid_job_id", "position 2"),
+            (r#"{"job_id": ""}"#, "invalid_job_id", "it is empty"),
+            (
+                r#"{"job_id": "a", "hooks": ["a b"]}"#,
+                "unknown_hook",
+                "no hook name",
+            ),
+            (
+                r#"{"job_id": "a", "project": "é"}"#,
+                "unknown_project",
+                "no project name",
+            ),
+            (
+                r#"{"job_id": "a", "timeout": "soon"}"#,
+                "invalid_timeout",
+                "such as 90s",
+            ),
+        ] {
+            let message = message(&order_of(body).unwrap_err());
+            assert!(message.contains(code), "{body}: {message}");
+            assert!(message.contains(expected), "{body}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_json_only_where_it_says_so() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("text/plain", false),
+            ("application/jsonx", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, value.parse().unwrap())]);
+            assert_eq!(is_json(&headers), expected, "{value}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,269 @@
+//! The model in the shapes that go over the control API.
+
+use std::time::SystemTime;
+
+use super::shapes::{
+    About, AnswersShape, AttemptShape, DeliveryShape, DeliveryStateShape, EventShape, FaultShape,
+    HealthShape, LimitShape, ProjectShape, ResultShape, WatchShape, WatchStateShape,
+};
+use crate::engine::{Health, ProjectHealth, Told};
+use crate::forms::{millis, rfc3339};
+use crate::model::{
+    Answers, Attempt, Delivery, DeliveryState, Fault, Job, WatchEvent, WatchEventKind, WatchRecord,
+    WatchReport,
+};
+
+/// A time of this machine's clock, which is always one that can be written.
+fn ours(time: SystemTime) -> String {
+    rfc3339(time).unwrap_or_default()
+}
+
+impl From<&WatchRecord> for WatchShape {
+    fn from(record: &WatchRecord) -> Self {
+        let (watch, job) = (&record.watch, record.progress.job.as_ref());
+        let end = record.end.as_ref();
+        Self {
+            id: watch.id.to_string(),
+            project: watch.project.to_string(),
+            job_id: watch.job_id.to_string(),
+            state: match end {
+                None => WatchStateShape::Active,
+                Some(_) => WatchStateShape::Ended,
+            },
+            outcome: end.map(|end| end.outcome.into()),
+            status: job.map(|job| job.status.to_string()),
+            job_type: job.and_then(|job| job.job_type.clone()),
+            begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
+            end_time: job.and_then(|job| rfc3339(job.end_time?)),
+            duration_ms: job.and_then(Job::duration).map(millis),
+            fail_reason: job.and_then(|job| job.fail_reason.clone()),
+            polls: record.progress.polls,
+            accepted_at: ours(watch.accepted_at),
+            deadline_at: watch.deadline_at.and_then(rfc3339),
+            ended_at: end.map(|end| ours(end.at)),
+            hooks: watch.hooks.iter().map(ToString::to_string).collect(),
+            error: end.and_then(|end| end.fault.as_ref().map(FaultShape::from)),
+        }
+    }
+}
+
+impl From<&Fault> for FaultShape {
+    fn from(fault: &Fault) -> Self {
+        Self {
+            http_status: fault.http_status,
+            code: fault.code.clone(),
+            message: fault.message.clone(),
+            request_id: fault.request_id.clone(),
+        }
+    }
+}
+
+impl From<&Answers> for AnswersShape {
+    fn from(answers: &Answers) -> Self {
+        Self {
+            answer: answers.answer.clone(),
+            count: answers.count,
+            first_at: ours(answers.first_at),
+            last_at: ours(answers.last_at),
+        }
+    }
+}
+
+/// How a delivery stands, and when it is tried next.
+fn state(state: DeliveryState) -> (DeliveryStateShape, Option<String>) {
+    match state {
+        DeliveryState::Pending(due) => (DeliveryStateShape::Pending, rfc3339(due)),
+        DeliveryState::Delivered => (DeliveryStateShape::Delivered, None),
+        DeliveryState::Dead => (DeliveryStateShape::Dead, None),
+    }
+}
+
+impl From<&Delivery> for DeliveryShape {
+    fn from(delivery: &Delivery) -> Self {
+        let (state, due_at) = state(delivery.state);
+        Self {
+            id: delivery.id.to_string(),
+            watch_id: delivery.watch_id.to_string(),
+            hook: delivery.hook.to_string(),
+            state,
+            due_at,
+            attempts: delivery.attempts,
+            created_at: ours(delivery.created_at),
+        }
+    }
+}
+
+impl From<&Attempt> for AttemptShape {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            at: ours(attempt.at),
+            took_ms: millis(attempt.took),
+            delivered: attempt.delivered,
+            answer: attempt.answer.clone(),
+        }
+    }
+}
+
+impl From<&WatchReport> for ResultShape {
+    fn from(report: &WatchReport) -> Self {
+        let job = report.job.as_ref();
+        Self {
+            job_id: report.job_id.to_string(),
+            project_id: report.project_id.as_ref().map(ToString::to_string),
+            outcome: report.outcome.into(),
+            status: job.map(|job| job.status.to_string()),
+            job_type: job.and_then(|job| job.job_type.clone()),
+            begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
+            end_time: job.and_then(|job| rfc3339(job.end_time?)),
+            duration_ms: job.and_then(Job::duration).map(millis),
+            fail_reason: job.and_then(|job| job.fail_reason.clone()),
+            polls: report.polls,
+            waited_ms: millis(report.waited),
+            error: report.fault.as_ref().map(FaultShape::from),
+        }
+    }
+}
+
+impl From<&Told> for EventShape {
+    fn from(told: &Told) -> Self {
+        match told {
+            Told::Watch {
+                watch_id,
+                project,
+                event,
+            } => {
+                let about = About {
+                    watch_id: watch_id.to_string(),
+                    project: project.to_string(),
+                    job_id: event.job_id.to_string(),
+                    waited_ms: millis(event.waited),
+                    polls: event.polls,
+                };
+                of_watch(about, event)
+            }
+            Told::Delivery {
+                delivery_id,
+                watch_id,
+                hook,
+                attempt,
+                answer,
+                state: stands,
+            } => {
+                let (state, due_at) = state(*stands);
+                Self::Delivery {
+                    delivery_id: delivery_id.to_string(),
+                    watch_id: watch_id.to_string(),
+                    hook: hook.to_string(),
+                    attempt: *attempt,
+                    answer: answer.clone(),
+                    state,
+                    due_at,
+                }
+            }
+        }
+    }
+}
+
+fn of_watch(about: About, event: &WatchEvent) -> EventShape {
+    match &event.kind {
+        WatchEventKind::Started => EventShape::Started { about },
+        WatchEventKind::Polled { job, changed, next } => EventShape::Polled {
+            about,
+            status: job.status.to_string(),
+            job_type: job.job_type.clone(),
+            changed: *changed,
+            next_ms: millis(*next),
+        },
+        WatchEventKind::NotYetVisible { next, grace } => EventShape::NotYetVisible {
+            about,
+            next_ms: millis(*next),
+            grace_ms: millis(*grace),
+        },
+        WatchEventKind::Trouble {
+            fault,
+            in_a_row,
+            next,
+        } => EventShape::Trouble {
+            about,
+            error: fault.into(),
+            in_a_row: *in_a_row,
+            next_ms: millis(*next),
+        },
+        WatchEventKind::Throttled { limit, next } => EventShape::Throttled {
+            about,
+            limit: limit.map(|(requests, period)| LimitShape {
+                requests,
+                period_ms: millis(period),
+            }),
+            next_ms: millis(*next),
+        },
+        WatchEventKind::ClockCorrected { off_by, ahead } => EventShape::ClockCorrected {
+            about,
+            off_by_ms: millis(*off_by),
+            ahead: *ahead,
+        },
+        WatchEventKind::CredentialRefreshed => EventShape::CredentialRefreshed { about },
+        WatchEventKind::Ended(report) => EventShape::Ended {
+            about,
+            result: Box::new(report.as_ref().into()),
+        },
+    }
+}
+
+impl EventShape {
+    /// The word that names the event.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Watch { .. } => "watch",
+            Self::Started { .. } => "started",
+            Self::Polled { .. } => "polled",
+            Self::NotYetVisible { .. } => "not_yet_visible",
+            Self::Trouble { .. } => "trouble",
+            Self::Throttled { .. } => "throttled",
+            Self::ClockCorrected { .. } => "clock_corrected",
+            Self::CredentialRefreshed { .. } => "credential_refreshed",
+            Self::Ended { .. } => "ended",
+            Self::Delivery { .. } => "delivery",
+            Self::Lagged { .. } => "lagged",
+        }
+    }
+}
+
+impl HealthShape {
+    /// How the daemon is. It is ready while it can accept watches and keep them; trouble of a
+    /// project is shown, but no reason: what is accepted meanwhile is polled once that is over.
+    pub(super) fn new(health: &Health, draining: bool) -> Self {
+        let mut reasons = Vec::new();
+        if draining {
+            reasons.push("it is stopping".to_owned());
+        }
+        if !health.restored {
+            reasons.push("the watches of the last run are still being taken up".to_owned());
+        }
+        if let Some(trouble) = &health.store_trouble {
+            reasons.push(trouble.clone());
+        }
+        let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
+        Self {
+            ready: reasons.is_empty(),
+            reasons,
+            unseen: count(health.unseen),
+            running: count(health.running),
+            in_trouble: count(health.in_trouble),
+            held: count(health.held),
+            projects: health.projects.iter().map(ProjectShape::from).collect(),
+        }
+    }
+}
+
+impl From<&ProjectHealth> for ProjectShape {
+    fn from(project: &ProjectHealth) -> Self {
+        Self {
+            name: project.name.to_string(),
+            refused: project.refused.clone(),
+            paused_ms: project.paused.map(millis),
+            spacing_ms: millis(project.spacing),
+        }
+    }
+}
