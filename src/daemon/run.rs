@@ -170,6 +170,7 @@ impl Running {
         let parts = ServerParts {
             engine: engine.clone(),
             metrics,
+            clock: Arc::clone(&clock),
             events,
             draining: draining.clone(),
             max_connections: config.http.max_connections,

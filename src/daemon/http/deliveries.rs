@@ -6,6 +6,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 
 use super::problem::{Problem, json};
+use super::serve::whole;
 use super::shapes::{
     AttemptShape, DeliveryDetail, DeliveryPage, DeliveryShape, DeliveryStateShape, ErrorShape,
 };
@@ -102,7 +103,8 @@ pub(super) async fn replay(
 ) -> Result<Response, Problem> {
     ask::Asked::of(&uri, &[])?;
     let id: DeliveryId = ask::id(id)?;
-    if !app.engine.replay(id).await? {
+    let engine = app.engine.clone();
+    if !whole(async move { engine.replay(id).await }).await?? {
         return Err(unknown(id));
     }
     let found = app.engine.store().delivery(id).await?;

@@ -228,12 +228,7 @@ impl Guest {
         match timeout(self.patience, routed).await {
             Ok(Some(Ok(response))) => response,
             Ok(Some(Err(never))) => match never {},
-            Ok(None) => Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "a fault of the daemon: its log has the rest",
-            )
-            .into_response(),
+            Ok(None) => panicked().into_response(),
             Err(_) => Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",
@@ -243,6 +238,26 @@ impl Guest {
             .into_response(),
         }
     }
+}
+
+/// Has the work done to its end, even where whoever asked is gone before: half of it would be a watch
+/// that is kept and not polled.
+pub(super) async fn whole<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    let work = tokio::spawn(work).await;
+    work.map_err(|error| {
+        tracing::error!(%error, "a request made the daemon panic; it goes on");
+        panicked()
+    })
+}
+
+fn panicked() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "a fault of the daemon: its log has the rest",
+    )
 }
 
 /// The future's output, or nothing where it panicked.

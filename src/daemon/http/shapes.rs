@@ -186,7 +186,7 @@ pub struct AnswersShape {
 pub struct WatchDetail {
     /// The watch.
     pub watch: WatchShape,
-    /// Its answers, the oldest first. The last one may not be stored yet.
+    /// Its answers, the oldest first.
     pub answers: Vec<AnswersShape>,
     /// Its deliveries, the newest first.
     pub deliveries: Vec<DeliveryShape>,

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 
 use super::problem::{Problem, json};
+use super::serve::whole;
 use super::shapes::{
     AcceptedShape, AnswersShape, DeliveryShape, ErrorShape, NewWatch, OutcomeShape, WatchDetail,
     WatchPage, WatchShape, WatchStateShape,
@@ -38,7 +39,8 @@ pub(super) async fn add(State(app): State<App>, request: Request) -> Result<Resp
     let (head, body) = request.into_parts();
     ask::Asked::of(&head.uri, &[])?;
     let order = ask::order(&head.headers, body).await?;
-    let accepted = app.engine.accept(order).await?;
+    let engine = app.engine.clone();
+    let accepted = whole(async move { engine.accept(order).await }).await??;
     let status = if accepted.joined {
         StatusCode::OK
     } else {
@@ -119,7 +121,10 @@ pub(super) async fn show(
     ask::Asked::of(&uri, &[])?;
     let id: WatchId = ask::id(id)?;
     let store = app.engine.store();
-    let (record, answers) = store.watch(id).await?.ok_or_else(|| unknown(id))?;
+    let (record, mut answers) = store.watch(id).await?.ok_or_else(|| unknown(id))?;
+    if record.end.is_none() {
+        answers.extend(app.engine.open_answers(id));
+    }
     let filter = DeliveryFilter {
         watch_id: Some(id),
         ..DeliveryFilter::default()
@@ -156,7 +161,8 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     ask::Asked::of(&uri, &[])?;
     let id = ask::id(id)?;
-    let heard = app.engine.cancel(id).await?;
+    let engine = app.engine.clone();
+    let heard = whole(async move { engine.cancel(id).await }).await??;
     answer(&app, id, heard).await
 }
 
@@ -178,7 +184,8 @@ pub(super) async fn poll(
 ) -> Result<Response, Problem> {
     ask::Asked::of(&uri, &[])?;
     let id = ask::id(id)?;
-    let heard = app.engine.poll_now(id).await?;
+    let engine = app.engine.clone();
+    let heard = whole(async move { engine.poll_now(id).await }).await??;
     answer(&app, id, heard).await
 }
 
