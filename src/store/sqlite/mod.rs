@@ -23,13 +23,18 @@ use crate::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord}
 
 /// Keeps everything in one SQLite file.
 ///
-/// The file is this process's alone while the store exists. Give it up with
-/// [`SqliteStore::close`]; a process that just ends loses nothing either.
+/// The file is this process's alone while the store exists. [`SqliteStore::close`] leaves it tidy; a
+/// process that just ends loses nothing either.
 pub struct SqliteStore {
     options: SqliteConnectOptions,
-    /// None when the last commit has failed: whatever was left of it went with its connection.
-    writer: Mutex<Option<SqliteConnection>>,
+    /// None once it is closed.
+    writer: Mutex<Option<Writer>>,
     readers: SqlitePool,
+}
+
+struct Writer {
+    /// None when the last commit has failed: whatever was left of it went with its connection.
+    connection: Option<SqliteConnection>,
     _lock: StoreLock,
 }
 
@@ -44,29 +49,33 @@ impl SqliteStore {
         open::open(path).await
     }
 
-    /// Ends all reading and writing, and lets go of the file. What is asked of the store from now on
-    /// fails.
-    pub async fn close(self) {
+    /// Folds the log into the file, and lets go of it. Nothing can be read or written any more.
+    pub async fn close(&self) {
         self.readers.close().await;
-        if let Some(writer) = self.writer.into_inner() {
+        let mut writer = self.writer.lock().await;
+        let connection = writer.as_mut().and_then(|writer| writer.connection.take());
+        if let Some(connection) = connection {
             // Nothing is lost when this fails: it only tidies up.
-            drop(writer.close().await);
+            drop(connection.close().await);
         }
+        *writer = None;
     }
 
     async fn write(&self, changes: &[Change]) -> Result<Vec<Effect>, StoreError> {
+        let unwritten = |error| trouble("written", error);
         let mut writer = self.writer.lock().await;
+        let Some(writer) = writer.as_mut() else {
+            return Err(unwritten(sqlx::Error::PoolClosed));
+        };
         // The connection is put back when all went well. After an error, or when nobody waits for
         // this any more, it is dropped, and its transaction with it.
-        let connection = match writer.take() {
-            Some(connection) => Ok(connection),
-            None => self.options.connect().await,
+        let mut connection = match writer.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await.map_err(unwritten)?,
         };
-        let mut connection = connection.map_err(|error| trouble("written", error))?;
-        let effects = write::commit(&mut connection, changes)
-            .await
-            .map_err(|error| trouble("written", error))?;
-        *writer = Some(connection);
+        let effects = write::commit(&mut connection, changes).await;
+        let effects = effects.map_err(unwritten)?;
+        writer.connection = Some(connection);
         Ok(effects)
     }
 }
@@ -78,6 +87,10 @@ fn trouble(doing: &'static str, error: sqlx::Error) -> StoreError {
         sqlx::Error::Database(error) => StoreError::NotNow {
             doing,
             why: error.message().to_owned(),
+        },
+        sqlx::Error::PoolClosed => StoreError::NotNow {
+            doing,
+            why: "it is closed".to_owned(),
         },
         error => StoreError::NotNow {
             doing,

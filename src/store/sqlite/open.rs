@@ -10,19 +10,23 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::SqliteStore;
 use super::lock::StoreLock;
 use super::schema::{self, APPLICATION_ID, VERSION};
+use super::{SqliteStore, Writer};
 use crate::store::StoreError;
 
 /// How many connections read.
-const READERS: u32 = 3;
+const READERS: u32 = 2;
+
+/// How much of the file each of them keeps in memory, in KiB, as SQLite wants it said. The system's
+/// cache is as good.
+const READER_CACHE: &str = "-512";
 
 /// How long to wait for another program that looks into the database, such as one that backs it up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Rows that a connection reads ahead of whoever asked.
-const READ_AHEAD: usize = 1024;
+const READ_AHEAD: usize = 256;
 
 /// How large the log may stay, in bytes, when a burst is over.
 const LOG_LIMIT: &str = "67108864";
@@ -58,20 +62,26 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     }
     schema::migrate(&mut writer).await.map_err(unusable)?;
     try_to_write(&mut writer).await.map_err(unusable)?;
+    let reading = options
+        .clone()
+        .pragma("query_only", "ON")
+        .pragma("cache_size", READER_CACHE);
     let readers = SqlitePoolOptions::new()
         .min_connections(READERS)
         .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .connect_with(options.clone().pragma("query_only", "ON"))
+        .connect_with(reading)
         .await
         .map_err(unusable)?;
     Ok(SqliteStore {
         options,
-        writer: Mutex::new(Some(writer)),
+        writer: Mutex::new(Some(Writer {
+            connection: Some(writer),
+            _lock: lock,
+        })),
         readers,
-        _lock: lock,
     })
 }
 

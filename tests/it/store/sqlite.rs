@@ -138,3 +138,21 @@ async fn readers_go_on_while_a_commit_is_under_way() {
     assert_eq!(stored.unwrap().len(), 500);
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_closed_store_says_so_and_another_may_open_it() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    commit(&store, &[accept(1)]).await;
+    store.close().await;
+    let unwritten = store.commit(&[accept(2)]).await.unwrap_err();
+    assert_eq!(
+        unwritten.to_string(),
+        "the store can't be written: it is closed"
+    );
+    let unread = store.counts().await.unwrap_err();
+    assert_eq!(unread.to_string(), "the store can't be read: it is closed");
+    let next = opened(&path).await;
+    assert_eq!(next.counts().await.unwrap().active, 1);
+    next.close().await;
+}

@@ -1,11 +1,12 @@
 //! Accepting, joining, proceeding, ending.
 
-use dcs_wait::model::Outcome;
+use dcs_wait::model::{DeliveryState, Outcome};
 use dcs_wait::store::{Change, Effect, Store};
 
 use super::each_form;
 use crate::store::samples::{
-    accept, answers, commit, delivery, end, history, hooks, kept, note, record, watch, words,
+    accept, answers, attempted, commit, delivery, end, history, hooks, kept, note, record, watch,
+    words,
 };
 
 each_form! {
@@ -21,6 +22,7 @@ each_form! {
     an_unknown_watch_neither_proceeds_nor_ends
     changes_of_one_commit_are_made_in_their_order
     many_changes_of_one_kind_each_have_their_effect
+    ends_and_attempts_in_turn_each_have_their_effect
 }
 
 async fn a_watch_that_is_accepted_is_kept(store: &dyn Store) {
@@ -193,4 +195,34 @@ async fn many_changes_of_one_kind_each_have_their_effect(store: &dyn Store) {
     let owed: Vec<_> = (0..50).map(|n| delivery(n, n, "ci")).collect();
     assert_eq!(pending, owed);
     assert_eq!(history(store, 33).await, [answers("SUCCESS", 1)]);
+}
+
+async fn ends_and_attempts_in_turn_each_have_their_effect(store: &dyn Store) {
+    let arrived = DeliveryState::Delivered;
+    let accepts: Vec<Change> = (0..20).map(accept).collect();
+    commit(store, &accepts).await;
+    let first: Vec<Change> = (0..10)
+        .map(|n| end(n, Outcome::Failed, vec![delivery(n, n, "ci")]))
+        .collect();
+    commit(store, &first).await;
+    // The even deliveries have an attempt already, and the odd watches an end.
+    let attempts: Vec<Change> = (0..10)
+        .step_by(2)
+        .map(|n| attempted(n, 1, arrived))
+        .collect();
+    commit(store, &attempts).await;
+    let ends: Vec<Change> = (11..20)
+        .step_by(2)
+        .map(|n| end(n, Outcome::Denied, vec![]))
+        .collect();
+    commit(store, &ends).await;
+
+    let in_turn: Vec<Change> = (0..10)
+        .flat_map(|n| {
+            let owed = vec![delivery(n + 10, n + 10, "ci")];
+            [end(n + 10, Outcome::Failed, owed), attempted(n, 1, arrived)]
+        })
+        .collect();
+    let effects = words(&commit(store, &in_turn).await);
+    assert_eq!(effects, ["done", "nothing", "nothing", "done"].repeat(5));
 }
