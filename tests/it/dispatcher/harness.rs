@@ -8,8 +8,8 @@ use dcs_wait::clock::Clock;
 use dcs_wait::engine::{Dispatcher, DispatcherParts, Recorder, Retries, Told};
 use dcs_wait::hooks::{Configured, Hook, Message, Receipt};
 use dcs_wait::model::{
-    Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, NoMeter, Outcome, Progress,
-    Watch, WatchId,
+    Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, HookName, Meter, NoMeter,
+    Outcome, Progress, Watch, WatchId,
 };
 use dcs_wait::store::{Change, MemoryStore, Store};
 use tokio::time::Instant;
@@ -33,11 +33,31 @@ impl Clock for PausedClock {
     }
 }
 
+/// Keeps the results that were measured.
+#[derive(Default)]
+pub(super) struct Results(Mutex<Vec<(String, &'static str)>>);
+
+impl Meter for Results {
+    fn attempted(&self, hook: &HookName, result: &'static str, _took: Duration) {
+        self.0.lock().unwrap().push((hook.to_string(), result));
+    }
+}
+
+impl Results {
+    /// The results of a hook.
+    pub(super) fn of(&self, hook: &str) -> Vec<&'static str> {
+        let results = self.0.lock().unwrap();
+        let of_hook = results.iter().filter(|(name, _)| name == hook);
+        of_hook.map(|(_, result)| *result).collect()
+    }
+}
+
 pub(super) struct House {
     pub(super) store: Arc<dyn Store>,
     pub(super) dispatcher: Dispatcher,
     pub(super) recorder: Recorder,
     pub(super) told: Arc<Mutex<Vec<Told>>>,
+    pub(super) results: Arc<Results>,
     clock: Arc<PausedClock>,
     random: Mutex<fastrand::Rng>,
 }
@@ -52,12 +72,13 @@ impl House {
         let clock = Arc::new(PausedClock(Instant::now()));
         let recorder = Recorder::start(Arc::clone(&store), Arc::new(NoMeter));
         let told = Arc::new(Mutex::new(Vec::new()));
+        let results = Arc::new(Results::default());
         let teller_told = Arc::clone(&told);
         let dispatcher = Dispatcher::start(DispatcherParts {
             store: Arc::clone(&store),
             recorder: recorder.clone(),
             clock: clock.clone(),
-            meter: Arc::new(NoMeter),
+            meter: results.clone(),
             teller: Arc::new(move |one| teller_told.lock().unwrap().push(one)),
             retries: Retries {
                 after: INTERVALS.map(secs).to_vec(),
@@ -70,6 +91,7 @@ impl House {
             dispatcher,
             recorder,
             told,
+            results,
             clock,
             random: Mutex::new(fastrand::Rng::with_seed(7)),
         }

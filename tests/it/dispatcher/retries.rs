@@ -19,6 +19,7 @@ async fn a_delivery_that_arrives_is_stored_and_told_of() {
     assert_eq!(delivery.state, DeliveryState::Delivered);
     assert_eq!(attempts.len(), 1);
     assert!(attempts[0].delivered);
+    assert_eq!(house.results.of("a"), ["delivered"]);
     assert_eq!(
         *house.told.lock().unwrap(),
         [Told::Delivery {
@@ -58,6 +59,8 @@ async fn a_delivery_in_vain_is_tried_after_each_interval_and_then_dead() {
     let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(attempts.iter().all(|attempt| !attempt.delivered));
+    let results = [vec!["failed"; 7], vec!["dead"]].concat();
+    assert_eq!(house.results.of("a"), results);
 }
 
 #[tokio::test(start_paused = true)]
