@@ -1,5 +1,6 @@
 //! `dcs-wait JOB_ID...`: waits, tells, and ends with the code that the outcomes call for.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -15,15 +16,17 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::args::{OutputArg, OutputArgs, WaitArgs};
 use super::connect::{Pace, connect};
 use super::error::CliError;
+use super::hooks::WaitHooks;
 use super::signals::Interrupts;
 use super::values::{Timeout, parse_timeout};
 use super::{jobs, output};
 use crate::api::Session;
-use crate::engine::{Retries, Until, WaitResult, WaitSpec, wait};
+use crate::clock::{Clock, SystemClock};
+use crate::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
-use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind, WatchReport};
+use crate::model::{DeliveryState, Exit, Fault, JobId, Outcome, WatchEventKind, WatchReport};
 use crate::poll::{Backoff, BackoffSpec, Deadline, WatchSpec};
-use crate::report::{self, Output, Progress, Reporter, Style, Surroundings};
+use crate::report::{self, AttemptEvent, Output, Progress, Reporter, Style, Surroundings, Then};
 
 /// How long to wait when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -43,19 +46,21 @@ pub(super) async fn run(
     log_to_stderr(args.output.verbose);
     let style = style(&args.output, environment.as_ref());
     let settings = Settings::of(&args, environment.as_ref())?;
+    let hooks = WaitHooks::of(&args.hooks)?;
     let jobs = tokio::select! {
         jobs = jobs::read(&args.jobs) => jobs?,
         exit = interrupts.next() => {
             return Err(CliError::new(exit, "interrupted before the first request; the jobs go on"));
         }
     };
+    hooks.check_for_jobs(jobs.len())?;
     // What feeds standard input may take its time; the wait begins when the jobs are known.
     let start = Instant::now();
     let prepared = tokio::select! {
         prepared = prepare(&args, &settings, jobs.clone(), start, &environment) => prepared,
         exit = interrupts.next() => return Err(CliError::new(exit, goes_on(&jobs))),
     };
-    let (spec, session) = match prepared {
+    let (mut spec, session) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             if style.print_results {
@@ -64,6 +69,7 @@ pub(super) async fn run(
             return Err(error);
         }
     };
+    spec.hooks = hooks.configured;
     let environment = environment.as_ref();
     let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
     if style.progress == Progress::Silent {
@@ -200,6 +206,17 @@ pub(super) async fn follow(
         Some(exit) if result.is_cut_short(spec.until) => {
             Err(CliError::new(exit, goes_on(&spec.jobs)))
         }
+        Some(exit) if result.undelivered > 0 => Err(CliError::new(
+            exit,
+            match result.undelivered {
+                1 => {
+                    "interrupted before a hook had been delivered; it won't be any more".to_owned()
+                }
+                many => format!(
+                    "interrupted before {many} deliveries of hooks had arrived; they won't any more"
+                ),
+            },
+        )),
         _ => Ok(result),
     }
 }
@@ -211,7 +228,7 @@ pub(super) async fn narrate<T>(
     environment: &dyn Environment,
     start: Instant,
     interrupts: &mut Interrupts,
-    work: impl AsyncFnOnce(UnboundedSender<WatchEvent>, CancellationToken) -> T,
+    work: impl AsyncFnOnce(UnboundedSender<Told>, CancellationToken) -> T,
 ) -> (T, Option<Exit>) {
     let cancel = CancellationToken::new();
     let (sender, receiver) = unbounded_channel();
@@ -229,7 +246,7 @@ pub(super) async fn narrate<T>(
 
 /// Tells what happens until nothing more can. The first signal calls the wait off.
 async fn tell(
-    mut events: UnboundedReceiver<WatchEvent>,
+    mut told: UnboundedReceiver<Told>,
     mut reporter: Box<dyn Reporter>,
     style: &Style,
     start: Instant,
@@ -237,17 +254,32 @@ async fn tell(
     cancel: &CancellationToken,
 ) -> Option<Exit> {
     let mut interrupted = None;
+    let mut jobs = HashMap::new();
     let mut ticks = interval(reporter.tick_every());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             biased;
-            event = events.recv() => match event {
-                Some(event) => {
+            next = told.recv() => match next {
+                Some(Told::Watch { watch_id, event, .. }) => {
                     reporter.event(&event);
                     if let WatchEventKind::Ended(ended) = &event.kind && style.print_results {
                         let line = report::result_line(ended, style.results);
                         reporter.suspend(&mut || output::print(&line));
+                    }
+                    jobs.insert(watch_id, event.job_id);
+                }
+                Some(Told::Delivery { watch_id, hook, attempt, answer, state, .. }) => {
+                    let Some(job_id) = jobs.get(&watch_id).cloned() else {
+                        continue;
+                    };
+                    let then = then(state);
+                    let waited = start.elapsed();
+                    let event = AttemptEvent { job_id, hook, waited, attempt, answer, then };
+                    reporter.delivery(&event);
+                    // What else is told is for those who want to be told.
+                    if then == Then::Dead && style.progress == Progress::Silent {
+                        output::warn(&report::undelivered_line(&event));
                     }
                 }
                 None => break,
@@ -261,6 +293,16 @@ async fn tell(
     }
     reporter.finish();
     interrupted
+}
+
+fn then(state: DeliveryState) -> Then {
+    match state {
+        DeliveryState::Delivered => Then::Delivered,
+        DeliveryState::Pending(at) => {
+            Then::Retry(at.duration_since(SystemClock.now()).unwrap_or_default())
+        }
+        DeliveryState::Dead => Then::Dead,
+    }
 }
 
 /// The file that GitHub Actions shows below the job, where there is one.

@@ -18,8 +18,8 @@ use crate::api::Session;
 use crate::clock::{Clock as _, SystemClock};
 use crate::hooks::Configured;
 use crate::model::{
-    DeliveryState, Exit, JobId, Outcome, Progress, ProjectName, Watch, WatchEvent, WatchEventKind,
-    WatchId, WatchReport,
+    DeliveryState, Exit, JobId, Outcome, Progress, ProjectName, Watch, WatchEventKind, WatchId,
+    WatchReport,
 };
 use crate::poll::{Resume, WatchSpec};
 use crate::store::{MemoryStore, StoreError};
@@ -113,7 +113,7 @@ enum Heard {
 pub async fn wait(
     spec: &WaitSpec,
     session: Arc<Session>,
-    events: &UnboundedSender<WatchEvent>,
+    told: &UnboundedSender<Told>,
     cancel: &CancellationToken,
 ) -> WaitResult {
     let (sender, mut heard) = unbounded_channel();
@@ -128,8 +128,8 @@ pub async fn wait(
         tracing::error!(%error, "the wait failed");
         waiting.result.panicked += 1;
     }
-    waiting.follow(&engine, &mut heard, events, cancel).await;
-    waiting.settle(&engine, cancel).await;
+    waiting.follow(&engine, &mut heard, told, cancel).await;
+    waiting.settle(&engine, &mut heard, told, cancel).await;
     engine.stop(Duration::ZERO).await;
     waiting.result
 }
@@ -204,7 +204,7 @@ impl Waiting<'_> {
         &mut self,
         engine: &Engine,
         heard: &mut UnboundedReceiver<Heard>,
-        events: &UnboundedSender<WatchEvent>,
+        told: &UnboundedSender<Told>,
         cancel: &CancellationToken,
     ) {
         let mut called_off = false;
@@ -219,17 +219,18 @@ impl Waiting<'_> {
                 }
             };
             match next {
-                Some(Heard::Told(Told::Watch { event, .. })) => {
-                    if let WatchEventKind::Ended(report) = &event.kind {
+                Some(Heard::Told(what)) => {
+                    if let Told::Watch { event, .. } = &what
+                        && let WatchEventKind::Ended(report) = &event.kind
+                    {
                         if is_enough(self.spec.until, report.outcome) {
                             self.call_off(engine);
                         }
                         self.result.reports.push(WatchReport::clone(report));
                     }
                     // A reporter that is gone is no reason to stop waiting.
-                    drop(events.send(event));
+                    drop(told.send(what));
                 }
-                Some(Heard::Told(Told::Delivery { .. })) => {}
                 Some(Heard::Aside(Aside::Misconfigured)) => {
                     self.result.misconfigured = true;
                     self.call_off(engine);
@@ -247,16 +248,32 @@ impl Waiting<'_> {
     }
 
     /// Waits until nothing is owed any more, and counts what didn't arrive.
-    async fn settle(&mut self, engine: &Engine, cancel: &CancellationToken) {
+    async fn settle(
+        &mut self,
+        engine: &Engine,
+        heard: &mut UnboundedReceiver<Heard>,
+        told: &UnboundedSender<Told>,
+        cancel: &CancellationToken,
+    ) {
         if self.spec.hooks.is_empty() {
             return;
         }
-        for id in &self.watches {
-            let settled = engine.settled(*id);
-            if cancel.run_until_cancelled(settled).await.is_none() {
-                break;
+        let mut settled = Box::pin(async {
+            for id in &self.watches {
+                engine.settled(*id).await;
+            }
+        });
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                Some(next) = heard.recv() => if let Heard::Told(what) = next {
+                    drop(told.send(what));
+                },
+                () = &mut settled => break,
             }
         }
+        drop(settled);
         for id in &self.watches {
             let owed = deliveries_of(engine.shared(), *id).await;
             let owed = owed.unwrap_or_default();

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::Reporter;
+use super::delivery::{AttemptEvent, Then, undelivered_line};
 use super::duration::duration;
 use super::plain::Plain;
 use super::sink::Sink;
@@ -88,6 +89,13 @@ impl Reporter for Github {
                 self.rows.push(row(report));
             }
             _ => {}
+        }
+    }
+
+    fn delivery(&mut self, event: &AttemptEvent) {
+        self.plain.delivery(event);
+        if event.then == Then::Dead {
+            self.annotate("error", "DCS: hook not delivered", &undelivered_line(event));
         }
     }
 

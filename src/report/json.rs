@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::Reporter;
+use super::delivery::{AttemptEvent, AttemptObject};
 use super::results::{ErrorObject, ResultObject, json};
 use super::sink::Sink;
 use crate::forms::millis;
@@ -23,6 +24,10 @@ impl JsonLines {
 impl Reporter for JsonLines {
     fn event(&mut self, event: &WatchEvent) {
         self.out.line(&json(&EventObject::from(event)));
+    }
+
+    fn delivery(&mut self, event: &AttemptEvent) {
+        self.out.line(&json(&AttemptObject::from(event)));
     }
 }
 

@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, T
 
 use super::Reporter;
 use super::board::{Board, News};
+use super::delivery::{self, AttemptEvent};
 use super::lines::Pen;
 use super::screen::{Screen, Size};
 use crate::model::{WatchEvent, WatchEventKind};
@@ -91,6 +92,11 @@ impl Reporter for Live {
             _ => self.pen().note(&event.job_id, &text),
         };
         self.update();
+        self.multi.suspend(|| self.screen.line(&line));
+    }
+
+    fn delivery(&mut self, event: &AttemptEvent) {
+        let line = self.pen().note(&event.job_id, &delivery::text(event));
         self.multi.suspend(|| self.screen.line(&line));
     }
 

@@ -3,6 +3,7 @@
 
 mod board;
 mod choose;
+mod delivery;
 mod duration;
 mod github;
 mod json;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use crate::clean;
 pub use crate::clean::clean_message;
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
+pub use delivery::{AttemptEvent, Then, undelivered_line};
 pub use duration::duration;
 pub use github::error_command;
 pub use results::{json, result_line};
@@ -33,6 +35,9 @@ use crate::model::WatchEvent;
 pub trait Reporter: Send {
     /// Tells of the event.
     fn event(&mut self, event: &WatchEvent);
+
+    /// Tells of an attempt to deliver what a hook owes.
+    fn delivery(&mut self, event: &AttemptEvent);
 
     /// Says how much time has passed since the start of the wait, which is where the `waited` of
     /// events counts from. To be called every [`Reporter::tick_every`].
@@ -74,6 +79,8 @@ struct Silent;
 
 impl Reporter for Silent {
     fn event(&mut self, _event: &WatchEvent) {}
+
+    fn delivery(&mut self, _event: &AttemptEvent) {}
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Reporter;
 use super::board::{Board, News, Watched};
+use super::delivery::{self, AttemptEvent};
 use super::duration::duration;
 use super::sink::Sink;
 use super::text;
@@ -45,6 +46,16 @@ impl Reporter for Plain {
         };
         let names_itself = matches!(event.kind, WatchEventKind::Started);
         let text = if names_itself || self.board.len() == 1 {
+            text
+        } else {
+            format!("{}: {text}", event.job_id)
+        };
+        self.out.line(&at(event.waited, &text));
+    }
+
+    fn delivery(&mut self, event: &AttemptEvent) {
+        let text = delivery::text(event);
+        let text = if self.board.len() == 1 {
             text
         } else {
             format!("{}: {text}", event.job_id)

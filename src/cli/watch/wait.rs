@@ -13,8 +13,10 @@ use crate::cli::control::{ControlError, Daemon, Events};
 use crate::cli::error::CliError;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchDetail, WatchShape};
-use crate::engine::Until;
-use crate::model::{Exit, Fault, JobId, Outcome, WatchEvent, WatchEventKind, WatchReport};
+use crate::engine::{Told, Until};
+use crate::model::{
+    Exit, Fault, JobId, Outcome, ProjectName, WatchEvent, WatchEventKind, WatchId, WatchReport,
+};
 
 /// How long after the last deadline a daemon that is away may still come back and say how watches
 /// ended.
@@ -25,12 +27,29 @@ pub(super) struct Wait<'a> {
     daemon: &'a Daemon,
     until: Until,
     start: Instant,
-    tell: UnboundedSender<WatchEvent>,
+    tell: UnboundedSender<Told>,
     /// The watches that go on, by their IDs.
-    pending: BTreeMap<String, JobId>,
+    pending: BTreeMap<String, Pending>,
     /// When all of them have timed out; `None` where one never does.
     last_deadline: Option<SystemTime>,
     reports: Vec<WatchReport>,
+}
+
+/// A watch that goes on.
+struct Pending {
+    id: WatchId,
+    project: ProjectName,
+    job_id: JobId,
+}
+
+impl Pending {
+    fn of(watch: &WatchShape) -> Option<Self> {
+        Some(Self {
+            id: watch.id.parse().ok()?,
+            project: watch.project.parse().ok()?,
+            job_id: job_id(watch)?,
+        })
+    }
 }
 
 impl<'a> Wait<'a> {
@@ -40,13 +59,13 @@ impl<'a> Wait<'a> {
         watches: &[WatchShape],
         until: Until,
         start: Instant,
-        tell: UnboundedSender<WatchEvent>,
+        tell: UnboundedSender<Told>,
     ) -> Self {
         let deadline = |watch: &WatchShape| time(watch.deadline_at.as_deref()?);
         let deadlines: Option<Vec<SystemTime>> = watches.iter().map(deadline).collect();
         let pending = watches
             .iter()
-            .filter_map(|watch| Some((watch.id.clone(), job_id(watch)?)));
+            .filter_map(|watch| Some((watch.id.clone(), Pending::of(watch)?)));
         let wait = Self {
             daemon,
             until,
@@ -57,8 +76,8 @@ impl<'a> Wait<'a> {
             reports: Vec::new(),
         };
         for watch in watches {
-            if let Some(id) = wait.pending.get(&watch.id) {
-                wait.emit(id.clone(), 0, WatchEventKind::Started);
+            if let Some(pending) = wait.pending.get(&watch.id) {
+                wait.emit(pending, 0, WatchEventKind::Started);
             }
         }
         wait
@@ -102,7 +121,7 @@ impl<'a> Wait<'a> {
 
     /// The jobs that are still waited for.
     pub(super) fn pending(&self) -> impl Iterator<Item = &JobId> {
-        self.pending.values()
+        self.pending.values().map(|pending| &pending.job_id)
     }
 
     /// Takes events in until the stream ends or enough watches have.
@@ -162,25 +181,33 @@ impl<'a> Wait<'a> {
     }
 
     fn take_in(&mut self, id: &str, event: WatchEvent) {
-        if !self.pending.contains_key(id) {
+        let Some(pending) = self.pending.get(id) else {
             return;
-        }
-        if let WatchEventKind::Ended(report) = &event.kind {
+        };
+        let ended = match &event.kind {
+            WatchEventKind::Ended(report) => Some(WatchReport::clone(report)),
+            _ => None,
+        };
+        self.emit(pending, event.polls, event.kind);
+        if let Some(report) = ended {
             self.pending.remove(id);
-            self.reports.push((**report).clone());
+            self.reports.push(report);
         }
-        self.emit(event.job_id, event.polls, event.kind);
     }
 
     /// Tells of an event at the time that it is heard of: the wait is this command's.
-    fn emit(&self, job_id: JobId, polls: u32, kind: WatchEventKind) {
-        let waited = self.start.elapsed();
-        // A reporter that is gone is no reason to stop waiting.
-        drop(self.tell.send(WatchEvent {
-            job_id,
-            waited,
+    fn emit(&self, pending: &Pending, polls: u32, kind: WatchEventKind) {
+        let event = WatchEvent {
+            job_id: pending.job_id.clone(),
+            waited: self.start.elapsed(),
             polls,
             kind,
+        };
+        // A reporter that is gone is no reason to stop waiting.
+        drop(self.tell.send(Told::Watch {
+            watch_id: pending.id,
+            project: pending.project.clone(),
+            event,
         }));
     }
 
@@ -211,14 +238,14 @@ impl<'a> Wait<'a> {
                     format!("{error}; the watches have passed their time-outs meanwhile"),
                 ));
             }
-            for job_id in self.pending.values() {
+            for pending in self.pending.values() {
                 let fault = Fault::local(error.to_string());
                 let kind = WatchEventKind::Trouble {
                     fault,
                     in_a_row,
                     next,
                 };
-                self.emit(job_id.clone(), 0, kind);
+                self.emit(pending, 0, kind);
             }
             Ok(())
         })

@@ -178,7 +178,7 @@ impl Task {
             Receipt::Delivered { .. } => None,
             Receipt::Gone { answer } => {
                 if self.queues.give_up(hook, answer) {
-                    tracing::error!(%hook, answer, "the receiver wants no more: the hook is off until the next reload or start");
+                    tracing::warn!(%hook, answer, "the receiver wants no more: the hook is off until the next reload or start");
                 }
                 None
             }
@@ -270,7 +270,7 @@ impl Outlet {
                 tracing::warn!(%hook, %watch_id, delivery_id = %id, attempt = number, answer, "not delivered, and tried again");
             }
             DeliveryState::Dead => {
-                tracing::error!(%hook, %watch_id, delivery_id = %id, attempt = number, answer, "not delivered, and given up; it can be replayed");
+                tracing::warn!(%hook, %watch_id, delivery_id = %id, attempt = number, answer, "not delivered, and given up; it can be replayed");
             }
         }
         (self.teller)(Told::Delivery {

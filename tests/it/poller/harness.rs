@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
-use dcs_wait::engine::{Retries, Until, WaitResult, WaitSpec, wait};
+use dcs_wait::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
 use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, Outcome, ProjectId, WatchEvent};
 use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
 use tokio::sync::mpsc;
@@ -192,8 +192,10 @@ impl Wait {
         }
         let result = wait(&spec, session, &sender, &cancel).await;
         let mut events = Vec::new();
-        while let Ok(event) = receiver.try_recv() {
-            events.push(event);
+        while let Ok(told) = receiver.try_recv() {
+            if let Told::Watch { event, .. } = told {
+                events.push(event);
+            }
         }
         Ended {
             result,
