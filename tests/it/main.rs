@@ -7,6 +7,7 @@
 mod cli;
 mod config;
 mod dispatcher;
+mod engine;
 mod floors;
 mod hooks;
 mod poller;

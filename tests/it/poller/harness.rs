@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(super) const fn secs(n: u64) -> Duration {
+pub(crate) const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
@@ -73,7 +73,7 @@ impl JobSource for Service {
     }
 }
 
-pub(super) fn job(status: &str) -> Answer {
+pub(crate) fn job(status: &str) -> Answer {
     Content::Job(Job {
         status: status.into(),
         job_type: Some("masterStandbySwapJob".to_owned()),
@@ -84,7 +84,7 @@ pub(super) fn job(status: &str) -> Answer {
     .into()
 }
 
-pub(super) fn refused(status: u16, code: &str) -> Answer {
+pub(crate) fn refused(status: u16, code: &str) -> Answer {
     refusal(status, code, None, None)
 }
 

@@ -1,7 +1,7 @@
 //! The polling loop under paused time, asked through an in-memory service.
 
 mod credential;
-mod harness;
+pub(crate) mod harness;
 mod limits;
 mod one_job;
 mod several_jobs;

@@ -1,0 +1,12 @@
+//! The engine under paused time, with jobs, hooks and a store that do as they are told.
+
+mod accepting;
+mod configuring;
+mod ending;
+mod harness;
+mod history;
+mod polling;
+mod recorder;
+mod restoring;
+mod store;
+mod waiting;

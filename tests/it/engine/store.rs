@@ -1,0 +1,114 @@
+//! A store in memory that can be full, slow or picky, and counts what is written to it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dcs_wait::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord};
+use dcs_wait::store::{
+    Change, Counts, DeliveryFilter, Effect, MemoryStore, Page, Store, StoreError, StoreFuture,
+    WatchFilter,
+};
+
+/// The store.
+#[derive(Default)]
+pub(super) struct Fickle {
+    inner: Arc<MemoryStore>,
+    full: AtomicBool,
+    takes: Duration,
+    /// The watch of which no change is ever taken.
+    pub(super) spurned: Mutex<Option<WatchId>>,
+    /// How many changes went into each transaction.
+    pub(super) groups: Mutex<Vec<usize>>,
+}
+
+impl Fickle {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// One that takes so long for a transaction.
+    pub(super) fn slow(takes: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            takes,
+            ..Self::default()
+        })
+    }
+
+    /// The same store for another engine. Whatever ails this one doesn't ail that.
+    pub(super) fn for_another(&self) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Arc::clone(&self.inner),
+            ..Self::default()
+        })
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    fn refuses(&self, changes: &[Change]) -> bool {
+        let spurned = *self.spurned.lock().unwrap();
+        let is_spurned = |change: &Change| match change {
+            Change::End { watch_id, .. } | Change::Note { watch_id, .. } => {
+                Some(*watch_id) == spurned
+            }
+            _ => false,
+        };
+        self.full.load(Ordering::SeqCst) || changes.iter().any(is_spurned)
+    }
+}
+
+impl Store for Fickle {
+    fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Vec<Effect>> {
+        Box::pin(async move {
+            if !self.takes.is_zero() {
+                tokio::time::sleep(self.takes).await;
+            }
+            if self.refuses(changes) {
+                return Err(StoreError::NotNow {
+                    doing: "written",
+                    why: "no space is left".to_owned(),
+                });
+            }
+            self.groups.lock().unwrap().push(changes.len());
+            self.inner.commit(changes).await
+        })
+    }
+
+    fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>> {
+        self.inner.active(after, limit)
+    }
+
+    fn pending(&self, after: Option<DeliveryId>, limit: u32) -> StoreFuture<'_, Vec<Delivery>> {
+        self.inner.pending(after, limit)
+    }
+
+    fn watch(&self, id: WatchId) -> StoreFuture<'_, Option<(WatchRecord, Vec<Answers>)>> {
+        self.inner.watch(id)
+    }
+
+    fn watches<'a>(
+        &'a self,
+        filter: &'a WatchFilter,
+        page: Page<WatchId>,
+    ) -> StoreFuture<'a, Vec<WatchRecord>> {
+        self.inner.watches(filter, page)
+    }
+
+    fn delivery(&self, id: DeliveryId) -> StoreFuture<'_, Option<(Delivery, Vec<Attempt>)>> {
+        self.inner.delivery(id)
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        filter: &'a DeliveryFilter,
+        page: Page<DeliveryId>,
+    ) -> StoreFuture<'a, Vec<Delivery>> {
+        self.inner.deliveries(filter, page)
+    }
+
+    fn counts(&self) -> StoreFuture<'_, Counts> {
+        self.inner.counts()
+    }
+}
