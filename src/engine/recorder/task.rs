@@ -41,6 +41,10 @@ enum Reply {
     Nobody,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is hardly ever a pulse to be small"
+)]
 enum Waiting {
     Change(Change, Reply),
     Pulse(oneshot::Sender<()>),
@@ -60,6 +64,29 @@ impl Group {
     fn push(&mut self, change: Change, reply: Reply) {
         self.changes.push(change);
         self.replies.push(reply);
+    }
+
+    /// Puts like changes together, which a store may well write at once. No two in a group depend
+    /// on each other beyond that order: who asks for the second has the answer to the first.
+    fn sort(&mut self) {
+        let changes = std::mem::take(&mut self.changes);
+        let replies = std::mem::take(&mut self.replies);
+        let mut both: Vec<(Change, Reply)> = changes.into_iter().zip(replies).collect();
+        both.sort_by_key(|(change, _)| rank(change));
+        (self.changes, self.replies) = both.into_iter().unzip();
+    }
+}
+
+/// Which changes come first.
+fn rank(change: &Change) -> u8 {
+    match change {
+        Change::Accept(_) => 0,
+        // What was noted of a watch is part of its end.
+        Change::Note { .. } | Change::End { .. } => 1,
+        Change::Owe(_) => 2,
+        Change::Attempted { .. } => 3,
+        Change::Replay { .. } => 4,
+        Change::Prune(_) => 5,
     }
 }
 
@@ -222,7 +249,8 @@ impl Task {
         }
     }
 
-    async fn commit(&mut self, group: Group) {
+    async fn commit(&mut self, mut group: Group) {
+        group.sort();
         // Where nothing is held, trouble is over when nothing can be written again.
         if !group.changes.is_empty() || group.again {
             let start = Instant::now();
