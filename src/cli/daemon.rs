@@ -55,15 +55,14 @@ pub(super) async fn run(
                 )),
             },
             wish = wishes.next() => {
-                // A daemon that is about to be gone needs to be asked for nothing.
-                match wish {
-                    Wish::Reload => drop(ask.send(Asked::Reload)),
+                let what = match wish {
+                    Wish::Reload => Asked::Reload,
                     Wish::End(exit) if stopping => break Ok(exit),
-                    Wish::End(_) => {
-                        stopping = true;
-                        drop(ask.send(Asked::Stop));
-                    }
-                }
+                    Wish::End(_) => Asked::Stop,
+                };
+                stopping |= what == Asked::Stop;
+                // One that is about to be gone needs to be asked for nothing.
+                ask.send(what).unwrap_or_default();
             }
         }
     };

@@ -242,7 +242,7 @@ impl Running {
         let within = self.config.daemon.drain_timeout;
         let end = Instant::now() + within;
         notify::stopping(within);
-        self.care.abort_all();
+        self.care.shutdown().await;
         self.draining.cancel();
         self.engine.stop_polling().await;
         let ended = match why {
@@ -267,10 +267,7 @@ impl Running {
         if let Err(error) = self.server.await {
             tracing::error!(%error, "the control API's server failed");
         }
-        drop(self.engine);
-        if let Some(store) = Arc::into_inner(self.store) {
-            store.close().await;
-        }
+        self.store.close().await;
         tracing::info!("stopped");
         ended
     }

@@ -6,6 +6,7 @@
 
 mod cli;
 mod config;
+mod daemon;
 mod dispatcher;
 mod engine;
 mod floors;

@@ -8,7 +8,7 @@ use super::harness::House;
 fn the_service_manager_hears_of_every_change_in_its_order() {
     let house = House::without_hooks();
     let mut daemon = house.launch();
-    let mut next = |daemon: &mut _| loop {
+    let next = |daemon: &mut _| loop {
         let told = house.told(daemon);
         // Told in between, whenever it changes.
         if !told.starts_with("STATUS=") {
