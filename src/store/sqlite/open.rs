@@ -191,8 +191,8 @@ fn broken(path: std::path::Display<'_>, why: &str) -> StoreError {
 
 fn unwritable(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unusable(format!(
-        "the store {} can't be written: {error}; file and directory must be writable for the user \
-         that the daemon runs as",
+        "the store {} can't be written: {error}; there must be room, and file and directory must be \
+         writable for the user that the daemon runs as",
         path.display()
     ))
 }

@@ -221,3 +221,34 @@ pub(super) fn counts(row: &SqliteRow) -> sqlx::Result<Counts> {
     };
     read().map_err(|why: BoxError| sqlx::Error::Decode(format!("the tally: {why}").into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_less_than_a_millisecond_is_cut_off() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let micros = Duration::from_micros;
+        for (time, expected) in [
+            (epoch + micros(1999), 1),
+            (epoch + micros(999), 0),
+            (epoch - micros(1), -1),
+            (epoch - micros(1000), -1),
+            (epoch - micros(1001), -2),
+            (epoch + Duration::from_secs(1 << 60), i64::MAX),
+            (epoch - Duration::from_secs(1 << 60), i64::MIN),
+        ] {
+            assert_eq!(millis(time), expected);
+        }
+        assert_eq!(duration_millis(micros(2999)), 2);
+        assert_eq!(duration_millis(Duration::MAX), i64::MAX);
+    }
+
+    #[test]
+    fn every_number_of_milliseconds_is_a_time() {
+        for number in [i64::MIN, -1, 0, 1, i64::MAX] {
+            assert_eq!(millis(time(number).unwrap()), number);
+        }
+    }
+}

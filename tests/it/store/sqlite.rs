@@ -46,6 +46,16 @@ async fn a_row_that_makes_no_sense_is_named() {
         ("UPDATE watch SET ended_at = NULL", &watch, "not when"),
         ("UPDATE watch SET polls = -1", &watch, "out of range"),
         ("UPDATE watch SET hooks = 'a b/c'", &watch, "'/'"),
+        (
+            "UPDATE watch SET project = CAST(x'ff' AS TEXT)",
+            &watch,
+            "utf-8",
+        ),
+        (
+            "UPDATE answers SET answer = CAST(x'ff' AS TEXT)",
+            &watch,
+            "utf-8",
+        ),
         ("UPDATE watch SET job_id = ''", &watch, "empty"),
         (
             "UPDATE watch SET fault_message = '', fault_status = 70000",
