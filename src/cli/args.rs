@@ -60,7 +60,7 @@ Credentials come from options, the environment (HUAWEICLOUD_SDK_AK and _SK, CLOU
 HW_ACCESS_KEY and HW_SECRET_KEY), ~/.huaweicloud/credentials, KooCLI, the server's agency, or OIDC.
 See which with: dcs-wait credentials
 
-Try it without an account: dcs-wait demo";
+Try it without an account: dcs-wait demo, and dcs-wait demo --daemon";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -78,13 +78,13 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Run a simulated DCS job API, to try things out and to test scripts
     Simulate(SimulateArgs),
-    /// Watch three simulated jobs end; needs no account
+    /// Watch simulated jobs end; needs no account
     Demo(DemoArgs),
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct DemoArgs {
-    /// Show the daemon instead: two jobs, and the webhooks that tell of their ends
+    /// Show the daemon: two jobs that it watches, and the webhooks that tell of their ends
     #[arg(long)]
     pub(super) daemon: bool,
 }

@@ -1,6 +1,10 @@
 //! `dcs-wait demo`: three jobs of a simulated service, waited for with the real client over a real
 //! socket, and told by the real reporters.
 
+mod child;
+mod receiver;
+mod service;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::args::{Args, WaitArgs};
+use super::args::{Args, DemoArgs, WaitArgs};
 use super::error::CliError;
 use super::signals::Interrupts;
 use super::wait::{Settings, follow, prepare, style};
@@ -34,9 +38,21 @@ Next, with a job of your own:
   export DCS_WAIT_REGION=cn-north-4
   dcs-wait credentials      # which credential it finds, and where
   dcs-wait JOB_ID           # the job_id that the operation answered
-To play on without an account: dcs-wait simulate";
+To play on without an account: dcs-wait simulate, dcs-wait demo --daemon";
 
 pub(super) async fn run(
+    args: DemoArgs,
+    environment: Arc<dyn Environment>,
+    interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    if args.daemon {
+        service::run(interrupts).await
+    } else {
+        wait(environment, interrupts).await
+    }
+}
+
+async fn wait(
     environment: Arc<dyn Environment>,
     mut interrupts: Interrupts,
 ) -> Result<Exit, CliError> {

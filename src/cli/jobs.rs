@@ -12,7 +12,9 @@ use crate::model::JobId;
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
 /// The commands. After an option or a job, the parser takes their names for job IDs.
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 8] = [
+    "daemon",
+    "check",
     "watch",
     "delivery",
     "credentials",

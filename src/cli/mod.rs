@@ -83,7 +83,7 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
         Some(Command::Delivery(command)) => {
             delivery::run(command, environment.as_ref(), interrupts).await
         }
-        Some(Command::Demo(_)) => demo::run(environment, interrupts).await,
+        Some(Command::Demo(args)) => demo::run(args, environment, interrupts).await,
         Some(Command::Daemon(args)) => daemon::run(args, environment, interrupts).await,
         None => wait::run(args.wait, environment, interrupts).await,
     }

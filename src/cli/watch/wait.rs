@@ -15,7 +15,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchDetail, WatchShape};
 use crate::engine::{Told, Until};
 use crate::model::{
-    Exit, Fault, JobId, Outcome, ProjectName, WatchEvent, WatchEventKind, WatchId, WatchReport,
+    Exit, Fault, JobId, JobStatus, Outcome, ProjectName, WatchEvent, WatchEventKind, WatchId,
+    WatchReport,
 };
 
 /// How long after the last deadline a daemon that is away may still come back and say how watches
@@ -40,6 +41,8 @@ struct Pending {
     id: WatchId,
     project: ProjectName,
     job_id: JobId,
+    /// The job's status, as far as it was told.
+    told: Option<JobStatus>,
 }
 
 impl Pending {
@@ -48,6 +51,7 @@ impl Pending {
             id: watch.id.parse().ok()?,
             project: watch.project.parse().ok()?,
             job_id: job_id(watch)?,
+            told: None,
         })
     }
 }
@@ -180,13 +184,20 @@ impl<'a> Wait<'a> {
         Ok(())
     }
 
-    fn take_in(&mut self, id: &str, event: WatchEvent) {
-        let Some(pending) = self.pending.get(id) else {
+    fn take_in(&mut self, id: &str, mut event: WatchEvent) {
+        let Some(pending) = self.pending.get_mut(id) else {
             return;
         };
+        // News is what wasn't told here, whatever the daemon had told others.
+        if let WatchEventKind::Polled { job, changed, .. } = &mut event.kind {
+            *changed = pending.told.replace(job.status.clone()).as_ref() != Some(&job.status);
+        }
         let ended = match &event.kind {
             WatchEventKind::Ended(report) => Some(WatchReport::clone(report)),
             _ => None,
+        };
+        let Some(pending) = self.pending.get(id) else {
+            return;
         };
         self.emit(pending, event.polls, event.kind);
         if let Some(report) = ended {

@@ -17,7 +17,10 @@ fn help_and_version_are_answers_on_standard_output() {
         (&["-V"], concat!("dcs-wait ", env!("CARGO_PKG_VERSION"))),
         (&["simulate", "--help"], "Run a simulated DCS job API"),
         (&["credentials", "--help"], "Show which credential"),
-        (&["demo", "--help"], "Watch three simulated jobs end"),
+        (&["demo", "--help"], "Watch simulated jobs end"),
+        (&["watch", "--help"], "Have jobs watched by the daemon"),
+        (&["watch", "add", "--help"], "Hand jobs to the daemon"),
+        (&["delivery", "--help"], "See what hooks deliver"),
     ] {
         let ended = dcs_wait(arguments).run();
         ended.exits_with(0).says_nothing().prints_line(start);
@@ -27,7 +30,7 @@ fn help_and_version_are_answers_on_standard_output() {
 #[test]
 fn the_help_names_every_exit_code() {
     let ended = dcs_wait(["--help"]).run();
-    for code in ["0", "1", "2", "3", "4", "70", "124", "130"] {
+    for code in ["0", "1", "2", "3", "4", "5", "70", "124", "130"] {
         let listed = ended
             .stdout
             .lines()
@@ -151,7 +154,16 @@ fn a_simulator_whose_address_is_taken_says_so() {
 
 #[test]
 fn a_command_after_options_or_jobs_is_not_taken_for_a_job() {
-    for command in ["credentials", "simulate", "demo", "help"] {
+    for command in [
+        "daemon",
+        "check",
+        "watch",
+        "delivery",
+        "credentials",
+        "simulate",
+        "demo",
+        "help",
+    ] {
         for before in ["--region=cn-north-4", "job"] {
             let ended = dcs_wait([before, command]).run();
             ended
