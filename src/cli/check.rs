@@ -1,5 +1,7 @@
 //! `dcs-wait check`: what is wrong with a configuration, without starting anything.
 
+mod online;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,13 +12,14 @@ use super::args::{CheckArgs, Form};
 use super::daemon::config_file;
 use super::error::CliError;
 use super::output;
-use crate::clean::escape_json;
+use crate::clean::{clean_message, escape_json};
 use crate::config::{Config, ConfigError, ConfigErrors, ProjectConfig};
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, Tools};
 use crate::http::Connector;
 use crate::model::Exit;
 use crate::secret::read_secret_file;
+use online::Asked;
 
 pub(super) async fn run(
     args: CheckArgs,
@@ -24,20 +27,56 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let path = config_file(args.config, environment.as_ref());
     let checked = check(&path, environment.as_ref());
-    match (&checked, args.form) {
-        (Ok(config), Form::Text) => output::print(&summary(&path, config)),
-        (Err(errors), Form::Text) => {
+    let asked = match &checked {
+        Ok(config) if args.online => Some(online::ask(config, &environment).await),
+        _ => None,
+    };
+    match args.form {
+        Form::Text => print_text(&path, &checked, asked.as_deref(), environment.as_ref()),
+        Form::Json => {
+            let json = as_json(&path, &checked, asked.as_deref());
+            output::print(&escape_json(&json.to_string()));
+        }
+    }
+    Ok(exit(&checked, asked.as_deref()))
+}
+
+/// A refused credential counts for more than anything else that a project lacks.
+fn exit(checked: &Result<Config, ConfigErrors>, asked: Option<&[Asked]>) -> Exit {
+    let projects = asked.unwrap_or_default();
+    let mut failures = projects
+        .iter()
+        .filter_map(|asked| asked.result.as_ref().err());
+    match (checked, failures.clone().next()) {
+        (Ok(_), None) => Exit::Success,
+        _ if failures.any(|error| error.exit == Exit::Denied) => Exit::Denied,
+        _ => Exit::Usage,
+    }
+}
+
+fn print_text(
+    path: &Path,
+    checked: &Result<Config, ConfigErrors>,
+    asked: Option<&[Asked]>,
+    environment: &dyn Environment,
+) {
+    match checked {
+        Ok(config) => output::print(&summary(path, config)),
+        Err(errors) => {
             for line in errors.lines() {
-                output::complain(&CliError::usage(line), environment.as_ref());
+                output::complain(&CliError::usage(line), environment);
             }
         }
-        (_, Form::Json) => output::print(&escape_json(&as_json(&path, &checked).to_string())),
     }
-    Ok(if checked.is_ok() {
-        Exit::Success
-    } else {
-        Exit::Usage
-    })
+    for Asked { project, result } in asked.unwrap_or_default() {
+        match result {
+            Ok(()) => output::print(&format!("project {project}: ok: the credential works")),
+            Err(error) => {
+                let message = format!("project {project}: {}", error.message);
+                output::complain(&CliError::usage(message), environment);
+            }
+        }
+    }
 }
 
 /// The configuration, with all that it names there to be used.
@@ -103,7 +142,7 @@ fn counted(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
 }
 
-fn as_json(path: &Path, checked: &Result<Config, ConfigErrors>) -> Value {
+fn as_json(path: &Path, checked: &Result<Config, ConfigErrors>, asked: Option<&[Asked]>) -> Value {
     let errors = match checked {
         Ok(_) => &[],
         Err(errors) => errors.errors(),
@@ -116,13 +155,22 @@ fn as_json(path: &Path, checked: &Result<Config, ConfigErrors>) -> Value {
             "message": error.message,
         })
     };
+    let project = |asked: &Asked| {
+        let error = asked.result.as_ref().err();
+        json!({
+            "project": asked.project.as_str(),
+            "ok": error.is_none(),
+            "error": error.map(|error| clean_message(&error.message)),
+        })
+    };
     let count = |number: fn(&Config) -> usize| checked.as_ref().ok().map(number);
     json!({
         "file": path.display().to_string(),
-        "ok": checked.is_ok(),
+        "ok": exit(checked, asked) == Exit::Success,
         "projects": count(|config| config.projects.len()),
         "hooks": count(|config| config.hooks.len()),
         "watches": count(|config| config.watches.len()),
         "errors": errors.iter().map(error).collect::<Vec<_>>(),
+        "online": asked.map(|asked| asked.iter().map(project).collect::<Vec<_>>()),
     })
 }

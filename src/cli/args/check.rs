@@ -6,11 +6,14 @@ use super::control::Form;
 
 const AFTER_HELP: &str = "\
 Reads the configuration file, the files with secrets and certificates that it names, and makes its
-hooks, as the daemon does when it starts. Nothing is started, sent or written.
+hooks, as the daemon does when it starts. Nothing is started or written, and without --online nothing
+is sent.
 
 Exit codes:
     0  the daemon would start with this file
-    2  the file is wrong, or something that it names; all that is wrong is said at once";
+    2  the file is wrong, or something that it names; all that is wrong is said at once. With
+       --online also: a project can't be asked for
+    4  with --online: the service refuses a credential";
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -18,6 +21,9 @@ pub(in crate::cli) struct CheckArgs {
     /// Configuration file [env: DCS_WAIT_CONFIG] [default: /etc/dcs-wait/dcs-wait.toml]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) config: Option<PathBuf>,
+    /// Also make a signed request for each project, and see whether its credential works
+    #[arg(long)]
+    pub(in crate::cli) online: bool,
     /// text, or json: one object
     #[arg(
         long = "output",

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Invocation, dcs_wait};
+use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY};
+
+use super::harness::{Invocation, Service, dcs_wait};
 
 const PROJECT: &str = "[[project]]\nname = \"main\"\nregion = \"cn-north-4\"\n";
 
@@ -51,6 +53,7 @@ fn a_file_that_is_right_is_summed_up() {
         ended.results(),
         [json!({
             "file": "c.toml", "ok": true, "projects": 2, "hooks": 2, "watches": 0, "errors": [],
+            "online": null,
         })]
     );
 }
@@ -177,4 +180,73 @@ fn a_credential_of_systemd_may_be_named() {
         .run()
         .exits_with(2)
         .says("CREDENTIALS_DIRECTORY isn't set");
+}
+
+/// The command, which asks the service for two projects: `good`, and one with this secret key.
+fn check_online(service: &Service, secret: &str) -> Invocation {
+    let project = |name: &str, sk_file: &str| {
+        format!(
+            "[[project]]\nname = \"{name}\"\nendpoint = \"{}\"\nproject_id = \"{PROJECT_ID}\"\n\
+             ak_file = \"ak\"\nsk_file = \"{sk_file}\"\n",
+            service.url(),
+        )
+    };
+    let text = project("good", "sk") + &project("other", "sk2") + &project("third", "sk2");
+    dcs_wait(["check", "--config", "c.toml", "--online"])
+        .file("c.toml", &text)
+        .file("ak", ACCESS_KEY)
+        .file("sk", SECRET_KEY)
+        .file("sk2", secret)
+}
+
+#[test]
+fn a_service_that_takes_the_credentials_is_told_project_by_project() {
+    let service = Service::default();
+    check_online(&service, SECRET_KEY)
+        .run()
+        .exits_with(0)
+        .prints(&[
+            "c.toml: ok: 3 projects, 0 hooks, 0 watches",
+            "project good: ok: the credential works",
+            "project other: ok: the credential works",
+            "project third: ok: the credential works",
+        ])
+        .says_nothing();
+    assert_eq!(service.requests().len(), 3);
+}
+
+#[test]
+fn a_credential_that_is_refused_is_tried_once_and_ends_with_its_code() {
+    let service = Service::default();
+    check_online(&service, "s3cret")
+        .run()
+        .exits_with(4)
+        .says("error: project other: ")
+        .says("HTTP 401")
+        .says("error: project third: not asked for")
+        .prints_line("project good: ok")
+        .keeps(&["s3cret", SECRET_KEY]);
+    assert_eq!(service.requests().len(), 2);
+
+    let ended = check_online(&service, "s3cret").arg("--output=json").run();
+    let [result] = &ended.results()[..] else {
+        panic!("{ended:#?}");
+    };
+    assert_eq!(
+        (&result["ok"], &result["errors"]),
+        (&json!(false), &json!([]))
+    );
+    assert_eq!(result["online"][0]["ok"], true);
+    assert_eq!(result["online"][1]["project"], "other");
+    assert!(result["online"][1]["error"].is_string());
+}
+
+#[test]
+fn a_service_that_cannot_be_reached_is_told() {
+    check("endpoint = \"http://127.0.0.1:1\"\nproject_id = \"p\"\nak_file = \"ak\"\nsk_file = \"ak\"\n")
+        .arg("--online")
+        .file("ak", "AK")
+        .run()
+        .exits_with(2)
+        .says("error: project main: can't connect");
 }

@@ -1,0 +1,149 @@
+//! One signed request for each project, to see whether the service takes its credential.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::api::Content;
+use crate::auth::Given;
+use crate::cli::args::ConnectArgs;
+use crate::cli::connect::{Pace, connect};
+use crate::cli::error::CliError;
+use crate::config::{Config, ProjectConfig};
+use crate::environment::Environment;
+use crate::model::{Exit, JobId, Outcome, ProjectName};
+use crate::poll::{Context, Deadline, Verdict, judge};
+
+/// An ID that no job has.
+const NO_JOB: &str = "00000000000000000000000000000000";
+
+/// What came of asking for a project.
+pub(super) struct Asked {
+    pub(super) project: ProjectName,
+    pub(super) result: Result<(), CliError>,
+}
+
+/// Asks for each project, one after the other. A credential that was refused isn't tried again for
+/// another project: a few refusals more would lock it.
+pub(super) async fn ask(config: &Config, environment: &Arc<dyn Environment>) -> Vec<Asked> {
+    let mut refused: Vec<&Given> = Vec::new();
+    let mut all = Vec::new();
+    for project in &config.projects {
+        let result = if refused.contains(&&project.credential) {
+            Err(CliError::new(
+                Exit::Denied,
+                "not asked for, as its credential was refused for another project",
+            ))
+        } else {
+            one(config, project, environment).await
+        };
+        if result.as_ref().is_err_and(|why| why.exit == Exit::Denied) {
+            refused.push(&project.credential);
+        }
+        all.push(Asked {
+            project: project.name.clone(),
+            result,
+        });
+    }
+    all
+}
+
+async fn one(
+    config: &Config,
+    project: &ProjectConfig,
+    environment: &Arc<dyn Environment>,
+) -> Result<(), CliError> {
+    let request_timeout = config.poll.request_timeout;
+    let pace = Pace {
+        request_timeout,
+        max_rps: config.max_rps,
+        backoff: config.poll.backoff,
+        // Once is enough to know.
+        deadline: Deadline::new(Instant::now(), Some(Duration::ZERO), request_timeout),
+        quiet: true,
+    };
+    let session = connect(&options(project), &pace, Arc::clone(environment)).await?;
+    let job_id = JobId::built_in(NO_JOB);
+    let mut answer = session.source.ask(&job_id).await;
+    if answer.clock_off.is_some() {
+        // The first was refused for the machine's clock, perhaps.
+        answer = session.source.ask(&job_id).await;
+    }
+    weigh(&answer.content)
+}
+
+/// The project as the options of the command line would say it.
+fn options(project: &ProjectConfig) -> ConnectArgs {
+    let given = project.credential.clone();
+    ConnectArgs {
+        region: project.region.clone(),
+        endpoint: project.endpoint.as_ref().map(ToString::to_string),
+        project_id: project.project_id.as_ref().map(ToString::to_string),
+        ak_file: given.ak_file,
+        sk_file: given.sk_file,
+        security_token_file: given.security_token_file,
+        auth_token_file: given.auth_token_file,
+        ca_file: project.ca_file.clone(),
+    }
+}
+
+/// Whether the answer is from a service that took the credential. That there is no such job, or that
+/// no job can have such an ID, is only said to those whom it knows.
+fn weigh(content: &Content) -> Result<(), CliError> {
+    let Err(fault) = content.reading() else {
+        return Ok(());
+    };
+    let context = Context {
+        waited: Duration::ZERO,
+        not_found_grace: Duration::ZERO,
+        seen: false,
+        second_chance: true,
+        not_found_codes: &[],
+    };
+    match judge(content, &context) {
+        Verdict::Ended(Outcome::Denied) => Err(CliError::new(Exit::Denied, fault)),
+        Verdict::Ended(_) => Ok(()),
+        Verdict::Rejected if fault.http_status == Some(400) => Ok(()),
+        _ => Err(CliError::usage(fault)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Refusal;
+    use crate::model::Fault;
+
+    fn exit(status: u16, code: &str) -> Option<Exit> {
+        let fault = Fault {
+            http_status: Some(status),
+            code: Some(code.to_owned()),
+            ..Fault::local("no")
+        };
+        let content = Content::Refused(Refusal {
+            status,
+            fault,
+            retry_after: None,
+            limit: None,
+        });
+        weigh(&content).err().map(|error| error.exit)
+    }
+
+    #[test]
+    fn a_service_that_only_misses_the_job_took_the_credential() {
+        for (status, code, expected) in [
+            (404, "DCS.4000", None),
+            (400, "DCS.4070", None),
+            (400, "111400063", None),
+            (401, "APIGW.0301", Some(Exit::Denied)),
+            (403, "DCS.2003", Some(Exit::Denied)),
+            (404, "APIGW.0101", Some(Exit::Usage)),
+            (302, "", Some(Exit::Usage)),
+            (429, "APIGW.0308", Some(Exit::Usage)),
+            (503, "", Some(Exit::Usage)),
+        ] {
+            assert_eq!(exit(status, code), expected, "{status} {code}");
+        }
+    }
+}
