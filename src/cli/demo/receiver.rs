@@ -140,7 +140,8 @@ mod tests {
         let key = STANDARD.decode(KEY).unwrap();
         let check = |id, body, signature| is_signed(&key, id, "1614265330", body, signature);
         assert!(check(ID, BODY, SIGNATURE));
-        assert!(check(ID, BODY, &format!("v1,AAAA {SIGNATURE}")));
+        let two = format!("v1,AAAA {SIGNATURE}");
+        assert!(check(ID, BODY, &two));
         assert!(!check("msg_x", BODY, SIGNATURE));
         assert!(!check(ID, b"{}", SIGNATURE));
         assert!(!check(ID, BODY, ""));
