@@ -17,7 +17,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// How long after some of it the next is, so that nothing waits for long behind it.
 const BETWEEN_PRUNES: Duration = Duration::from_millis(200);
 /// How often the daemon looks at how it is.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Forgets watches that ended longer ago than the retention, now and every hour.
 pub(super) async fn prune(

@@ -89,3 +89,18 @@ fn the_log_level_changes_with_a_reload() {
     daemon.until_it_says("reloaded");
     assert!(daemon.stop().contains("stopped"));
 }
+
+#[test]
+fn a_credential_that_was_mended_is_tried_at_once() {
+    let house = House::new();
+    house.secret("sk", "this-is-no-key-that-the-service-knows");
+    house.job("job-1", [Step::success()]);
+    let daemon = house.start();
+    let id = daemon.add("job-1");
+    daemon.until_it_says("the service refuses the credential");
+    house.secret("sk", dcs_wait::sim::SECRET_KEY);
+    daemon.signal("HUP");
+    assert_eq!(daemon.outcome(&id), "succeeded");
+    house.receiver.until_arrived("job-1");
+    daemon.stop();
+}
