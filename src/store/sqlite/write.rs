@@ -1,6 +1,5 @@
 //! Changes to rows, in one transaction.
 
-use std::collections::HashSet;
 use std::time::SystemTime;
 
 use sqlx::{Connection, SqliteConnection};
@@ -111,40 +110,11 @@ pub(super) async fn commit(
         schema::mark(&mut transaction, VERSION).await?;
     }
     let mut effects = Vec::with_capacity(changes.len());
-    for alike in in_order(changes).chunk_by(|(_, one), (_, next)| kind(one) == kind(next)) {
-        let stored = store_alike(&mut transaction, alike).await?;
-        effects.extend(alike.iter().map(|(place, _)| *place).zip(stored));
+    for alike in changes.chunk_by(|one, next| kind(one) == kind(next)) {
+        effects.extend(store_alike(&mut transaction, alike).await?);
     }
     transaction.commit().await?;
-    effects.sort_by_key(|(place, _)| *place);
-    Ok(effects.into_iter().map(|(_, effect)| effect).collect())
-}
-
-/// The changes with their places. Where nobody can tell the difference, those to deliveries come
-/// last: ends and attempts that come in turn are stored together then.
-fn in_order(changes: &[Change]) -> Vec<(usize, &Change)> {
-    let mut order: Vec<(usize, &Change)> = changes.iter().enumerate().collect();
-    let mut made = HashSet::new();
-    let mut changed = HashSet::new();
-    let mut prunes = false;
-    for change in changes {
-        match change {
-            Change::End { deliveries, .. } | Change::Owe(deliveries) => {
-                made.extend(deliveries.iter().map(|delivery| delivery.id));
-            }
-            Change::Attempted { delivery_id, .. } | Change::Replay { delivery_id, .. } => {
-                changed.insert(*delivery_id);
-            }
-            Change::Prune(_) => prunes = true,
-            Change::Accept(_) | Change::Note { .. } => {}
-        }
-    }
-    if !prunes && made.is_disjoint(&changed) {
-        order.sort_by_key(|(_, change)| {
-            matches!(change, Change::Attempted { .. } | Change::Replay { .. })
-        });
-    }
-    order
+    Ok(effects)
 }
 
 /// Changes in a row that are of one kind are stored together.
@@ -162,14 +132,14 @@ fn kind(change: &Change) -> u8 {
 /// Stores changes of one kind.
 async fn store_alike(
     connection: &mut SqliteConnection,
-    changes: &[(usize, &Change)],
+    changes: &[Change],
 ) -> sqlx::Result<Vec<Effect>> {
     let mut watches = Vec::new();
     let mut steps = Vec::new();
     let mut attempts = Vec::new();
     let mut replays = Vec::new();
     let mut effects = Vec::new();
-    for (_, change) in changes {
+    for change in changes {
         match change {
             Change::Accept(watch) => watches.push(watch),
             Change::Note { .. } | Change::End { .. } => steps.extend(Step::of(change)),
