@@ -101,5 +101,6 @@ fn answers(answers: &AnswersShape) -> String {
         1 => String::new(),
         count => format!(", {count} times until {}", answers.last_at),
     };
-    clean_message(&format!("{} {}{times}", answers.first_at, answers.answer)).replacen("", "  ", 1)
+    let line = format!("{} {}{times}", answers.first_at, answers.answer);
+    format!("  {}", clean_message(&line))
 }

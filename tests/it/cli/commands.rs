@@ -65,6 +65,36 @@ fn the_demo_uses_nothing_of_the_users() {
     running.ended().exits_with(130);
 }
 
+#[test]
+fn the_demo_of_the_daemon_shows_its_webhooks_arriving_and_leaves_nothing() {
+    let ended = dcs_wait(["demo", "--daemon"])
+        .folder_for_temporary_files("tmp")
+        .env("DCS_WAIT_CONFIG", "/nonsense")
+        .env("DCS_WAIT_SOCKET", "/nonsense")
+        .run();
+    let ended = ended
+        .exits_with(0)
+        .prints_nothing()
+        .says("dcs.job.succeeded, signed with the right secret")
+        .says("dcs.job.failed, signed with the right secret")
+        .says("has ended, as it was told to")
+        .says("dcs-wait watch add JOB_ID --wait");
+    let wide = ended.stderr.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+    assert!(ended.is_empty("tmp"));
+}
+
+#[test]
+fn the_demo_of_the_daemon_leaves_nothing_when_it_is_interrupted() {
+    let mut running = dcs_wait(["demo", "--daemon"])
+        .folder_for_temporary_files("tmp")
+        .start();
+    running.until_it_says("RUNNING");
+    running.signal("INT");
+    let ended = running.ended().exits_with(130).complains("interrupted");
+    assert!(ended.is_empty("tmp"));
+}
+
 fn against(url: &str, job: &str) -> Invocation {
     dcs_wait(IMPATIENT)
         .arg(job)

@@ -154,6 +154,13 @@ impl Invocation {
         self
     }
 
+    /// Makes a folder in the home, and has temporary files made there.
+    pub(super) fn folder_for_temporary_files(self, name: &str) -> Self {
+        let path = self.home.path().join(name);
+        fs::create_dir(&path).unwrap();
+        self.env("TMPDIR", path.to_str().unwrap())
+    }
+
     /// Runs the command to its end.
     pub(super) fn run(self) -> Ended {
         self.run_with_input("")
@@ -381,6 +388,12 @@ impl Ended {
             assert!(!self.stderr.contains(secret), "a secret was told");
         }
         self
+    }
+
+    /// Whether a folder of the home has nothing in it.
+    pub(super) fn is_empty(&self, folder: &str) -> bool {
+        let folder = fs::read_dir(self.home.path().join(folder)).unwrap();
+        folder.count() == 0
     }
 
     /// The lines of standard output as JSON.

@@ -36,9 +36,9 @@ pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A directory, a service and a receiver for daemons that come and go.
-pub(super) struct House {
+pub(crate) struct House {
     pub(super) directory: TempDir,
-    pub(super) receiver: Receiver,
+    pub(crate) receiver: Receiver,
     simulator: Simulator,
     notified: UnixDatagram,
     // Dropped last: it serves the simulator.
@@ -47,7 +47,7 @@ pub(super) struct House {
 
 impl House {
     /// A house whose configuration has one project, `main`, and one webhook, `ci`, by default.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let house = Self::without_hooks();
         house.configure(&house.webhook());
         house
@@ -79,7 +79,7 @@ impl House {
         house
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
@@ -138,7 +138,7 @@ socket = "control.sock"
     }
 
     /// The service has a job that does this.
-    pub(super) fn job(&self, id: &str, steps: impl Into<Vec<Step>>) {
+    pub(crate) fn job(&self, id: &str, steps: impl Into<Vec<Step>>) {
         self.simulator.script(ScriptedJob {
             steps: steps.into(),
             ..ScriptedJob::new(id.parse().unwrap(), "masterStandbySwapJob")
@@ -154,7 +154,7 @@ socket = "control.sock"
 
     /// Starts a daemon, and waits until it is ready.
     #[track_caller]
-    pub(super) fn start(&self) -> Daemon {
+    pub(crate) fn start(&self) -> Daemon {
         let mut daemon = self.launch();
         self.until_ready(&mut daemon);
         daemon
@@ -221,7 +221,7 @@ fn is_for(request: &dcs_wait::sim::SeenRequest, id: &str) -> bool {
 }
 
 /// A daemon that was started. No failing test leaves it behind.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     socket: PathBuf,
     log: PathBuf,
@@ -256,7 +256,7 @@ impl Daemon {
     }
 
     /// Kills it where it stands.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -276,7 +276,7 @@ impl Daemon {
 
     /// Asks it to end, and waits until it has.
     #[track_caller]
-    pub(super) fn stop(self) -> String {
+    pub(crate) fn stop(self) -> String {
         self.signal("TERM");
         let (code, log) = self.ended();
         assert_eq!(code, Some(0), "{log}");

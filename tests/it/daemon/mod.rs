@@ -2,10 +2,10 @@
 //! against a simulated service.
 
 mod crash;
-mod harness;
+pub(crate) mod harness;
 mod hooks;
 mod notify;
-mod receiver;
+pub(crate) mod receiver;
 mod refusals;
 mod reload;
 mod watches;

@@ -12,15 +12,15 @@ use super::harness::until;
 
 /// A webhook that arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Arrived {
+pub(crate) struct Arrived {
     /// Its `webhook-id`.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Its body.
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 /// Takes webhooks in, and answers as it is told.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -54,7 +54,7 @@ impl Receiver {
     }
 
     /// Answers with this status from now on.
-    pub(super) fn answer(&self, status: u16) {
+    pub(crate) fn answer(&self, status: u16) {
         self.shared.answer.store(status, Ordering::Relaxed);
     }
 
@@ -72,7 +72,7 @@ impl Receiver {
 
     /// Waits for the first webhook for a job.
     #[track_caller]
-    pub(super) fn until_arrived(&self, job: &str) -> Arrived {
+    pub(crate) fn until_arrived(&self, job: &str) -> Arrived {
         until(&format!("a webhook for {job}"), || !self.of(job).is_empty());
         self.of(job).remove(0)
     }

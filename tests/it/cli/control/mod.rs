@@ -1,7 +1,9 @@
-//! The commands that talk to the daemon, against a stand-in that answers as it is told.
+//! The commands that talk to the daemon: against a stand-in that answers as it is told, and against
+//! the daemon itself.
 
 mod client;
 mod deliveries;
+mod real;
 mod stand_in;
 mod waiting;
 mod watches;
