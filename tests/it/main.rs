@@ -11,6 +11,7 @@ mod dispatcher;
 mod engine;
 mod floors;
 mod hooks;
+mod http;
 mod poller;
 mod sim;
 mod store;

@@ -112,6 +112,8 @@ async fn look(path: &Path) -> Result<(), ListenError> {
         path: path.to_owned(),
         source,
     };
+    // A longer one could be made beside it and moved there, and nobody could connect to it.
+    std::os::unix::net::SocketAddr::from_pathname(path).map_err(failed)?;
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => {}
         Ok(_) => return Err(ListenError::NoSocket(path.to_owned())),

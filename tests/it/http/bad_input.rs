@@ -1,0 +1,141 @@
+//! What is asked wrongly, and what is said to it.
+
+use tokio::io::AsyncWriteExt;
+
+use super::client::{head, reply, send};
+use super::harness::{JSON, Plan, Served};
+
+const NOBODY: &str = "01936c2f-5e00-7000-8000-000000000000";
+
+#[tokio::test]
+async fn an_order_that_can_not_be_accepted_says_why() {
+    let served = Served::planned(Plan {
+        projects: vec!["main", "other"],
+        ..Plan::default()
+    })
+    .await;
+    for (body, status, code, says) in [
+        (r#"{"job_id": "a/b"}"#, 400, "invalid_job_id", "position 2"),
+        (
+            r#"{"job": "a"}"#,
+            400,
+            "invalid_body",
+            "did you mean job_id?",
+        ),
+        (r#"{"job_id": "#, 400, "invalid_body", "EOF"),
+        (r#"{"job_id": "a"}"#, 422, "project_needed", "main, other"),
+        (
+            r#"{"job_id": "a", "project": "x"}"#,
+            422,
+            "unknown_project",
+            "main, other",
+        ),
+        (
+            r#"{"job_id": "a", "project": "main", "hooks": ["x"]}"#,
+            422,
+            "unknown_hook",
+            "chat, ci",
+        ),
+        (
+            r#"{"job_id": "a", "project": "main", "timeout": "1"}"#,
+            400,
+            "invalid_timeout",
+            "such as",
+        ),
+    ] {
+        let message = served.post("/v1/watches", body).await.error(status, code);
+        assert!(message.contains(says), "{body}: {message}");
+    }
+    let page = served.get("/v1/watches").await.json();
+    assert_eq!(page["watches"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_path_method_id_or_parameter_that_is_not_there_is_refused_alike() {
+    let served = Served::new().await;
+    for (method, path, status, code) in [
+        ("GET", "/", 404, "no_such_path"),
+        ("GET", "/v2/watches", 404, "no_such_path"),
+        ("GET", "/v1/watches/", 404, "no_such_path"),
+        ("DELETE", "/v1/watches", 405, "method_not_allowed"),
+        ("OPTIONS", "/v1/watches", 405, "method_not_allowed"),
+        ("POST", "/metrics", 405, "method_not_allowed"),
+        ("GET", "/v1/watches/x", 400, "invalid_id"),
+        ("GET", "/v1/watches/%ff", 400, "invalid_id"),
+        ("GET", "/v1/watches?stat=active", 400, "invalid_query"),
+        ("GET", "/healthz?verbose", 400, "invalid_query"),
+        ("GET", "/v1/deliveries?state=lost", 400, "invalid_query"),
+        ("GET", "/v1/events?watch_id=1", 400, "invalid_query"),
+    ] {
+        let reply = send(served.connect().await, method, path, &[], "").await;
+        reply.error(status, code);
+        assert_eq!(
+            reply.header("allow").is_some(),
+            status == 405,
+            "{method} {path}"
+        );
+    }
+    for (method, path, code) in [
+        ("GET", "/v1/watches/{}", "unknown_watch"),
+        ("POST", "/v1/watches/{}/cancel", "unknown_watch"),
+        ("POST", "/v1/watches/{}/poll", "unknown_watch"),
+        ("GET", "/v1/events?watch_id={}", "unknown_watch"),
+        ("GET", "/v1/deliveries/{}", "unknown_delivery"),
+        ("POST", "/v1/deliveries/{}/replay", "unknown_delivery"),
+    ] {
+        let path = path.replace("{}", NOBODY);
+        let reply = send(served.connect().await, method, &path, &[], "").await;
+        assert!(reply.error(404, code).contains(NOBODY));
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_answered_like_a_get_without_its_body() {
+    let served = Served::new().await;
+    let reply = send(served.connect().await, "HEAD", "/v1/watches", &[], "").await;
+    assert_eq!((reply.status, reply.body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_that_it_is_json_is_refused() {
+    let served = Served::new().await;
+    let body = r#"{"job_id": "a"}"#;
+    for headers in [&[][..], &[("content-type", "text/plain")]] {
+        let reply = send(served.connect().await, "POST", "/v1/watches", headers, body).await;
+        reply.error(415, "no_json");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_ten_megabytes_is_refused_whether_it_says_so_or_not() {
+    let served = Served::new().await;
+    let body = "x".repeat(10_000_000);
+    let chunked = [JSON, ("transfer-encoding", "chunked")];
+    let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let length = body.len().to_string();
+    let declared = [JSON, ("content-length", length.as_str())];
+    for (headers, body) in [(&declared[..], &body), (&chunked, &chunk)] {
+        let head = head("POST", "/v1/watches", headers);
+        let (reader, mut writer) = tokio::io::split(served.connect().await);
+        // The server closes before it has read everything: writing may fail, and the answer comes.
+        let writing = async {
+            writer.write_all(head.as_bytes()).await.unwrap();
+            writer.write_all(body.as_bytes()).await
+        };
+        let reading = reply(reader);
+        let (written, reply) = tokio::join!(writing, reading);
+        let message = reply.error(413, "body_too_large");
+        assert!(message.contains("64 KiB"), "{message}");
+        assert!(written.is_err(), "it was read to its end");
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_is_quoted_without_what_a_terminal_would_act_on() {
+    let served = Served::new().await;
+    let reply = served
+        .post("/v1/watches", r#"{"job_id": "a\u001b[2J\u202e"}"#)
+        .await;
+    reply.error(400, "invalid_job_id");
+    assert!(!reply.body.contains(['\u{1b}', '\u{202e}']), "{reply:?}");
+}
