@@ -30,7 +30,10 @@ async fn a_delivery_that_was_given_up_is_listed_shown_and_replayed() {
     let shown = served.get(&format!("/v1/deliveries/{id}")).await.json();
     assert_eq!(shown["delivery"]["state"], "delivered");
     let attempts = shown["attempts"].as_array().unwrap();
-    let arrived: Vec<_> = attempts.iter().map(|one| one["delivered"].clone()).collect();
+    let arrived: Vec<_> = attempts
+        .iter()
+        .map(|one| one["delivered"].clone())
+        .collect();
     assert_eq!(arrived, [false, false, true]);
     let body: serde_json::Value = serde_json::from_str(shown["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["type"], "dcs.job.succeeded");

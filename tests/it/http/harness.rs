@@ -12,7 +12,9 @@ use dcs_wait::daemon::Metrics;
 use dcs_wait::daemon::http::{Listeners, ServerParts};
 use dcs_wait::engine::{Engine, Parts, Project, Retries, Setup, Told};
 use dcs_wait::hooks::{Configured, DEFAULT_ON, Hook, Message, Receipt};
-use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, ProjectId};
+use dcs_wait::model::{
+    BoxFuture, DeliveryState, Fault, Job, JobId, NoMeter, ProjectId, WatchEventKind,
+};
 use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
 use dcs_wait::secret::Secret;
 use serde_json::Value;
@@ -90,6 +92,8 @@ pub(super) struct Plan {
     /// How many events are held for streams that are slow.
     pub(super) backlog: usize,
     pub(super) projects: Vec<&'static str>,
+    /// Whether the end of a watch drowns in what else is told in the same moment.
+    pub(super) drowns: bool,
 }
 
 impl Default for Plan {
@@ -99,6 +103,7 @@ impl Default for Plan {
             request_timeout: Duration::from_secs(30),
             backlog: 1000,
             projects: vec!["main"],
+            drowns: false,
         }
     }
 }
@@ -133,12 +138,21 @@ impl Served {
         let receives = Arc::new(AtomicBool::new(true));
         let events = broadcast::Sender::new(plan.backlog);
         let told = events.clone();
+        let noise = if plan.drowns { 2 * plan.backlog } else { 0 };
+        let teller = move |one: Told| {
+            let count = if is_end(&one) { noise } else { 0 };
+            // Fails while nobody listens.
+            drop(told.send(one));
+            for _ in 0..count {
+                drop(told.send(delivered()));
+            }
+        };
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(Parts {
             store: store.clone(),
             clock: Arc::new(SystemClock),
             meter: metrics.clone(),
-            teller: Arc::new(move |one| drop(told.send(one))),
+            teller: Arc::new(teller),
             retries: Retries {
                 after: vec![Duration::from_millis(1)],
                 jitter: 0.0,
@@ -203,8 +217,15 @@ impl Served {
     pub(super) async fn ended(&self, job_id: &str) -> String {
         self.service.end(job_id, "SUCCESS");
         let id = self.add(job_id).await["id"].as_str().unwrap().to_owned();
-        self.engine.settled(id.parse().unwrap()).await;
+        self.settle(&id).await;
         id
+    }
+
+    /// Waits until the watch has ended, and nothing is owed for it.
+    pub(super) async fn settle(&self, id: &str) {
+        let mut events = self.follow(&format!("/v1/events?watch_id={id}")).await;
+        while events.next().await.is_some() {}
+        self.engine.settled(id.parse().unwrap()).await;
     }
 
     pub(super) async fn follow(&self, path: &str) -> Events {
@@ -216,6 +237,25 @@ impl Served {
         self.stop.cancel();
         self.serving.await.unwrap();
         self.directory
+    }
+}
+
+fn is_end(told: &Told) -> bool {
+    let Told::Watch { event, .. } = told else {
+        return false;
+    };
+    matches!(event.kind, WatchEventKind::Ended(_))
+}
+
+/// Something that happened elsewhere.
+fn delivered() -> Told {
+    Told::Delivery {
+        delivery_id: "01936c2f-5e00-7000-8000-000000000001".parse().unwrap(),
+        watch_id: "01936c2f-5e00-7000-8000-000000000002".parse().unwrap(),
+        hook: "ci".parse().unwrap(),
+        attempt: 1,
+        answer: "HTTP 204".to_owned(),
+        state: DeliveryState::Delivered,
     }
 }
 
