@@ -89,3 +89,30 @@ fn the_defaults_that_the_examples_show_are_those_that_hold() {
         parse_with_credentials(all)
     );
 }
+
+#[test]
+fn whatever_is_wrong_with_a_line_is_told_with_a_place_in_the_file() {
+    let text = with_examples(|_| true);
+    let lines: Vec<&str> = text.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        if line.starts_with('#') || line.is_empty() {
+            continue;
+        }
+        for instead in ["", "x = 1", "[x", "[[poll]]", "= 1", "name = [1, {a = 2}]"] {
+            let mut spoilt = lines.clone();
+            spoilt[index] = instead;
+            // With both kinds of credentials and files, none of these is right.
+            let errors = parse(&spoilt.join("\n")).unwrap_err();
+            for error in errors.errors() {
+                // What is missing altogether is nowhere.
+                let is_placed = error
+                    .place
+                    .is_some_and(|place| (1..=lines.len() + 1).contains(&place.line));
+                assert!(
+                    is_placed || error.key.as_deref() == Some("project"),
+                    "{errors}"
+                );
+            }
+        }
+    }
+}

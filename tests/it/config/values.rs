@@ -1,13 +1,14 @@
 //! What is read, and what it becomes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dcs_wait::config::{LogLevel, LogTarget};
+use dcs_wait::config::{Config, LogLevel, LogTarget};
 use dcs_wait::hooks::{DEFAULT_ON, FileSpec, HookKind};
 use dcs_wait::model::Outcome;
 
-use super::good;
+use super::{PROJECT, good, parse};
 
 #[test]
 fn a_file_with_a_project_alone_has_all_defaults() {
@@ -93,4 +94,46 @@ fn hooks_of_all_kinds_are_read() {
     assert!(config.hooks[0].by_default && !config.hooks[3].by_default);
     assert_eq!(config.hooks[3].concurrency, 2);
     assert_eq!(config.hooks[4].on, [Outcome::Failed]);
+}
+
+#[test]
+fn numbers_are_read_in_all_their_spellings() {
+    let config = good("[http]\nmax_connections = 1_000\n[limits]\nmax_rps = 1_0.5e0\n");
+    assert_eq!(config.http.max_connections, 1000);
+    assert_eq!(config.max_rps, 10.5);
+    let config = good("[http]\nmax_connections = 0x10\n[limits]\nmax_rps = +10\n");
+    assert_eq!(config.http.max_connections, 16);
+    assert_eq!(config.max_rps, 10.0);
+}
+
+#[test]
+fn a_file_from_another_system_is_read() {
+    let text = format!("\u{feff}{PROJECT}[poll]\njitter = 0\n").replace('\n', "\r\n");
+    assert!(parse(&text).is_ok());
+}
+
+#[test]
+fn a_limit_can_be_off_where_it_is_one() {
+    let text = "[poll]\ntimeout = \"none\"\n[[watch]]\njob_id = \"a\"\ntimeout = \"none\"\n";
+    let config = good(text);
+    assert_eq!(config.poll.timeout, None);
+    assert_eq!(config.watches[0].timeout, Some(None));
+}
+
+#[test]
+fn a_watch_of_the_only_project_is_of_that_project() {
+    let config = good("[[watch]]\njob_id = \"a\"\nhooks = []\n");
+    let watch = &config.watches[0];
+    assert_eq!(watch.project.as_ref().unwrap().as_str(), "main");
+    assert_eq!(watch.hooks, Some(Vec::new()));
+    assert_eq!(watch.timeout, None);
+}
+
+#[test]
+fn a_credential_of_systemd_begins_a_path() {
+    let environment = BTreeMap::from([("CREDENTIALS_DIRECTORY".to_owned(), "/run/x".to_owned())]);
+    let text = format!("{PROJECT}auth_token_file = \"${{CREDENTIALS_DIRECTORY}}/token\"\n");
+    let config = Config::parse(Path::new("c.toml"), &text, &environment).unwrap();
+    let file = config.projects[0].credential.auth_token_file.as_deref();
+    assert_eq!(file, Some(Path::new("/run/x/token")));
 }
