@@ -180,6 +180,7 @@ impl Active {
     pub(super) fn hear(&self, event: &WatchEvent, now: SystemTime) -> (bool, Option<Note>) {
         let mut state = self.state();
         let state = &mut *state;
+        let mut is_news = false;
         state.progress.polls = event.polls;
         match &event.kind {
             WatchEventKind::Started => {
@@ -187,7 +188,8 @@ impl Active {
             }
             WatchEventKind::Polled { job, .. } => {
                 state.mood = Mood::Running;
-                state.progress.job = Some(job.clone());
+                let before = state.progress.job.replace(job.clone());
+                is_news = before.is_none_or(|before| before.status != job.status);
             }
             WatchEventKind::Trouble { .. } | WatchEventKind::Throttled { .. } => {
                 state.mood = Mood::InTrouble;
@@ -195,9 +197,10 @@ impl Active {
             _ => {}
         }
         let mut answers = Vec::new();
-        let is_news = answer_of(&event.kind)
-            .is_some_and(|answer| state.history.add(answer, event.polls, now, &mut answers));
-        let note = is_news.then(|| Note {
+        if let Some(answer) = answer_of(&event.kind) {
+            state.history.add(answer, event.polls, now, &mut answers);
+        }
+        let note = (is_news || !answers.is_empty()).then(|| Note {
             progress: state.progress.clone(),
             answers,
         });

@@ -19,22 +19,22 @@ impl History {
         self.open.as_ref()
     }
 
-    /// Takes an answer in that came to the request of that number. True where it is another than
-    /// before; `ended` then has the run that it ended, if any.
+    /// Takes an answer in that came to the request of that number. Where it is another than before,
+    /// `ended` then has the run that it ended.
     pub(super) fn add(
         &mut self,
         answer: String,
         polls: u32,
         at: SystemTime,
         ended: &mut Vec<Answers>,
-    ) -> bool {
+    ) {
         self.counted = polls;
         if let Some(open) = &mut self.open
             && open.answer == answer
         {
             open.count = open.count.saturating_add(1);
             open.last_at = at;
-            return false;
+            return;
         }
         ended.extend(self.open.replace(Answers {
             answer,
@@ -42,7 +42,6 @@ impl History {
             first_at: at,
             last_at: at,
         }));
-        true
     }
 
     /// Takes in how the watch ended, and ends the run that went on.

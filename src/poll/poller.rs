@@ -151,7 +151,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         let mut due = Instant::now();
         loop {
             control.sleep_until(due).await;
-            match self.ask(&session, control, due).await {
+            match Box::pin(self.ask(&session, control, due)).await {
                 Step::AskAgain(after) => due = Instant::now() + after,
                 Step::End(outcome) => return Ok(outcome),
                 Step::Stop => return Err(Wrong),
