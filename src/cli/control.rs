@@ -207,10 +207,12 @@ impl Daemon {
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: Request) -> Result<T, ControlError> {
+        let asked = format!("{} {}", request.method(), request.url().path());
         let reply = match self.client.send(request, ANSWER).await {
             Ok(reply) => reply,
             Err(trouble) => return Err(self.away(&trouble).await),
         };
+        tracing::debug!(asked, status = reply.status, "the daemon answered");
         if !(200..300).contains(&reply.status) {
             return Err(self.refusal(&reply));
         }

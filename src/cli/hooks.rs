@@ -15,6 +15,10 @@ use crate::hooks::{
 };
 use crate::model::HookName;
 
+/// Stands for `#` while words are split, which would begin a comment there: a channel's name such
+/// as `#deploys` would be lost. No text has this character, as it means nothing.
+const NO_COMMENT: &str = "\u{10FFFF}";
+
 /// The hooks of a wait.
 pub(super) struct WaitHooks {
     specs: Vec<HookSpec>,
@@ -143,9 +147,13 @@ fn write(path: &Path) -> Result<HookKind, CliError> {
 
 fn exec(text: &str) -> Result<HookKind, CliError> {
     // Its words aren't repeated: there may be a secret among them.
-    let argv = shlex::split(text).ok_or_else(|| {
+    let words = shlex::split(&text.replace('#', NO_COMMENT)).ok_or_else(|| {
         CliError::usage("--exec has a quote that isn't closed, or ends in a backslash; mend it")
     })?;
+    let argv = words
+        .iter()
+        .map(|word| word.replace(NO_COMMENT, "#"))
+        .collect();
     Ok(HookKind::Exec(ExecSpec {
         argv,
         timeout: defaults::EXEC_TIMEOUT,
@@ -202,11 +210,11 @@ mod tests {
 
     #[test]
     fn words_are_split_as_a_shell_would_and_given_to_none() {
-        let specs = specs(&running(r#"echo 'a b' "$HOME" c\ d; rm"#)).unwrap();
+        let specs = specs(&running(r##"echo 'a b' "$HOME" c\ d; #rm"##)).unwrap();
         let HookKind::Exec(exec) = &specs[0].kind else {
             panic!("{specs:?}");
         };
-        assert_eq!(exec.argv, ["echo", "a b", "$HOME", "c d;", "rm"]);
+        assert_eq!(exec.argv, ["echo", "a b", "$HOME", "c d;", "#rm"]);
     }
 
     #[test]

@@ -44,8 +44,8 @@ pub(in crate::cli) enum Form {
 }
 
 const WATCH_HELP: &str = "\
-Where a watch is named, its job's ID will do: the newest watch for that job is taken. The daemon is
-asked on its Unix socket, which its group may use.
+Where a watch is named, its job's ID will do: the newest watch for that job is
+taken. The daemon is asked on its Unix socket, which its group may use.
 
 Examples:
   dcs-wait watch add JOB_ID --hook deploy
@@ -53,8 +53,12 @@ Examples:
   dcs-wait watch list --state active
   dcs-wait watch show JOB_ID
 
-Exit codes: 0, or 2 usage or no daemon, 3 no such watch, 4 a token that is refused; with 'add --wait'
-those of dcs-wait JOB_ID.";
+Exit codes:
+    0  done
+    2  usage, no daemon, or what the daemon won't do
+    3  no such watch
+    4  the daemon refuses the token
+With 'add --wait' besides: those of dcs-wait JOB_ID.";
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = WATCH_HELP)]
@@ -74,8 +78,10 @@ pub(in crate::cli) enum WatchCommand {
 }
 
 const ADD_HELP: &str = "\
-A job that is watched already is joined, and has the hooks of both from then on. Prints the watch's
-ID, the job's ID and 'added' or 'joined' for each; with --wait the results that dcs-wait JOB_ID prints.
+A job that is watched already is joined, and has the hooks of both from then on.
+Prints the watch's ID, the job's ID and 'added' or 'joined' for each; with --wait
+the results that dcs-wait JOB_ID prints, ending with its exit codes. Hooks are the
+daemon's to deliver, and change none of them.
 
 Examples:
   dcs-wait watch add JOB_ID JOB_ID --hook deploy --timeout 2h
@@ -117,9 +123,9 @@ pub(in crate::cli) struct AddArgs {
 }
 
 const LIST_HELP: &str = "\
-On a terminal this is a table. Elsewhere it is a line a watch, with tabs between the watch's ID, the
-job's ID, the project, the state, the job's last status, when the watch was accepted and when it
-ended; '-' for what there isn't.
+On a terminal this is a table. Elsewhere it is a line a watch, with tabs between
+the watch's ID, the job's ID, the project, the outcome or 'active', the job's last
+status, when the watch was accepted and when it ended; '-' for what there isn't.
 
 Examples:
   dcs-wait watch list --state ended --outcome failed
@@ -184,7 +190,8 @@ pub(in crate::cli) struct WatchesArgs {
 }
 
 const FOLLOW_HELP: &str = "\
-Goes on until Ctrl+C, over restarts of the daemon as well; with a watch named, until that has ended.
+Goes on until Ctrl+C, over restarts of the daemon as well; with a watch named,
+until that has ended.
 
 Examples:
   dcs-wait watch follow
@@ -206,15 +213,19 @@ pub(in crate::cli) struct FollowArgs {
 }
 
 const DELIVERY_HELP: &str = "\
-A delivery is what one hook owes for one watch that has ended. It is tried again for more than a day;
-then it is dead, and stays until it is replayed.
+A delivery is what one hook owes for one watch that has ended. It is tried again
+for more than a day; then it is dead, and stays until it is replayed.
 
 Examples:
   dcs-wait delivery list --state dead
   dcs-wait delivery show ID
   dcs-wait delivery replay --dead --hook deploy
 
-Exit codes: 0, or 2 usage or no daemon, 3 no such delivery, 4 a token that is refused.";
+Exit codes:
+    0  done
+    2  usage, no daemon, or what the daemon won't do
+    3  no such delivery
+    4  the daemon refuses the token";
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = DELIVERY_HELP)]
@@ -227,7 +238,13 @@ pub(in crate::cli) enum DeliveryCommand {
     Replay(ReplayArgs),
 }
 
+const DELIVERY_LIST_HELP: &str = "\
+On a terminal this is a table. Elsewhere it is a line a delivery, with tabs between
+its ID, the watch's ID, the hook, the state, the number of attempts, when it came to
+be and when it is tried next; '-' for what there isn't.";
+
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = DELIVERY_LIST_HELP)]
 pub(in crate::cli) struct DeliveryListArgs {
     /// Only those that stand so
     #[arg(long, value_enum)]
