@@ -209,6 +209,13 @@ impl Shared {
         }
     }
 
+    /// Nothing goes on any more: nobody is to wait for it.
+    pub(super) fn give_up(&self) {
+        for active in self.active() {
+            active.has_ended();
+        }
+    }
+
     /// Without a supervisor everything has ended, and there is nothing to command.
     pub(super) fn command(&self, command: Command) {
         drop(self.commands.send(command));

@@ -89,7 +89,7 @@ impl Supervisor {
                 Happened::Asked(Command::Pulse(reply)) => answer(reply, ()),
                 Happened::Asked(Command::Idle(reply)) => self.idle.push(reply),
                 Happened::Asked(Command::Settled(reply)) => self.settled.push(reply),
-                Happened::Asked(Command::Quit) => return,
+                Happened::Asked(Command::Quit) => return self.shared.give_up(),
                 Happened::Left(Ok((task, left))) => self.left(task, left),
                 Happened::Ended(Ok((task, ()))) => self.ended(task),
                 Happened::Left(Err(error)) | Happened::Ended(Err(error)) => self.failed(&error),

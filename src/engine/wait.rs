@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -13,6 +12,7 @@ use super::ending::deliveries_of;
 use super::service::Engine;
 use super::setup::{Parts, Project, Setup};
 use super::shared::Aside;
+use super::supervisor::Command;
 use super::{Retries, Told};
 use crate::api::Session;
 use crate::clock::{Clock as _, SystemClock};
@@ -130,7 +130,8 @@ pub async fn wait(
     }
     waiting.follow(&engine, &mut heard, told, cancel).await;
     waiting.settle(&engine, &mut heard, told, cancel).await;
-    engine.stop(Duration::ZERO).await;
+    // There is nothing to wait for: whatever is still under way is given up.
+    engine.shared().command(Command::Quit);
     waiting.result
 }
 

@@ -92,6 +92,21 @@ async fn calling_off_with_a_full_store_is_answered_and_stored_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_calls_off_while_the_engine_stops_does_not_wait_for_ever() {
+    let house = House::new();
+    let id = house.accept_id("j1").await;
+    pass(secs(1)).await;
+    house.store.set_full(true);
+    let stopping = async {
+        pass(secs(1)).await;
+        house.engine.stop(secs(2)).await;
+    };
+    let (heard, ()) = tokio::join!(house.engine.cancel(id), stopping);
+    assert_eq!(heard.unwrap(), Heard::Yes);
+    assert_eq!(house.outcome(id).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_is_polled_now_when_asked() {
     let house = House::new();
     let id = house.accept_id("j1").await;
