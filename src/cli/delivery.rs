@@ -9,7 +9,7 @@ use super::args::{
 use super::control::Daemon;
 use super::error::CliError;
 use super::signals::Interrupts;
-use super::{output, table};
+use super::{output, table, watch};
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{
     AttemptShape, DeliveryDetail, DeliveryPage, DeliveryShape, DeliveryStateShape,
@@ -47,7 +47,10 @@ async fn list(args: DeliveryListArgs, environment: &dyn Environment) -> Result<E
     });
     filter.extend(state.map(|state| ("state", state.to_owned())));
     filter.extend(args.hook.as_ref().map(|hook| ("hook", hook.to_string())));
-    filter.extend(args.watch.map(|id| ("watch_id", id.to_string())));
+    if let Some(text) = &args.watch {
+        let watch = watch::find(&daemon, text, args.project.as_ref()).await?;
+        filter.push(("watch_id", watch.id));
+    }
     let deliveries = read(&daemon, &filter, args.limit).await?;
     match args.form.form {
         Form::Json => deliveries.iter().for_each(|one| output::print(&json(one))),

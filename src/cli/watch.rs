@@ -12,6 +12,8 @@ mod wait;
 
 use std::sync::Arc;
 
+pub(super) use name::find;
+
 use super::args::WatchCommand;
 use super::error::CliError;
 use super::signals::Interrupts;

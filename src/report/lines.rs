@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::board::{Board, Watched};
+use super::delivery::{self, AttemptEvent, Then};
 use super::duration::duration;
 use super::text;
 use crate::model::{JobId, Outcome};
@@ -110,6 +111,16 @@ impl Pen {
             Outcome::TimedOut | Outcome::Cancelled => self.paint(Color::Yellow, "…"),
         };
         format!("{mark} {job_id} {text}")
+    }
+
+    /// The line that stays of an attempt to deliver what a hook owes.
+    pub(super) fn attempt(self, event: &AttemptEvent) -> String {
+        let mark = match event.then {
+            Then::Delivered => self.paint(Color::Green, "✓"),
+            Then::Retry(_) => self.paint(Color::Yellow, "!"),
+            Then::Dead => self.paint(Color::Red, "✗"),
+        };
+        format!("{mark} {} {}", event.job_id, delivery::text(event))
     }
 
     /// A line that stays while its watch goes on.

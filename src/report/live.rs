@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, T
 
 use super::Reporter;
 use super::board::{Board, News};
-use super::delivery::{self, AttemptEvent};
+use super::delivery::AttemptEvent;
 use super::lines::Pen;
 use super::screen::{Screen, Size};
 use crate::model::{WatchEvent, WatchEventKind};
@@ -96,7 +96,7 @@ impl Reporter for Live {
     }
 
     fn delivery(&mut self, event: &AttemptEvent) {
-        let line = self.pen().note(&event.job_id, &delivery::text(event));
+        let line = self.pen().attempt(event);
         self.multi.suspend(|| self.screen.line(&line));
     }
 

@@ -6,7 +6,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::wait::OutputArgs;
 use crate::cli::values::{Timeout, parse_outcome, parse_timeout};
-use crate::model::{DeliveryId, HookName, JobId, Outcome, ProjectName, WatchId};
+use crate::model::{DeliveryId, HookName, JobId, Outcome, ProjectName};
 
 /// How the daemon is reached.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -252,9 +252,12 @@ pub(in crate::cli) struct DeliveryListArgs {
     /// Only those by this hook
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) hook: Option<HookName>,
-    /// Only those for this watch
-    #[arg(long, value_name = "ID")]
-    pub(in crate::cli) watch: Option<WatchId>,
+    /// Only those for this watch, or this job's
+    #[arg(long, value_name = "ID|JOB_ID")]
+    pub(in crate::cli) watch: Option<String>,
+    /// Project that the job belongs to, where a job is named that several projects have
+    #[arg(long, value_name = "NAME", requires = "watch")]
+    pub(in crate::cli) project: Option<ProjectName>,
     /// At most so many
     #[arg(long, value_name = "NUMBER", default_value = "100")]
     pub(in crate::cli) limit: usize,

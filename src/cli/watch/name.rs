@@ -9,7 +9,7 @@ use crate::model::{Exit, JobId, ProjectName, WatchId};
 const LOOKED_AT: u32 = 100;
 
 /// The watch of this ID or, where there is none, the newest one for the job of this ID.
-pub(super) async fn find(
+pub(in crate::cli) async fn find(
     daemon: &Daemon,
     text: &str,
     project: Option<&ProjectName>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::stand_in::{DELIVERY, OTHER, StandIn, WATCH, error, with};
+use super::stand_in::{DELIVERY, OTHER, StandIn, WATCH, active, error, with};
 
 fn dead() -> Value {
     json!({
@@ -18,11 +18,14 @@ fn page(deliveries: impl Into<Vec<Value>>) -> Value {
 #[test]
 fn deliveries_are_listed_as_they_are_asked_for() {
     let request = format!("GET /v1/deliveries?state=dead&hook=deploy&watch_id={WATCH}&limit=100");
-    let daemon = StandIn::new().answers(&request, 200, page([dead()]));
+    let watches = json!({"watches": [active()], "next": null});
+    let daemon = StandIn::new()
+        .answers("GET /v1/watches?job_id=job&limit=100", 200, watches)
+        .answers(&request, 200, page([dead()]));
     let list = || {
         daemon
             .asked(["delivery", "list", "--state=dead", "--hook=deploy"])
-            .args(["--watch", WATCH])
+            .arg("--watch=job")
     };
     let ended = list().run();
     ended.exits_with(0).says_nothing().prints(&[&format!(
