@@ -19,7 +19,7 @@ pub(super) fn parse_timeout(text: &str) -> Result<Timeout, String> {
 pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     match text.trim().parse() {
         Ok(rate) if RATES.contains(&rate) => Ok(rate),
-        _ => Err("give a number from 0.001 to 1000".to_owned()),
+        _ => Err("give a number from 0.001 to 100000".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 const MAX_DURATION: Duration = Duration::from_secs(3653 * 24 * 3600);
 
 /// The requests per second that may be asked for.
-pub(crate) const RATES: RangeInclusive<f64> = 0.001..=1000.0;
+pub(crate) const RATES: RangeInclusive<f64> = 0.001..=100_000.0;
 
 /// Reads a duration such as `90s`, `10m` or `1h 30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {

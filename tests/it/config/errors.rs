@@ -51,7 +51,7 @@ fn every_error_is_told_at_once_with_its_place_and_what_to_do() {
     dcs-wait.toml:5:1: poll.max_intervall: [poll] has no such key; did you mean max_interval?
     dcs-wait.toml:6:10: poll.jitter is a text; give a number such as 1.5
     dcs-wait.toml:7:11: poll.timeout is "soon": it is no duration; give one such as 90s, 10m or 2h, or 'none' for no limit
-    dcs-wait.toml:10:11: limits.max_rps is 0 (a number); give a number from 0.001 to 1000
+    dcs-wait.toml:10:11: limits.max_rps is 0 (a number); give a number from 0.001 to 100000
     dcs-wait.toml:13:7: daemon.log is "jurnal": there is no such choice; did you mean journal?
     "#);
 }
