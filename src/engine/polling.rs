@@ -1,6 +1,8 @@
 //! The loop of one watch: polls until it has ended or is to stop, with whatever project is
 //! configured at the time.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +39,9 @@ pub(super) async fn poll(shared: Arc<Shared>, active: Arc<Active>, pause: Durati
             Err(_) => return stopped(&shared, &active),
         };
         let Some(project) = shared.setup().projects.get(&active.watch.project).cloned() else {
-            tracing::warn!("its project is not configured any more; it sleeps until it is");
+            active.span().in_scope(|| {
+                tracing::warn!("its project is not configured any more; it sleeps until it is");
+            });
             let (deadline, has_passed) = active.deadline();
             if has_passed {
                 return ended(&shared, &active, Outcome::TimedOut);
@@ -52,7 +56,12 @@ pub(super) async fn poll(shared: Arc<Shared>, active: Arc<Active>, pause: Durati
             move |event| hear(&shared, &active, event)
         };
         let poller = Poller::new(job_id, project.watch, project.session, resume, random, emit);
-        let (report, misconfigured) = match poller.run(control).await {
+        let mut polling = pin!(poller.run(control));
+        // The span exists only while something is done: those of ten thousand watches that sleep
+        // would take half as much memory as the watches.
+        let left =
+            poll_fn(|context| active.span().in_scope(|| polling.as_mut().poll(context))).await;
+        let (report, misconfigured) = match left {
             // Called off: why, is known above.
             Ok(report) if report.outcome == Outcome::Cancelled => continue,
             Ok(report) => (Box::new(report), false),

@@ -2,7 +2,6 @@
 //! it again where it panics.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::active::Active;
 use super::answer;
@@ -105,7 +105,7 @@ impl Supervisor {
 
     fn poll(&mut self, active: Arc<Active>, pause: Duration) {
         let polling = poll(Arc::clone(&self.shared), Arc::clone(&active), pause);
-        let task = self.loops.spawn(in_span_of(Arc::clone(&active), polling));
+        let task = self.loops.spawn(polling);
         self.tasks.insert(task.id(), active);
     }
 
@@ -122,7 +122,7 @@ impl Supervisor {
         };
         let (shared, whose) = (Arc::clone(&self.shared), Arc::clone(&active));
         let ending = async move { end(&shared, &whose, report, misconfigured).await };
-        let task = self.ends.spawn(in_span_of(Arc::clone(&active), ending));
+        let task = self.ends.spawn(ending.instrument(active.span()));
         self.tasks.insert(task.id(), active);
     }
 
@@ -164,14 +164,4 @@ impl Supervisor {
         *in_a_row += 1;
         pause.min(PAUSE.1)
     }
-}
-
-/// Does something for a watch in its span. That exists only while something is done: the spans of
-/// ten thousand watches that sleep would take half as much memory as the watches.
-fn in_span_of<T>(
-    active: Arc<Active>,
-    future: impl Future<Output = T> + Send,
-) -> impl Future<Output = T> + Send {
-    let mut future = Box::pin(future);
-    poll_fn(move |context| active.span().in_scope(|| future.as_mut().poll(context)))
 }
