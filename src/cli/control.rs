@@ -99,7 +99,8 @@ impl Daemon {
                 let url = parse_url(&url)?;
                 Ok(Self {
                     client: Connector::default()
-                        .client(&url, Route::ProxyOfEnvironment)
+                        // The variables for proxies speak of the service, not of the daemon.
+                        .client(&url, Route::Direct)
                         .map_err(CliError::usage)?,
                     place: Place::Url(url),
                     token: Some(read_secret_file(&token_file).map_err(CliError::usage)?),
@@ -236,7 +237,8 @@ impl Daemon {
         }
     }
 
-    fn strange(&self, why: &str) -> ControlError {
+    /// What answers is no daemon, or one of another version.
+    pub(super) fn strange(&self, why: &str) -> ControlError {
         ControlError::Strange(format!(
             "what answers at {} is no daemon of this version, {} ({why}); check the address, and dcs-wait --version on both sides",
             self.place,

@@ -9,12 +9,19 @@ use crate::report::{clean_message, error_command};
 
 /// Prints a line of results. Where nobody reads, nobody misses it; any other failure is told.
 pub(super) fn print(line: &str) {
+    print_while_read(line);
+}
+
+/// Prints a line of results, and says whether somebody may read on.
+pub(super) fn print_while_read(line: &str) -> bool {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
+        Err(error) => {
             warn(&format!("can't write to standard output: {error}"));
+            true
         }
-        _ => {}
     }
 }
 

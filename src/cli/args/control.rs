@@ -81,7 +81,8 @@ const ADD_HELP: &str = "\
 A job that is watched already is joined, and has the hooks of both from then on.
 Prints the watch's ID, the job's ID and 'added' or 'joined' for each; with --wait
 the results that dcs-wait JOB_ID prints, ending with its exit codes. Hooks are the
-daemon's to deliver, and change none of them.
+daemon's to deliver, and change none of them. 130 besides, where somebody else
+cancels a watch.
 
 Examples:
   dcs-wait watch add JOB_ID JOB_ID --hook deploy --timeout 2h

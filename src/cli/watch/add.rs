@@ -109,7 +109,7 @@ async fn wait(
     };
     let start = Instant::now();
     let work = async |tell, cancel: tokio_util::sync::CancellationToken| {
-        let mut wait = Wait::new(daemon, watches, until, start, tell);
+        let mut wait = Wait::new(daemon, watches, until, start, tell)?;
         let over = tokio::select! {
             biased;
             over = wait.run() => over.map(|()| true),

@@ -41,11 +41,11 @@ async fn follow(daemon: &Daemon, args: &FollowArgs) -> Result<(), CliError> {
             let Ok(event) = serde_json::from_str::<EventShape>(&item.data) else {
                 continue;
             };
-            match args.form.form {
-                Form::Json => output::print(&json(&event)),
+            let is_read = match args.form.form {
+                Form::Json => output::print_while_read(&json(&event)),
                 Form::Text => tell(&event),
-            }
-            if !query.is_empty() && is_end(&event) {
+            };
+            if !is_read || (!query.is_empty() && is_end(&event)) {
                 return Ok(());
             }
         }
@@ -65,11 +65,12 @@ fn is_end(event: &EventShape) -> bool {
     }
 }
 
-fn tell(event: &EventShape) {
-    if let Some(line) = line(event) {
+/// Prints the event, and says whether somebody may read on.
+fn tell(event: &EventShape) -> bool {
+    line(event).is_none_or(|line| {
         let now = table::time(SystemClock.now());
-        output::print(&format!("{now}  {line}"));
-    }
+        output::print_while_read(&format!("{now}  {line}"))
+    })
 }
 
 /// The event in a line; nothing where it is no news.

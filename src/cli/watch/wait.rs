@@ -64,18 +64,20 @@ impl<'a> Wait<'a> {
         until: Until,
         start: Instant,
         tell: UnboundedSender<Told>,
-    ) -> Self {
+    ) -> Result<Self, CliError> {
         let deadline = |watch: &WatchShape| time(watch.deadline_at.as_deref()?);
         let deadlines: Option<Vec<SystemTime>> = watches.iter().map(deadline).collect();
-        let pending = watches
-            .iter()
-            .filter_map(|watch| Some((watch.id.clone(), Pending::of(watch)?)));
+        let pending = watches.iter().map(|watch| {
+            let pending = Pending::of(watch).ok_or_else(|| daemon.strange("its IDs are none"))?;
+            Ok((watch.id.clone(), pending))
+        });
+        let pending: Result<_, ControlError> = pending.collect();
         let wait = Self {
             daemon,
             until,
             start,
             tell,
-            pending: pending.collect(),
+            pending: pending?,
             last_deadline: deadlines.and_then(|all| all.into_iter().max()),
             reports: Vec::new(),
         };
@@ -84,7 +86,7 @@ impl<'a> Wait<'a> {
                 wait.emit(pending, 0, WatchEventKind::Started);
             }
         }
-        wait
+        Ok(wait)
     }
 
     /// Waits until enough have ended.
@@ -98,7 +100,7 @@ impl<'a> Wait<'a> {
             // What happened before the stream began is in none of its events.
             match self.read().await {
                 Ok(()) => self.listen(&mut events).await?,
-                Err(ControlError::Away(_)) => {}
+                Err(error @ ControlError::Away(_)) => self.trouble(&error, 1, Duration::ZERO),
                 Err(error) => return Err(error.into()),
             }
             if self.is_over() {
@@ -113,14 +115,18 @@ impl<'a> Wait<'a> {
         &self.reports
     }
 
-    /// The exit code that they call for.
+    /// The exit code that they call for. Where all would be well, but somebody else called a watch
+    /// off, it is that of an interruption: nobody knows how the job ends.
     pub(super) fn exit(&self) -> Exit {
         let deciding = match self.until {
             Until::AnyEnds => self.reports.get(..1).unwrap_or_default(),
             Until::AllEnd | Until::AnyFails => &self.reports,
         };
         let outcomes: Vec<Outcome> = deciding.iter().map(|report| report.outcome).collect();
-        Exit::of(&outcomes)
+        match Exit::of(&outcomes) {
+            Exit::Success if outcomes.contains(&Outcome::Cancelled) => Exit::Interrupted,
+            exit => exit,
+        }
     }
 
     /// The jobs that are still waited for.
@@ -249,17 +255,22 @@ impl<'a> Wait<'a> {
                     format!("{error}; the watches have passed their time-outs meanwhile"),
                 ));
             }
-            for pending in self.pending.values() {
-                let fault = Fault::local(error.to_string());
-                let kind = WatchEventKind::Trouble {
-                    fault,
-                    in_a_row,
-                    next,
-                };
-                self.emit(pending, 0, kind);
-            }
+            self.trouble(&error, in_a_row, next);
             Ok(())
         })
         .await
+    }
+
+    /// Tells that the daemon can't be asked.
+    fn trouble(&self, error: &ControlError, in_a_row: u32, next: Duration) {
+        for pending in self.pending.values() {
+            let fault = Fault::local(error.to_string());
+            let kind = WatchEventKind::Trouble {
+                fault,
+                in_a_row,
+                next,
+            };
+            self.emit(pending, 0, kind);
+        }
     }
 }

@@ -47,6 +47,7 @@ fn every_outcome_ends_with_its_code() {
         ("not_found", 3),
         ("denied", 4),
         ("timed_out", 124),
+        ("cancelled", 130),
     ] {
         let daemon = accepting()
             .answers(&shown(), 200, detail(active()))
@@ -100,6 +101,31 @@ fn a_daemon_that_is_away_is_told_and_waited_for() {
     running
         .ended()
         .exits_with(0)
+        .prints_line("job succeeded 3s");
+}
+
+#[test]
+fn a_daemon_whose_ids_are_none_is_not_taken_for_success() {
+    let strange = with(active(), json!({"id": "7"}));
+    let daemon = StandIn::new().answers("POST /v1/watches", 201, accepted(strange));
+    let ended = waiting(&daemon).run();
+    ended
+        .exits_with(2)
+        .complains("is no daemon of this version");
+}
+
+#[test]
+fn a_store_that_cannot_be_read_for_a_while_is_told_and_waited_for() {
+    let busy = error("store_unavailable", "the store can't be read: busy");
+    let daemon = accepting()
+        .answers(&shown(), 503, busy)
+        .answers(&shown(), 200, detail(ended("succeeded", "SUCCESS")))
+        .tells_and_stays([])
+        .tells_and_stays([]);
+    let ended = waiting(&daemon).run();
+    ended
+        .exits_with(0)
+        .says("trouble: the store can't be read: busy")
         .prints_line("job succeeded 3s");
 }
 

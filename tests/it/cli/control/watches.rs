@@ -230,6 +230,13 @@ fn one_watch_is_followed_to_its_end() {
 }
 
 #[test]
+fn following_ends_when_nobody_reads() {
+    let daemon = StandIn::new().tells_and_stays([polled("RUNNING")]);
+    let ended = daemon.asked(["watch", "follow"]).run_with_closed_stdout();
+    ended.exits_with(0).says_nothing();
+}
+
+#[test]
 fn all_is_followed_over_a_restart_until_a_signal() {
     let delivery = json!({
         "event": "delivery", "delivery_id": OTHER, "watch_id": WATCH, "hook": "deploy",
