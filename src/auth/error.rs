@@ -236,6 +236,16 @@ impl fmt::Display for Considerations {
 }
 
 impl AuthError {
+    /// The HTTP status with which a service refused to give out keys, where one did.
+    #[must_use]
+    pub fn refused_with(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Repeated(error) => error.refused_with(),
+            _ => None,
+        }
+    }
+
     /// Whether it may pass by itself, so that asking again later makes sense.
     #[must_use]
     pub fn is_passing(&self) -> bool {

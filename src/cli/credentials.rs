@@ -1,12 +1,14 @@
 //! `dcs-wait credentials`: which source won, and why.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::args::ConnectArgs;
-use super::connect::{Place, chain};
+use super::connect::{place, plan};
 use super::error::CliError;
 use super::output;
 use crate::auth::{Considered, Verdict};
+use crate::connect::Place;
 use crate::environment::Environment;
 use crate::model::Exit;
 
@@ -14,7 +16,14 @@ pub(super) async fn run(
     args: ConnectArgs,
     environment: Arc<dyn Environment>,
 ) -> Result<Exit, CliError> {
-    let considered = chain(&args, &environment).explain().await;
+    // No service is asked about jobs, so neither its place nor a time limit matters yet.
+    let plan = plan(
+        &args,
+        Place::default(),
+        Arc::clone(&environment),
+        Duration::ZERO,
+    );
+    let considered = plan.chain().explain().await;
     let mut used = None;
     for source in &considered {
         let (mark, text) = match &source.verdict {
@@ -36,14 +45,18 @@ pub(super) async fn run(
             "no credentials; set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or give --ak-file and --sk-file"
         }));
     };
-    let place = Place::of(&args, environment.as_ref())?;
-    let endpoint = place.endpoint(found, environment.as_ref())?;
+    let place = place(&args, environment.as_ref())?;
+    let environment = environment.as_ref();
+    let endpoint = place
+        .endpoint(found, environment)
+        .map_err(CliError::usage)?;
     output::print(&format!("\nendpoint: {endpoint}"));
-    output::print(&match place.project(found, environment.as_ref())? {
+    let project = place.project(found, environment).map_err(CliError::usage)?;
+    output::print(&match project {
         Some(project_id) => format!("project:  {project_id}"),
         None => format!(
             "project:  to be looked up at IAM by the name {:?}",
-            place.project_name(found)?
+            place.project_name(found).map_err(CliError::usage)?
         ),
     });
     Ok(Exit::Success)

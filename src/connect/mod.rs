@@ -1,2 +1,12 @@
-//! From options, configuration and environment to a session with the service: credential, endpoint
-//! and project.
+//! From options, configuration and environment to a source of answers: credential, endpoint and
+//! project.
+
+mod error;
+mod first_use;
+mod place;
+mod plan;
+
+pub use error::ConnectError;
+pub use first_use::OnFirstUse;
+pub use place::Place;
+pub use plan::Plan;

@@ -4,7 +4,6 @@
 mod care;
 mod condition;
 pub mod http;
-mod interim;
 mod journal;
 mod logging;
 mod metrics;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::interim::{ConnectError, source};
 use crate::api::{Gate, Session};
 use crate::auth::Given;
 use crate::config::{Config, ProjectConfig};
+use crate::connect::{ConnectError, OnFirstUse, Place, Plan};
 use crate::engine::Project;
 use crate::environment::Environment;
 use crate::model::{Meter, ProjectName};
@@ -18,7 +18,7 @@ use crate::poll::WatchSpec;
 #[error("project {name}: {why}")]
 pub struct SessionError {
     name: ProjectName,
-    why: ConnectError,
+    why: Arc<ConnectError>,
 }
 
 /// The sessions of a configuration.
@@ -124,11 +124,25 @@ impl Sessions {
         let gate = gates
             .entry(project.credential.clone())
             .or_insert_with(|| Arc::new(Gate::new(config.max_rps)));
-        let opened = source(project, config.poll.request_timeout, &self.environment);
-        let source = opened.await.map_err(|why| SessionError {
-            name: project.name.clone(),
-            why,
-        })?;
+        let source = OnFirstUse::new(Plan {
+            place: Place {
+                region: project.region.clone(),
+                endpoint: project.endpoint.clone(),
+                project_id: project.project_id.clone(),
+            },
+            given: project.credential.clone(),
+            ca_file: project.ca_file.clone(),
+            request_timeout: config.poll.request_timeout,
+            environment: Arc::clone(&self.environment),
+        });
+        if let Err(why) = source.connect().await
+            && !(why.is_passing() || why.is_denied())
+        {
+            return Err(SessionError {
+                name: project.name.clone(),
+                why,
+            });
+        }
         Ok(Kept {
             project: project.clone(),
             request_timeout: config.poll.request_timeout,

@@ -1,0 +1,117 @@
+//! A source that connects when it is first asked, and again and again until it can.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{ConnectError, Plan};
+use crate::api::{Answer, Content, DcsClient, JobSource, Renewal};
+use crate::model::{BoxFuture, Fault, JobId, ProjectId};
+
+/// The time between the first two attempts. It doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest time between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The time until the next attempt after the credential was refused: as long as the service would
+/// lock its key for asking often.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5 * 60);
+
+/// A source that connects when it is first asked: a daemon starts before its network does. Until it
+/// is connected, every question is answered with what is missing; one of those who ask makes the
+/// attempt, and not more often than makes sense.
+pub struct OnFirstUse {
+    plan: Plan,
+    client: OnceLock<DcsClient>,
+    /// Held by whoever makes an attempt.
+    last: Mutex<Option<Failure>>,
+}
+
+/// An attempt that was in vain.
+struct Failure {
+    error: Arc<ConnectError>,
+    /// How long none is made.
+    pause: Duration,
+    over: Instant,
+}
+
+impl OnFirstUse {
+    /// A source that has yet to connect.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            client: OnceLock::new(),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Connects, where that is yet to be done and may be tried again.
+    ///
+    /// # Errors
+    /// With what stands in the way, or did a moment ago.
+    pub async fn connect(&self) -> Result<&DcsClient, Arc<ConnectError>> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let mut last = self.last.lock().await;
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        if let Some(failure) = &*last
+            && Instant::now() < failure.over
+        {
+            return Err(Arc::clone(&failure.error));
+        }
+        match self.plan.open().await {
+            Ok(client) => Ok(self.client.get_or_init(|| client)),
+            Err(error) => {
+                let error = Arc::new(error);
+                let pause = pause(&error, last.as_ref().map(|failure| failure.pause));
+                tracing::warn!(%error, ?pause, "can't connect");
+                *last = Some(Failure {
+                    error: Arc::clone(&error),
+                    pause,
+                    over: Instant::now() + pause,
+                });
+                Err(error)
+            }
+        }
+    }
+}
+
+/// How long to wait after an attempt that was in vain, where `before` was waited before it.
+fn pause(error: &ConnectError, before: Option<Duration>) -> Duration {
+    if error.is_denied() {
+        return PAUSE_AFTER_REFUSAL;
+    }
+    before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE))
+}
+
+impl JobSource for OnFirstUse {
+    fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
+        if let Some(client) = self.client.get() {
+            return client.ask(job);
+        }
+        Box::pin(async move {
+            match self.connect().await {
+                Ok(client) => client.ask(job).await,
+                Err(error) => Content::NoCredential(Fault::local(error.to_string())).into(),
+            }
+        })
+    }
+
+    fn renew(&self) -> BoxFuture<'_, Renewal> {
+        match self.client.get() {
+            Some(client) => client.renew(),
+            None => Box::pin(async { Renewal::Unchanged }),
+        }
+    }
+
+    fn project_id(&self) -> Option<ProjectId> {
+        self.client.get()?.project_id()
+    }
+}

@@ -1,0 +1,103 @@
+//! How a connection is made, in one attempt.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ConnectError, Place};
+use crate::api::{self, Content, DcsClient, JobSource as _, ProjectQuestion, ServiceClock, Target};
+use crate::auth::{Chain, Found, Given, Provider};
+use crate::clock::SystemClock;
+use crate::environment::Environment;
+use crate::http::{Connector, Route};
+use crate::model::{JobId, ProjectId};
+
+/// What a connection is made from.
+#[derive(Clone)]
+pub struct Plan {
+    /// Where the service is.
+    pub place: Place,
+    /// Files with the credential, before all other sources.
+    pub given: Given,
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// Where other sources of credentials are looked for, and the vendor's variables.
+    pub environment: Arc<dyn Environment>,
+}
+
+impl Plan {
+    /// Finds credential, endpoint and project. Asks nobody for what is known already, and nobody
+    /// twice.
+    ///
+    /// # Errors
+    /// When one of them isn't found.
+    pub async fn open(&self) -> Result<DcsClient, ConnectError> {
+        let environment = self.environment.as_ref();
+        let provider = Provider::load(self.chain()).await?;
+        let found = provider.found();
+        let endpoint = self.place.endpoint(&found, environment)?;
+        let http = self
+            .connector()
+            .client(&endpoint, Route::ProxyOfEnvironment)?;
+        let clock = Arc::new(ServiceClock::new(Arc::new(SystemClock)));
+        let project_id = match self.place.project(&found, environment)? {
+            Some(project_id) => project_id,
+            None => self.look_up(&found, &clock).await?,
+        };
+        tracing::debug!(source = %found.source, credential = %found, %endpoint, %project_id, "connected");
+        let target = Target {
+            endpoint,
+            project_id,
+            request_timeout: self.request_timeout,
+        };
+        Ok(DcsClient::new(http, provider, clock, target))
+    }
+
+    /// Opens a connection, and asks for a job that there can't be. What the answer means is for
+    /// `poll::judge` to say: one that knows no such job shows that all is well.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn verify(&self) -> Result<Content, ConnectError> {
+        let client = self.open().await?;
+        let nobodys = JobId::built_in("00000000000000000000000000000000");
+        Ok(client.ask(&nobodys).await.content)
+    }
+
+    /// The credential sources, in their order.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        Chain::new(
+            self.given.clone(),
+            Arc::clone(&self.environment),
+            self.connector(),
+            Arc::new(SystemClock),
+        )
+    }
+
+    fn connector(&self) -> Connector {
+        Connector {
+            ca_file: self.ca_file.clone(),
+        }
+    }
+
+    /// Asks IAM for the project.
+    async fn look_up(
+        &self,
+        found: &Found,
+        clock: &ServiceClock,
+    ) -> Result<ProjectId, ConnectError> {
+        let environment = self.environment.as_ref();
+        let name = self.place.project_name(found)?;
+        let iam = api::iam_endpoint(found.iam_endpoint.as_ref(), environment)?;
+        let http = self.connector().client(&iam, Route::ProxyOfEnvironment)?;
+        let question = ProjectQuestion {
+            iam: &iam,
+            name: &name,
+            credential: &found.credential,
+        };
+        Ok(question.ask(&http, clock, self.request_timeout).await?)
+    }
+}
