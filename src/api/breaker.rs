@@ -9,6 +9,7 @@
 //! Those who wait are woken in their order and one at a time, as only one may find out; all at once
 //! when that one has found out.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -111,7 +112,7 @@ impl Breaker {
     /// Waits until it makes sense to ask for leave again after the credential was refused, and no
     /// longer than `until`.
     pub async fn change(&self, until: Instant) {
-        let changed = self.changed.notified();
+        let changed = pin!(self.changed.notified());
         if matches!(self.shared().state, State::Open(_)) {
             // Either end is as good: whoever waited asks.
             drop(timeout_at(until, changed).await);
@@ -223,7 +224,6 @@ impl Drop for Pass<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::pin::pin;
     use tokio::time::{advance, timeout};
 
     fn refusal() -> Fault {
@@ -291,5 +291,72 @@ mod tests {
         advance(LOCK).await;
         let _probe = breaker.admit().await.unwrap();
         assert!(waits(&breaker).await, "one probe, not one a watch");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_are_woken_in_their_order_and_one_at_a_time() {
+        let breaker = Breaker::default();
+        let probe = breaker.admit().await.unwrap();
+        let mut queue: Vec<_> = (0..4).map(|_| Box::pin(breaker.admit())).collect();
+        for waiting in &mut queue {
+            assert!(timeout(Duration::ZERO, waiting).await.is_err());
+        }
+        drop(probe);
+        let mut first = queue.remove(0);
+        let probe = timeout(Duration::ZERO, &mut first).await.unwrap().unwrap();
+        for waiting in &mut queue {
+            assert!(timeout(Duration::ZERO, waiting).await.is_err());
+        }
+        probe.accepted();
+        for waiting in queue {
+            assert!(!waiting.await.unwrap().is_probing());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_leaves_the_queue_passes_its_turn_on() {
+        let breaker = Breaker::default();
+        let probe = breaker.admit().await.unwrap();
+        let mut gone = Box::pin(breaker.admit());
+        let mut next = Box::pin(breaker.admit());
+        assert!(timeout(Duration::ZERO, &mut gone).await.is_err());
+        assert!(timeout(Duration::ZERO, &mut next).await.is_err());
+        drop(probe);
+        drop(gone);
+        assert!(timeout(Duration::ZERO, next).await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_credential_that_was_changed_is_tried_at_once() {
+        let breaker = Breaker::default();
+        breaker.admit().await.unwrap().give_up(refusal());
+        let end = Instant::now() + LOCK;
+        assert_eq!(breaker.admit().await.unwrap_err().until, end);
+        let mut waiting = pin!(breaker.change(end));
+        assert!(timeout(secs(1), &mut waiting).await.is_err());
+        breaker.retry();
+        assert!(timeout(Duration::ZERO, waiting).await.is_ok());
+        let probe = breaker.admit().await.unwrap();
+        assert_eq!(breaker.refusal(), Some(refusal()), "not taken yet");
+        probe.accepted();
+        assert_eq!(breaker.refusal(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leave_from_before_a_refusal_is_none_any_more() {
+        let breaker = Breaker::default();
+        breaker.admit().await.unwrap().accepted();
+        let mut renewing = breaker.admit().await.unwrap();
+        let mut waiting = breaker.admit().await.unwrap();
+        assert!(waiting.is_still_good());
+        assert!(renewing.refused());
+        assert!(!waiting.is_still_good());
+        assert!(renewing.is_still_good(), "it is the one to find out");
+        renewing.accepted();
+        assert!(waiting.is_still_good());
+    }
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
     }
 }

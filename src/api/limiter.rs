@@ -230,6 +230,47 @@ mod tests {
         assert!(limiter.is_good(turn, turn.at));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn turns_that_are_overdue_together_are_not_used_together() {
+        let start = Instant::now();
+        let limiter = Limiter::new(10.0);
+        let turns = [(); 20].map(|()| limiter.reserve(start));
+        // The machine was halted, and goes on long after all of them.
+        let late = start + millis(60_000);
+        let again = turns.map(|turn| {
+            assert!(!limiter.is_good(turn, late));
+            limiter.reserve(late)
+        });
+        for (n, turn) in again.iter().enumerate() {
+            assert_eq!(turn.at, late + millis(100) * u32::try_from(n).unwrap());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_may_be_used_a_little_late_however_short_the_spacing() {
+        let start = Instant::now();
+        let turn = Limiter::new(10_000.0).reserve(start);
+        let limiter = Limiter::new(10_000.0);
+        assert!(limiter.is_good(turn, start + millis(20)));
+        assert!(!limiter.is_good(turn, start + millis(60)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_that_are_taken_back_leave_their_place_but_for_a_pause() {
+        let start = Instant::now();
+        let limiter = Limiter::new(10.0);
+        let turns = [(); 20].map(|()| limiter.reserve(start));
+        limiter.recall(start);
+        assert!(turns.iter().all(|turn| !limiter.is_good(*turn, turn.at)));
+        assert_eq!(limiter.reserve(start).at, start + millis(100));
+        assert_eq!(limiter.paused(start), None);
+        limiter.pause(start, millis(5000), None);
+        limiter.recall(start);
+        assert_eq!(limiter.reserve(start).at, start + millis(5000));
+        assert_eq!(limiter.paused(start + millis(1000)), Some(millis(4000)));
+        assert_eq!(limiter.paused(start + millis(5000)), None);
+    }
+
     #[test]
     fn the_limit_is_read_out_of_the_services_message() {
         let cases = [

@@ -39,20 +39,22 @@ pub(super) async fn connect(
 ) -> Result<Session, CliError> {
     let place = place(args, environment.as_ref())?;
     let plan = plan(args, place, environment, pace.request_timeout);
-    let exit = |error: &ConnectError| {
-        if error.is_denied() {
-            Exit::Denied
-        } else {
-            Exit::Usage
-        }
-    };
     let open = async || plan.open().await;
-    let client = persist(pace, open, ConnectError::is_passing, exit).await?;
+    let client = persist(pace, open, ConnectError::is_passing, exit_of).await?;
     Ok(Session {
         source: Box::new(client),
         gate: Arc::new(Gate::new(pace.max_rps)),
         meter: Arc::new(NoMeter),
     })
+}
+
+/// The exit code that a connection calls for which there isn't, for good.
+pub(super) fn exit_of(error: &ConnectError) -> Exit {
+    if error.is_denied() {
+        Exit::Denied
+    } else {
+        Exit::Usage
+    }
 }
 
 /// How to connect, by the options.

@@ -16,11 +16,14 @@ pub use error::{ConfigError, ConfigErrors, Place};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 
 use crate::auth::Given;
+use crate::connect::{self, Plan};
+use crate::environment::Environment;
 use crate::hooks::HookSpec;
 use crate::model::{HookName, JobId, ProjectId, ProjectName};
 use crate::poll::Backoff;
@@ -61,6 +64,25 @@ pub struct ProjectConfig {
     pub credential: Given,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+impl ProjectConfig {
+    /// How to connect to it. Where it is, only the configuration says: one variable can't be right
+    /// for several projects.
+    #[must_use]
+    pub fn plan(&self, request_timeout: Duration, environment: Arc<dyn Environment>) -> Plan {
+        Plan {
+            place: connect::Place {
+                region: self.region.clone(),
+                endpoint: self.endpoint.clone(),
+                project_id: self.project_id.clone(),
+            },
+            given: self.credential.clone(),
+            ca_file: self.ca_file.clone(),
+            request_timeout,
+            environment,
+        }
+    }
 }
 
 /// How jobs are polled.

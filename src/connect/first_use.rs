@@ -115,3 +115,6 @@ impl JobSource for OnFirstUse {
         self.client.get()?.project_id()
     }
 }
+
+#[cfg(test)]
+mod tests;

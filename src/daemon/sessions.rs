@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::{Gate, Session};
 use crate::auth::Given;
 use crate::config::{Config, ProjectConfig};
-use crate::connect::{ConnectError, OnFirstUse, Place, Plan};
+use crate::connect::{ConnectError, OnFirstUse};
 use crate::engine::Project;
 use crate::environment::Environment;
 use crate::model::{Meter, ProjectName};
@@ -124,17 +124,9 @@ impl Sessions {
         let gate = gates
             .entry(project.credential.clone())
             .or_insert_with(|| Arc::new(Gate::new(config.max_rps)));
-        let source = OnFirstUse::new(Plan {
-            place: Place {
-                region: project.region.clone(),
-                endpoint: project.endpoint.clone(),
-                project_id: project.project_id.clone(),
-            },
-            given: project.credential.clone(),
-            ca_file: project.ca_file.clone(),
-            request_timeout: config.poll.request_timeout,
-            environment: Arc::clone(&self.environment),
-        });
+        let source = OnFirstUse::new(
+            project.plan(config.poll.request_timeout, Arc::clone(&self.environment)),
+        );
         if let Err(why) = source.connect().await
             && !(why.is_passing() || why.is_denied())
         {

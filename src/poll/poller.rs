@@ -151,6 +151,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         let mut due = Instant::now();
         loop {
             control.sleep_until(due).await;
+            due = due.min(Instant::now());
             match Box::pin(self.ask(&session, control, due)).await {
                 Step::AskAgain(after) => due = Instant::now() + after,
                 Step::End(outcome) => return Ok(outcome),
@@ -162,7 +163,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     /// Asks once, as soon as credential and limits allow; and once more when the service refused
     /// the credential and renewing it helped.
     async fn ask(&mut self, session: &Session, control: &Control, due: Instant) -> Step {
-        let mut pass = loop {
+        let pass = loop {
             let mut pass = match self.admission(session).await {
                 Ok(pass) => pass,
                 Err(outcome) => return Step::End(outcome),
@@ -177,12 +178,10 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         let Some(answer) = self.send(session, control, due).await else {
             return Step::End(self.out_of_time(session));
         };
-        let verdict = self.judge(&answer.content, false);
-        if verdict == Verdict::Reauthenticate && pass.refused() {
-            let refused = self.meet(session, pass, &answer);
-            return Box::pin(self.try_once_more(session, control, refused)).await;
+        match self.hear(session, pass, answer) {
+            Ok(step) => step,
+            Err(refused) => Box::pin(self.try_once_more(session, control, refused)).await,
         }
-        self.conclude(session, pass, &answer.content, verdict)
     }
 
     /// Waits for leave to use the credential; while it is refused, as long as that may be mended.
@@ -257,19 +256,27 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         answer
     }
 
-    /// Takes in that the credential was refused. No other watch uses it until this one has found
-    /// out whether it can be mended: their turns are of no use to them.
-    fn meet<'a>(&mut self, session: &Session, pass: Pass<'a>, answer: &Answer) -> Refused<'a> {
-        session.gate.limiter.recall(Instant::now());
-        let fault = match answer.content.reading() {
-            Ok(_) => Fault::local("the credential was refused"),
-            Err(fault) => fault,
-        };
-        self.fault = Some(Box::new(fault.clone()));
-        Refused {
-            pass,
-            fault,
-            clock_corrected: answer.clock_off.is_some(),
+    /// Takes the first answer in, which may be a refusal of the credential. No other watch uses it
+    /// until this one has found out whether it can be mended: their turns are of no use to them.
+    // No part of the loop: the answer would be held as long as that lasts.
+    fn hear<'a>(
+        &mut self,
+        session: &Session,
+        mut pass: Pass<'a>,
+        answer: Answer,
+    ) -> Result<Step, Box<Refused<'a>>> {
+        let verdict = self.judge(&answer.content, false);
+        match answer.content.reading() {
+            Err(fault) if verdict == Verdict::Reauthenticate && pass.refused() => {
+                session.gate.limiter.recall(Instant::now());
+                self.fault = Some(Box::new(fault.clone()));
+                Err(Box::new(Refused {
+                    pass,
+                    fault,
+                    clock_corrected: answer.clock_off.is_some(),
+                }))
+            }
+            _ => Ok(self.conclude(session, pass, &answer.content, verdict)),
         }
     }
 
@@ -278,15 +285,19 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         &mut self,
         session: &Session,
         control: &Control,
-        refused: Refused<'_>,
+        refused: Box<Refused<'_>>,
     ) -> Step {
-        let pass = refused.pass;
-        if !refused.clock_corrected {
+        let Refused {
+            pass,
+            fault,
+            clock_corrected,
+        } = *refused;
+        if !clock_corrected {
             let too_late = self.deadline().too_late();
             match within(too_late, self.renew(session)).await {
                 Some(true) => {}
                 Some(false) => {
-                    pass.give_up(refused.fault);
+                    pass.give_up(fault);
                     return Step::AskAgain(Duration::ZERO);
                 }
                 None => return Step::End(self.out_of_time(session)),

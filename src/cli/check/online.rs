@@ -3,20 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::api::Content;
 use crate::auth::Given;
-use crate::cli::args::ConnectArgs;
-use crate::cli::connect::{Pace, connect};
+use crate::cli::connect::exit_of;
 use crate::cli::error::CliError;
 use crate::config::{Config, ProjectConfig};
 use crate::environment::Environment;
-use crate::model::{Exit, JobId, Outcome, ProjectName};
-use crate::poll::{Context, Deadline, Verdict, judge};
-
-/// An ID that no job has.
-const NO_JOB: &str = "00000000000000000000000000000000";
+use crate::model::{Exit, Outcome, ProjectName};
+use crate::poll::{Context, Verdict, judge};
 
 /// What came of asking for a project.
 pub(super) struct Asked {
@@ -54,38 +48,9 @@ async fn one(
     project: &ProjectConfig,
     environment: &Arc<dyn Environment>,
 ) -> Result<(), CliError> {
-    let request_timeout = config.poll.request_timeout;
-    let pace = Pace {
-        request_timeout,
-        max_rps: config.max_rps,
-        backoff: config.poll.backoff,
-        // Once is enough to know.
-        deadline: Deadline::new(Instant::now(), Some(Duration::ZERO), request_timeout),
-        quiet: true,
-    };
-    let session = connect(&options(project), &pace, Arc::clone(environment)).await?;
-    let job_id = JobId::built_in(NO_JOB);
-    let mut answer = session.source.ask(&job_id).await;
-    if answer.clock_off.is_some() {
-        // The first was refused for the machine's clock, perhaps.
-        answer = session.source.ask(&job_id).await;
-    }
-    weigh(&answer.content)
-}
-
-/// The project as the options of the command line would say it.
-fn options(project: &ProjectConfig) -> ConnectArgs {
-    let given = project.credential.clone();
-    ConnectArgs {
-        region: project.region.clone(),
-        endpoint: project.endpoint.as_ref().map(ToString::to_string),
-        project_id: project.project_id.as_ref().map(ToString::to_string),
-        ak_file: given.ak_file,
-        sk_file: given.sk_file,
-        security_token_file: given.security_token_file,
-        auth_token_file: given.auth_token_file,
-        ca_file: project.ca_file.clone(),
-    }
+    let plan = project.plan(config.poll.request_timeout, Arc::clone(environment));
+    let answered = plan.verify().await;
+    weigh(&answered.map_err(|error| CliError::new(exit_of(&error), error))?)
 }
 
 /// Whether the answer is from a service that took the credential. That there is no such job, or that

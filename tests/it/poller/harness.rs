@@ -161,10 +161,15 @@ impl Wait {
     }
 
     pub(super) async fn ended(self) -> Ended {
+        self.ended_with_gate().await.0
+    }
+
+    pub(super) async fn ended_with_gate(self) -> (Ended, Arc<Gate>) {
+        let gate = Arc::new(Gate::new(self.max_rps));
         let log = Arc::clone(&self.service.log);
         let session = Arc::new(Session {
             source: Box::new(self.service),
-            gate: Arc::new(Gate::new(self.max_rps)),
+            gate: Arc::clone(&gate),
             meter: Arc::new(NoMeter),
         });
         let start = Instant::now();
@@ -197,13 +202,14 @@ impl Wait {
                 events.push(event);
             }
         }
-        Ended {
+        let ended = Ended {
             result,
             events,
             log,
             start,
             took: start.elapsed(),
-        }
+        };
+        (ended, gate)
     }
 }
 

@@ -41,6 +41,15 @@ async fn turns_from_before_a_pause_do_not_add_to_those_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn being_throttled_slows_the_others_even_when_it_ends_a_watch() {
+    let mut wait = Wait::for_a_job([refusal(429, "APIGW.0308", Some(30), None)]);
+    wait.timeout = Some(secs(0));
+    let (ended, gate) = wait.ended_with_gate().await;
+    assert_eq!(ended.only_outcome(), Outcome::TimedOut);
+    assert_eq!(gate.limiter.paused(ended.start), Some(secs(30)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_is_never_shorter_than_the_limit_wants() {
     let limit = RateLimit {
         requests: 1,

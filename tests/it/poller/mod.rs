@@ -4,4 +4,5 @@ mod credential;
 pub(crate) mod harness;
 mod limits;
 mod one_job;
+mod resumed;
 mod several_jobs;

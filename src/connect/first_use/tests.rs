@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tokio::time::advance;
+
+use super::*;
+use crate::api::ProjectError;
+use crate::auth::Given;
+use crate::connect::Place;
+
+/// A source whose credential is in files that needn't be there yet.
+fn source(folder: &Path) -> OnFirstUse {
+    OnFirstUse::new(Plan {
+        place: Place {
+            // Nobody listens there.
+            endpoint: Some("http://127.0.0.1:1".parse().unwrap()),
+            project_id: Some("p1".parse().unwrap()),
+            ..Place::default()
+        },
+        given: Given {
+            ak_file: Some(folder.join("ak")),
+            sk_file: Some(folder.join("sk")),
+            ..Given::default()
+        },
+        ca_file: None,
+        request_timeout: Duration::from_secs(5),
+        environment: Arc::new(BTreeMap::new()),
+    })
+}
+
+fn write(folder: &Path) {
+    for name in ["ak", "sk"] {
+        let path = folder.join(name);
+        fs::write(&path, "S3CRET").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_it_is_connected_it_says_what_is_missing_and_looks_again_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(folder.path());
+    let job = "j1".parse().unwrap();
+    let Content::NoCredential(fault) = source.ask(&job).await.content else {
+        panic!("there is no credential");
+    };
+    assert!(fault.message.contains("ak"), "{fault}");
+    assert_eq!(source.project_id(), None);
+    assert_eq!(source.renew().await, Renewal::Unchanged);
+
+    write(folder.path());
+    assert!(source.connect().await.is_err(), "not so soon again");
+    advance(FIRST_PAUSE).await;
+    assert!(source.connect().await.is_ok());
+    assert_eq!(source.project_id().unwrap().as_str(), "p1");
+}
+
+#[tokio::test]
+async fn once_connected_it_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path());
+    let source = source(folder.path());
+    let job = "j1".parse().unwrap();
+    for _ in 0..2 {
+        let content = source.ask(&job).await.content;
+        assert!(matches!(content, Content::NoAnswer(_)), "{content:?}");
+    }
+}
+
+#[test]
+fn attempts_get_rarer_and_those_with_a_refused_credential_leave_its_lock_time_to_pass() {
+    let missing = ConnectError::NoRegion;
+    let mut pauses = vec![pause(&missing, None)];
+    for _ in 0..7 {
+        pauses.push(pause(&missing, pauses.last().copied()));
+    }
+    let seconds: Vec<u64> = pauses.iter().map(Duration::as_secs).collect();
+    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+
+    let refused = ConnectError::Project(ProjectError::Refused(Fault {
+        http_status: Some(401),
+        ..Fault::local("no")
+    }));
+    assert!(!refused.is_passing());
+    assert_eq!(pause(&refused, None), PAUSE_AFTER_REFUSAL);
+}
