@@ -168,7 +168,7 @@ impl Meter for Metrics {
     fn attempted(&self, hook: &HookName, result: &'static str, took: Duration) {
         let hook = ("hook", hook.to_string());
         self.attempts_took
-            .get_or_create(&[hook.clone()])
+            .get_or_create(std::array::from_ref(&hook))
             .observe(took.as_secs_f64());
         self.attempts
             .get_or_create(&[hook, ("result", result.to_owned())])

@@ -93,8 +93,13 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn add_common(operation: &mut Operation) {
+    // What is open to everybody says so.
+    let is_open = operation.security.is_some();
     let responses = &mut operation.responses.responses;
     for (status, description) in COMMON {
+        if is_open && status == "401" {
+            continue;
+        }
         let schema = Ref::from_schema_name("ErrorShape");
         let response = ResponseBuilder::new()
             .description(description)

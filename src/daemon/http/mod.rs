@@ -17,7 +17,6 @@ mod watches;
 pub use listen::{ListenError, Listeners};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
@@ -59,14 +58,17 @@ struct Shared {
     stop: CancellationToken,
     /// How many more of them there may be.
     streams: Arc<Semaphore>,
-    /// Connections that are being served.
-    connections: AtomicUsize,
+    /// How many more connections there may be.
+    seats: Arc<Semaphore>,
+    /// How many there may be in all.
+    most: usize,
     /// In OpenAPI.
     description: Arc<str>,
 }
 
 impl Shared {
+    /// Connections that are being served.
     fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.most - self.seats.available_permits()
     }
 }

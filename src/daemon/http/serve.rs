@@ -5,7 +5,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -45,6 +44,7 @@ impl Listeners {
         let most = parts.max_connections.max(1);
         let patience = parts.request_timeout;
         let (routes, description) = description::routes();
+        let all = Arc::new(Semaphore::new(most));
         let app: App = Arc::new(Shared {
             engine: parts.engine,
             metrics: parts.metrics,
@@ -53,19 +53,18 @@ impl Listeners {
             draining: parts.draining,
             stop: stop.clone(),
             streams: Arc::new(Semaphore::new((most / 2).max(1))),
-            connections: AtomicUsize::new(0),
+            seats: Arc::clone(&all),
+            most,
             description: description.into(),
         });
         let router = routes
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_method)
-            .with_state(Arc::clone(&app));
+            .with_state(app);
         // Whatever is left when this future ends is cut off with it.
         let cut = CancellationToken::new();
         let _cut = cut.clone().drop_guard();
-        let all = Arc::new(Semaphore::new(most));
         let hall = Hall {
-            app,
             router,
             patience,
             stop: stop.clone(),
@@ -99,7 +98,6 @@ impl Listeners {
 
 /// Where all connections are served.
 struct Hall {
-    app: App,
     router: Router,
     patience: Duration,
     /// No more of them, and no more requests.
@@ -127,17 +125,13 @@ impl Hall {
                     taken.extend(Arc::clone(seats).acquire_owned().await.ok());
                 }
                 let guest = Guest {
-                    app: Arc::clone(&self.app),
                     router: self.router.clone(),
                     token: token.clone(),
                     patience: self.patience,
                 };
                 let (stop, cut) = (self.stop.clone(), self.cut.clone());
                 self.guests.spawn(async move {
-                    guest.app.connections.fetch_add(1, Ordering::Relaxed);
-                    let app = Arc::clone(&guest.app);
                     cut.run_until_cancelled(converse(socket, guest, stop)).await;
-                    app.connections.fetch_sub(1, Ordering::Relaxed);
                     drop(taken);
                 });
             }
@@ -148,7 +142,6 @@ impl Hall {
 
 /// What a connection's requests are answered with.
 struct Guest {
-    app: App,
     router: Router,
     token: Option<Arc<Token>>,
     patience: Duration,
@@ -215,7 +208,7 @@ impl Guest {
         };
         tracing::debug!(
             %method,
-            path,
+            ?path,
             status = response.status().as_u16(),
             took_ms = crate::forms::millis(begun.elapsed()),
             "asked"

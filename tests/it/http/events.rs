@@ -113,12 +113,6 @@ async fn there_is_room_left_for_requests_beside_all_streams() {
     assert_eq!(served.get("/v1/watches").await.status, 200);
     drop(first);
     // The seat is free as soon as the server has noticed.
-    while served.get("/healthz").await.status == 200 {
-        let probe =
-            super::client::send(served.connect().await, "HEAD", "/v1/events", &[], "").await;
-        if probe.status == 200 {
-            break;
-        }
-    }
+    while served.probe_events().await == 503 {}
     served.follow("/v1/events").await;
 }

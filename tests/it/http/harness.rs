@@ -228,6 +228,12 @@ impl Served {
         self.engine.settled(id.parse().unwrap()).await;
     }
 
+    /// The status that an event stream would have. It isn't kept open.
+    pub(super) async fn probe_events(&self) -> u16 {
+        let reply = send(self.connect().await, "HEAD", "/v1/events", &[], "").await;
+        reply.status
+    }
+
     pub(super) async fn follow(&self, path: &str) -> Events {
         Events::open(self.connect().await, path).await
     }
