@@ -127,9 +127,10 @@ fn webhook(text: &str, args: &HookArgs) -> Result<HookKind, CliError> {
 
 fn write(path: &Path) -> Result<HookKind, CliError> {
     let refused = |why: String| CliError::usage(format!("--write {}: {why}", path.display()));
+    // A path that ends in a slash has a name for what is before it.
+    let is_directory = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let name = match path.file_name().map(|name| name.to_str()) {
-        // A path that ends in a slash or a dot has a name for what is before it.
-        _ if path.is_dir() => {
+        _ if is_directory => {
             return Err(refused(
                 "it is a directory; name a file in it, such as {job_id}.json".to_owned(),
             ));
@@ -238,7 +239,7 @@ mod tests {
             (Path::new("."), "{job_id}.json")
         );
         refuses(&writing("/no/such/folder/x.json"), "/no/such/folder");
-        for path in ["/tmp", "/tmp/", ".."] {
+        for path in ["/tmp", "/tmp/", "no-such-folder/", ".."] {
             refuses(&writing(path), "is a directory");
         }
     }

@@ -261,9 +261,9 @@ impl<'a> Wait<'a> {
         .await
     }
 
-    /// Tells that the daemon can't be asked.
+    /// Tells that the daemon can't be asked. One watch speaks for all.
     fn trouble(&self, error: &ControlError, in_a_row: u32, next: Duration) {
-        for pending in self.pending.values() {
+        if let Some(pending) = self.pending.values().next() {
             let fault = Fault::local(error.to_string());
             let kind = WatchEventKind::Trouble {
                 fault,

@@ -130,6 +130,33 @@ fn a_store_that_cannot_be_read_for_a_while_is_told_and_waited_for() {
 }
 
 #[test]
+fn of_several_watches_one_tells_that_the_daemon_is_away() {
+    let other = with(active(), json!({"id": OTHER, "job_id": "other"}));
+    let busy = error("store_unavailable", "the store can't be read: busy");
+    let ended_other = with(
+        ended("succeeded", "SUCCESS"),
+        json!({"id": OTHER, "job_id": "other"}),
+    );
+    let daemon = accepting()
+        .answers("POST /v1/watches", 201, accepted(other))
+        .answers(&shown(), 503, busy)
+        .answers(&shown(), 200, detail(ended("succeeded", "SUCCESS")))
+        .answers(
+            &format!("GET /v1/watches/{OTHER}"),
+            200,
+            detail(ended_other),
+        )
+        .tells_and_stays([])
+        .tells_and_stays([]);
+    let ended = waiting(&daemon).arg("other").run();
+    ended
+        .exits_with(0)
+        .says_times("trouble: ", 1)
+        .prints_line("job succeeded 3s")
+        .prints_line("other succeeded 3s");
+}
+
+#[test]
 fn a_watch_that_is_gone_ends_with_3() {
     let daemon = accepting()
         .answers(
