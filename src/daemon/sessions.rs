@@ -152,7 +152,7 @@ impl Sessions {
 fn spec(config: &Config) -> WatchSpec {
     let poll = &config.poll;
     WatchSpec {
-        backoff: poll.backoff.clone(),
+        backoff: poll.backoff,
         not_found_grace: poll.not_found_grace,
         mending_grace: poll.mending_grace,
         request_timeout: poll.request_timeout,

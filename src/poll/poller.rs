@@ -124,7 +124,10 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     ///
     /// # Errors
     /// When where is asked is wrong, and was not mended in time.
-    // No async function: that would hold the whole poller twice.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function would hold the whole poller twice"
+    )]
     pub fn run(
         mut self,
         control: Arc<Control>,
