@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
 use crate::api::{Gate, Session};
 use crate::auth::Given;
 use crate::config::{Config, ProjectConfig};
@@ -12,6 +15,9 @@ use crate::engine::Project;
 use crate::environment::Environment;
 use crate::model::{Meter, ProjectName};
 use crate::poll::WatchSpec;
+
+/// How long a start or a reload waits for whoever knows a credential or a project.
+const FIRST_TRY: Duration = Duration::from_secs(5);
 
 /// A project that can't be asked as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,8 @@ impl Kept {
         self.project == *project
             && self.request_timeout == config.poll.request_timeout
             && self.max_rps == config.max_rps
+            // One that isn't connected yet needn't wait for its next attempt.
+            && self.session.source.project_id().is_some()
     }
 }
 
@@ -56,8 +64,8 @@ impl Sessions {
     }
 
     /// The projects of a configuration, with the sessions that there are where nothing has changed
-    /// for them. Every new one is tried, as what is wrong with it for good is best known now;
-    /// passing trouble is none of that.
+    /// for them. All new ones are tried at once, as what is wrong with them for good is best known
+    /// now; passing trouble and a refused credential are none of that.
     ///
     /// # Errors
     /// When a project can never be asked so.
@@ -67,17 +75,26 @@ impl Sessions {
     ) -> Result<HashMap<ProjectName, Project>, SessionError> {
         let mut kept = HashMap::new();
         let mut gates = self.gates(config);
+        let mut trials = JoinSet::new();
         for project in &config.projects {
             let name = &project.name;
-            let known = self
+            if let Some(known) = self
                 .kept
                 .get(name)
-                .filter(|one| one.is_for(project, config));
-            let one = match known {
-                Some(known) => known.clone(),
-                None => self.open(project, config, &mut gates).await?,
-            };
-            kept.insert(name.clone(), one);
+                .filter(|one| one.is_for(project, config))
+            {
+                kept.insert(name.clone(), known.clone());
+            } else {
+                let environment = Arc::clone(&self.environment);
+                let plan = project.plan(config.poll.request_timeout, environment);
+                trials.spawn(tried(name.clone(), OnFirstUse::new(plan)));
+            }
+        }
+        for tried in trials.join_all().await {
+            let (name, source) = tried?;
+            if let Some(project) = config.projects.iter().find(|one| one.name == name) {
+                kept.insert(name, self.keep(project, config, source, &mut gates));
+            }
         }
         self.kept = kept;
         let watch = Arc::new(spec(config));
@@ -115,27 +132,17 @@ impl Sessions {
         .collect()
     }
 
-    async fn open(
+    fn keep(
         &self,
         project: &ProjectConfig,
         config: &Config,
+        source: OnFirstUse,
         gates: &mut HashMap<Given, Arc<Gate>>,
-    ) -> Result<Kept, SessionError> {
+    ) -> Kept {
         let gate = gates
             .entry(project.credential.clone())
             .or_insert_with(|| Arc::new(Gate::new(config.max_rps)));
-        let source = OnFirstUse::new(
-            project.plan(config.poll.request_timeout, Arc::clone(&self.environment)),
-        );
-        if let Err(why) = source.connect().await
-            && !(why.is_passing() || why.is_denied())
-        {
-            return Err(SessionError {
-                name: project.name.clone(),
-                why,
-            });
-        }
-        Ok(Kept {
+        Kept {
             project: project.clone(),
             request_timeout: config.poll.request_timeout,
             max_rps: config.max_rps,
@@ -144,7 +151,19 @@ impl Sessions {
                 gate: Arc::clone(gate),
                 meter: Arc::clone(&self.meter),
             }),
-        })
+        }
+    }
+}
+
+/// Tries a new source, for no longer than a start may take.
+async fn tried(
+    name: ProjectName,
+    source: OnFirstUse,
+) -> Result<(ProjectName, OnFirstUse), SessionError> {
+    let tried = timeout(FIRST_TRY, source.connect()).await;
+    match tried.map(Result::err) {
+        Ok(Some(why)) if !(why.is_passing() || why.is_denied()) => Err(SessionError { name, why }),
+        _ => Ok((name, source)),
     }
 }
 
@@ -159,3 +178,6 @@ fn spec(config: &Config) -> WatchSpec {
         not_found_codes: poll.not_found_codes.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
