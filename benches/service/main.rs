@@ -1,0 +1,130 @@
+//! Measures the daemon: `cargo bench --bench service [latency|restore|memory]...`, all three by
+//! default. The service it asks and the receiver of its webhooks are in this process.
+
+mod daemon;
+mod dcs;
+mod receiver;
+mod statistics;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use daemon::{Daemon, Shape};
+use dcs::Dcs;
+use receiver::Receiver;
+use statistics::Spread;
+
+/// Jobs that end within the same second.
+const ENDING: usize = 1000;
+
+/// Watches that do nothing but wait.
+const IDLE: usize = 10_000;
+
+#[tokio::main]
+async fn main() {
+    // Cargo adds `--bench`.
+    let asked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
+    if wanted("latency") {
+        latency().await;
+    }
+    if wanted("restore") || wanted("memory") {
+        idle().await;
+    }
+}
+
+/// From the answer that says `SUCCESS` to the first byte of the webhook's request, with
+/// everything in between: parsing, the verdict, the transaction with its fsync, signing, sending.
+async fn latency() {
+    let dcs = Dcs::start().await;
+    let receiver = Receiver::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        dcs: dcs.address,
+        webhook: Some(receiver.address),
+        interval: Duration::from_secs(1),
+        concurrency: 64,
+    };
+    let daemon = Daemon::start(folder.path(), &shape).await;
+    daemon.add(ENDING).await;
+    dcs.until_all_were_asked(ENDING).await;
+    // The jobs end one after the other, evenly over a second, two seconds from now on.
+    dcs.end_all(
+        Instant::now() + Duration::from_secs(2),
+        Duration::from_secs(1),
+    );
+    let arrived = receiver.until_arrived(ENDING).await;
+    let ended = dcs.answered();
+    let delays = arrived
+        .iter()
+        .map(|(job, at)| at.duration_since(ended[job]))
+        .collect();
+    println!(
+        "\n{ENDING} jobs that end within a second, from the answer to the webhook:\n  {}",
+        Spread::of(delays)
+    );
+    println!(
+        "beside it, 100 appends to a file with fsync on the same disk:\n  {}",
+        Spread::of(fsyncs(folder.path()))
+    );
+    daemon.stop().await;
+}
+
+fn fsyncs(folder: &Path) -> Vec<Duration> {
+    let mut file = File::create(folder.join("fsync")).unwrap();
+    (0..100)
+        .map(|_| {
+            let start = Instant::now();
+            file.write_all(&[7; 4096]).unwrap();
+            file.sync_all().unwrap();
+            start.elapsed()
+        })
+        .collect()
+}
+
+/// What watches cost that do nothing but wait, and how soon they do so again after a start.
+async fn idle() {
+    let dcs = Dcs::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        dcs: dcs.address,
+        webhook: None,
+        interval: Duration::from_secs(3600),
+        concurrency: 8,
+    };
+    let daemon = Daemon::start(folder.path(), &shape).await;
+    let empty = daemon.resident_bytes();
+    let start = Instant::now();
+    daemon.add(IDLE).await;
+    let added = start.elapsed();
+    dcs.until_all_were_asked(IDLE).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let after_adding = daemon.resident_bytes();
+    daemon.kill().await;
+
+    dcs.forget();
+    let start = Instant::now();
+    let daemon = Daemon::start(folder.path(), &shape).await;
+    let ready = start.elapsed();
+    dcs.until_all_were_asked(IDLE).await;
+    let asked = start.elapsed();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let restored = daemon.resident_bytes();
+    daemon.stop().await;
+
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0);
+    println!("\n{IDLE} watches that wait, an hour between two requests:");
+    println!("  added durably, one request each, 64 at once: {added:.2?}");
+    println!("  after kill -9: ready {ready:.2?} after the start, all asked for after {asked:.2?}");
+    println!(
+        "  resident: {} empty, {} with those that were added, {} with those that were restored",
+        mib(empty),
+        mib(after_adding),
+        mib(restored)
+    );
+}
