@@ -83,9 +83,10 @@ def ask(path, method, target, body=None):
         connection.close()
 
 
-def add_all(path, jobs, accepted):
-    """Adds the jobs one after another, each until it is accepted."""
+def add_all(path, jobs, accepted, pause):
+    """Adds the jobs one after another, each until it is accepted, with a pause between them."""
     for job in jobs:
+        time.sleep(pause)
         while True:
             try:
                 status, answer = ask(path, "POST", "/v1/watches", {"job_id": job})
@@ -96,6 +97,16 @@ def add_all(path, jobs, accepted):
                 accepted[job] = answer["watch"]["id"]
                 break
             sys.exit(f"{job} was refused: {status} {answer}")
+
+
+def until_it_answers(path, deadline):
+    """Waits for the daemon's socket."""
+    while time.monotonic() < deadline:
+        try:
+            return ask(path, "GET", "/readyz")
+        except (OSError, http.client.HTTPException, ValueError):
+            time.sleep(0.05)
+    sys.exit("the last daemon never answered")
 
 
 def all_of(path, what):
@@ -155,7 +166,9 @@ url = "{serve()}"
     launch = lambda: subprocess.Popen(
         [binary, "daemon", "--config", home / "dcs-wait.toml"], stderr=log)
     accepted = {}
-    adding = threading.Thread(target=add_all, args=(path, jobs, accepted), daemon=True)
+    # Spread over most of the kills.
+    pause = kills * LIFE / 2 / watches / 2
+    adding = threading.Thread(target=add_all, args=(path, jobs, accepted, pause), daemon=True)
     adding.start()
     daemon = None
     try:
@@ -173,6 +186,7 @@ url = "{serve()}"
             if all(job in Receiver.arrived for job in accepted):
                 break
             time.sleep(0.1)
+        until_it_answers(path, deadline)
         kept = all_of(path, "watches")
         deliveries = all_of(path, "deliveries")
         daemon.terminate()
