@@ -1,5 +1,11 @@
 //! Measures the daemon: `cargo bench --bench service [latency|restore|memory]...`, all three by
 //! default. The service it asks and the receiver of its webhooks are in this process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures real time, prints, and ends where something fails"
+)]
 
 mod daemon;
 mod dcs;

@@ -45,12 +45,6 @@ macro_rules! identifier {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// An identifier that is written in this program itself, and checked by its tests.
-            pub(crate) fn built_in(text: &'static str) -> Self {
-                debug_assert!(check(text).is_ok(), "{text:?} is no identifier");
-                Self(text.into())
-            }
-
             /// The identifier as it is written.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -79,6 +73,20 @@ macro_rules! identifier {
         }
     };
 }
+
+macro_rules! built_in {
+    ($($name:ident),*) => {
+        $(impl $name {
+            /// An identifier that is written in this program itself, and checked by its tests.
+            pub(crate) fn built_in(text: &'static str) -> Self {
+                debug_assert!(check(text).is_ok(), "{text:?} is no identifier");
+                Self(text.into())
+            }
+        })*
+    };
+}
+
+built_in!(JobId, ProjectId, ProjectName);
 
 identifier! {
     /// The ID of a job, as the operation that started it answered it: 1 to 64 ASCII letters,

@@ -40,7 +40,7 @@ fn rendered() -> String {
     metrics.polled("throttled", Duration::from_millis(3), Duration::ZERO);
     metrics.committed(12, Duration::from_micros(700));
     metrics.restarted();
-    let hook = HookName::built_in("ci");
+    let hook = "ci".parse::<HookName>().unwrap();
     metrics.attempted(&hook, "failed", Duration::from_millis(80));
     metrics.attempted(&hook, "delivered", Duration::from_millis(80));
     metrics.render(&seen())
