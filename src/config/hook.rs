@@ -31,9 +31,6 @@ fn hook(table: &Table<'_>, name: Option<HookName>) -> Option<HookSpec> {
     let on = table
         .get("on")
         .map_or_else(|| Some(DEFAULT_ON.to_vec()), |entry| outcomes(&entry));
-    let by_default = table
-        .get("default")
-        .map_or(Some(true), |entry| entry.flag());
     let concurrency = table
         .get("concurrency")
         .map(|entry| entry.whole(&(1..=MAX_CONCURRENCY)));
@@ -42,6 +39,10 @@ fn hook(table: &Table<'_>, name: Option<HookName>) -> Option<HookSpec> {
         .require("type", r#""webhook", "file", "exec" or "exit""#)
         .and_then(|entry| entry.word(&words))?;
     refuse_keys_of_others(table, kind);
+    // That any watch's end would be the daemon's is seldom meant.
+    let by_default = table
+        .get("default")
+        .map_or(Some(kind != "exit"), |entry| entry.flag());
     let (kind, usual_concurrency) = match kind {
         "webhook" => (
             webhook(table).map(HookKind::Webhook),

@@ -91,7 +91,8 @@ fn hooks_of_all_kinds_are_read() {
     assert_eq!(exit.codes, [(Outcome::Failed, 9)]);
 
     assert_eq!(config.hooks[0].on, DEFAULT_ON);
-    assert!(config.hooks[0].by_default && !config.hooks[3].by_default);
+    let by_default: Vec<bool> = config.hooks.iter().map(|hook| hook.by_default).collect();
+    assert_eq!(by_default, [true, true, true, false, false]);
     assert_eq!(config.hooks[3].concurrency, 2);
     assert_eq!(config.hooks[4].on, [Outcome::Failed]);
 }
