@@ -1,5 +1,6 @@
 //! What is asked of a hook, checked already.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,8 +37,9 @@ pub enum HookKind {
     Exit(ExitSpec),
 }
 
-/// Where a webhook goes, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a webhook goes, and how. Its `Debug` leaves out what may hold a secret: the URL's path and
+/// query, and the values of headers.
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSpec {
     /// The receiver; http or https.
     pub url: Url,
@@ -85,4 +87,47 @@ pub struct ExitSpec {
     /// The code for each outcome that has one of its own; the others have those of the command
     /// line.
     pub codes: Vec<(Outcome, u8)>,
+}
+
+impl fmt::Debug for WebhookSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&HeaderName> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("WebhookSpec")
+            .field("scheme", &self.url.scheme())
+            .field("host", &self.url.host_str())
+            .field("port", &self.url.port())
+            .field("secret_files", &self.secret_files)
+            .field("headers", &names)
+            .field("header_files", &self.header_files)
+            .field("ca_file", &self.ca_file)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hold_a_secret_is_not_shown() {
+        let spec = WebhookSpec {
+            url: "https://user:S3cret@ci.test:8443/T0/S3cret?key=S3cret"
+                .parse()
+                .unwrap(),
+            secret_files: vec![PathBuf::from("/run/webhook")],
+            headers: vec![(
+                HeaderName::from_static("x-key"),
+                HeaderValue::from_static("S3cret"),
+            )],
+            header_files: Vec::new(),
+            ca_file: None,
+            timeout: Duration::from_secs(1),
+        };
+        let shown = format!("{:?}", HookKind::Webhook(spec));
+        assert!(!shown.contains("S3cret"), "{shown}");
+        for told in ["ci.test", "8443", "/run/webhook", "x-key"] {
+            assert!(shown.contains(told), "{shown}");
+        }
+    }
 }
