@@ -79,8 +79,9 @@ pub(super) async fn look(engine: Engine) {
     }
 }
 
-/// Shows the service manager that the daemon lives, but only while supervisor and recorder make
-/// progress: where one is stuck, the service manager hears nothing, and starts another daemon.
+/// Shows the service manager that the daemon lives, but only while supervisor, dispatcher and
+/// recorder make progress: where one is stuck, the service manager hears nothing, and starts another
+/// daemon.
 pub(super) async fn show_life(engine: Engine, within: Duration) {
     let mut signs = interval(within / 3);
     signs.set_missed_tick_behavior(MissedTickBehavior::Delay);

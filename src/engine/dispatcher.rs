@@ -75,6 +75,15 @@ impl Dispatcher {
         drop(settled.await);
     }
 
+    /// Comes back once the task has shown that it goes on; never, where it has stopped.
+    pub async fn pulse(&self) {
+        let (reply, pulse) = oneshot::channel();
+        self.send(Command::Pulse(reply));
+        if pulse.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Begins no more attempts, and comes back once those under way have ended and are stored, or
     /// that time has passed. What is left stays in the store.
     pub async fn stop(&self, within: Duration) {

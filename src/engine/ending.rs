@@ -1,5 +1,9 @@
 //! How a watch's end is stored and told, and what is owed for it.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
 use super::active::Active;
 use super::shared::{Aside, Shared};
 use crate::clean::clean_message;
@@ -12,6 +16,9 @@ use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError};
 
 /// More deliveries than a watch can have: a hook has one.
 const ALL: u32 = 10_000;
+
+/// How long until what couldn't be read is read again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Stores how a watch has ended and what is owed for it, however long that takes; and only then
 /// tells of it, and has it delivered.
@@ -48,7 +55,11 @@ pub(super) async fn end(
         deliveries: deliveries.clone(),
     };
     if let Effect::Nothing = shared.recorder.keep(change).await {
-        tracing::warn!("it had ended already, and is told no other outcome");
+        tracing::warn!("its end was stored before, and is told as it was stored");
+        while let Err(error) = catch_up(shared, active, &report).await {
+            tracing::warn!(%error, "what it owes can't be read or stored now, and waits");
+            sleep(AGAIN).await;
+        }
         shared.forget(active);
         return;
     }
@@ -74,6 +85,34 @@ pub(super) async fn end(
         hooks.extend(further);
     }
     shared.forget(active);
+}
+
+/// Has what is owed for an end carried out that was stored without anybody hearing of it: as when the
+/// disk said no and meant yes, or this failed half-way.
+async fn catch_up(
+    shared: &Shared,
+    active: &Active,
+    report: &WatchReport,
+) -> Result<(), StoreError> {
+    let id = active.watch.id;
+    let Some((record, _)) = shared.store.watch(id).await? else {
+        return Ok(());
+    };
+    let Some(end) = &record.end else {
+        return Ok(());
+    };
+    let known = deliveries_of(shared, id).await?;
+    shared.dispatcher.take_on(known);
+    owe(shared, &record, end, &active.hooks()).await?;
+    let stored = WatchReport {
+        outcome: end.outcome,
+        fault: end.fault.clone(),
+        polls: record.progress.polls,
+        job: record.progress.job.clone(),
+        ..report.clone()
+    };
+    tell(shared, &active.watch, Box::new(stored));
+    Ok(())
 }
 
 fn tell(shared: &Shared, watch: &Watch, report: Box<WatchReport>) {
@@ -142,17 +181,29 @@ pub(super) async fn owe(
         end,
         &further,
     );
-    if made.is_empty() {
+    for one in made {
+        match shared
+            .recorder
+            .store(Change::Owe(vec![one.clone()]))
+            .await?
+        {
+            Effect::Nothing => is_owed(shared, &one).await?,
+            _ => shared.dispatcher.take_on(vec![one]),
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that somebody else was first with a delivery that couldn't be added.
+async fn is_owed(shared: &Shared, one: &Delivery) -> Result<(), StoreError> {
+    let known = deliveries_of(shared, one.watch_id).await?;
+    if known.iter().any(|other| other.hook == one.hook) {
         return Ok(());
     }
-    shared.recorder.store(Change::Owe(made.clone())).await?;
-    // Somebody else may have been first with some.
-    let known = deliveries_of(shared, record.watch.id).await?;
-    let is_known = |one: &Delivery| known.iter().any(|other| other.id == one.id);
-    shared
-        .dispatcher
-        .take_on(made.into_iter().filter(is_known).collect());
-    Ok(())
+    Err(StoreError::NotNow {
+        doing: "written",
+        why: "the watch was forgotten in this moment; add the job again".to_owned(),
+    })
 }
 
 /// All deliveries for a watch.

@@ -17,6 +17,10 @@ use super::supervisor::{Command, Supervisor};
 use crate::model::{Answers, DeliveryId, HookName, Watch, WatchId, WatchRecord};
 use crate::store::{Change, Effect, Store, StoreError};
 
+/// How long storing what came of everything may take, once the time to stop is over: an exit hook
+/// whose delivery isn't stored would end the next run as well.
+const FLUSH: Duration = Duration::from_secs(3);
+
 /// How many watches or deliveries are read from the store at once.
 const PAGE: u32 = 1000;
 
@@ -234,11 +238,12 @@ impl Engine {
         Health::of(&self.0)
     }
 
-    /// Comes back once supervisor and recorder have both shown that they go on.
+    /// Comes back once supervisor, dispatcher and recorder have shown that they go on.
     pub async fn pulse(&self) {
         if !self.command(Command::Pulse).await {
             std::future::pending::<()>().await;
         }
+        self.0.dispatcher.pulse().await;
         self.0.recorder.pulse().await;
     }
 
@@ -267,8 +272,8 @@ impl Engine {
         self.command(Command::Idle).await;
     }
 
-    /// Stops everything: waits for what is under way, as long as `within`, and for what is to be
-    /// stored. All else stays in the store.
+    /// Stops everything: waits for what is under way, as long as `within`, and then for what is to
+    /// be stored, 3 seconds at least. All else stays in the store.
     pub async fn stop(&self, within: Duration) {
         let Self(shared) = self;
         let now = Instant::now();
@@ -280,7 +285,8 @@ impl Engine {
             .dispatcher
             .stop(until.saturating_duration_since(Instant::now()))
             .await;
-        let flushed = timeout_at(until, shared.recorder.flush()).await;
+        let flush = shared.recorder.flush();
+        let flushed = timeout_at(until.max(Instant::now() + FLUSH), flush).await;
         if settled.is_err() || flushed.is_err() {
             tracing::warn!("not everything could be stored in time");
         }

@@ -11,7 +11,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::active::Active;
+use super::active::{Active, Wish};
 use super::answer;
 use super::ending::end;
 use super::polling::{Left, poll};
@@ -150,6 +150,10 @@ impl Supervisor {
         });
         self.shared.meter.restarted();
         active.go_on();
+        if self.shared.is_stopping() {
+            // It heard of that in vain if it was about to end.
+            active.wish(Wish::Stop);
+        }
         self.poll(active, pause);
     }
 

@@ -166,6 +166,12 @@ impl Queues {
         true
     }
 
+    /// Whether a delivery was replayed while it was tried.
+    pub(super) fn is_replayed(&self, id: DeliveryId) -> bool {
+        let stage = self.owed.get(&id).map(|owed| &owed.stage);
+        matches!(stage, Some(Stage::UnderWay { again: true }))
+    }
+
     /// What became of an attempt is stored: the delivery is due again, or over. Gives back the watch
     /// for which nothing is owed any more, where that is so.
     pub(super) fn settle(&mut self, id: DeliveryId, due: Option<Instant>) -> Option<WatchId> {

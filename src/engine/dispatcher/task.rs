@@ -22,13 +22,15 @@ use crate::store::{Change, Effect, StoreError};
 /// How long a delivery waits that can't be read at the moment, or whose task failed.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
-/// The longest time that anything waits for, as a clock may have been far off.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest time that anything waits for: what is due later was stored by a clock that was far
+/// ahead.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) enum Command {
     Configure(Vec<Configured>),
     TakeOn(Vec<Delivery>),
     Settled(WatchId, oneshot::Sender<()>),
+    Pulse(oneshot::Sender<()>),
     Stop(Duration, oneshot::Sender<()>),
 }
 
@@ -86,6 +88,8 @@ impl Task {
                     Some(Command::Configure(hooks)) => self.queues.configure(hooks),
                     Some(Command::TakeOn(deliveries)) => self.take_on(deliveries),
                     Some(Command::Settled(watch_id, reply)) => self.listen(watch_id, reply),
+                    // Whoever asked may be gone.
+                    Some(Command::Pulse(reply)) => _ = reply.send(()),
                     Some(Command::Stop(within, reply)) => {
                         self.stop(within).await;
                         // Whoever asked may be gone.
@@ -104,7 +108,12 @@ impl Task {
         let (now, now_at) = (Instant::now(), self.parts.clock.now());
         for delivery in deliveries {
             if let DeliveryState::Pending(due) = delivery.state {
-                self.queues.add(delivery, now + until(due, now_at), now);
+                let wait = match delivery.tries {
+                    // It never waits, and the clock may have been set back meanwhile.
+                    0 => Duration::ZERO,
+                    _ => until(due, now_at),
+                };
+                self.queues.add(delivery, now + wait, now);
             }
         }
     }
@@ -193,6 +202,9 @@ impl Task {
         let state = match wait {
             Some(wait) => DeliveryState::Pending(tried.ended_at + wait),
             None if tried.attempt.delivered => DeliveryState::Delivered,
+            None if self.queues.is_replayed(tried.delivery.id) => {
+                DeliveryState::Pending(tried.ended_at)
+            }
             None => DeliveryState::Dead,
         };
         let about = About {
@@ -206,8 +218,8 @@ impl Task {
             teller: Arc::clone(&self.parts.teller),
         };
         let task = self.tasks.spawn(async move {
-            let stored = outlet.store(tried, state).await;
-            Done::Stored(due.filter(|_| stored))
+            outlet.store(tried, state).await;
+            Done::Stored(due)
         });
         self.about.insert(task.id(), about);
     }
@@ -236,8 +248,9 @@ struct Outlet {
 }
 
 impl Outlet {
-    /// Stores an attempt, and tells of it then. False where the delivery is there no more.
-    async fn store(&self, tried: Tried, state: DeliveryState) -> bool {
+    /// Stores an attempt, and tells of it then. Tells nothing where it was kept already, as when the
+    /// disk had said no and meant yes, or where the delivery is there no more.
+    async fn store(&self, tried: Tried, state: DeliveryState) {
         let Tried {
             delivery, attempt, ..
         } = tried;
@@ -253,7 +266,7 @@ impl Outlet {
             })
             .await;
         if matches!(effect, Effect::Nothing) {
-            return false;
+            return;
         }
         let (number, answer) = (attempt.number, attempt.answer);
         let result = match state {
@@ -281,6 +294,5 @@ impl Outlet {
             answer,
             state,
         });
-        true
     }
 }

@@ -99,7 +99,16 @@ impl House {
 
     /// Stores a watch that has ended, and hands over what it owes by these hooks.
     pub(super) async fn end_watch(&self, hooks: &[&str]) -> (WatchId, Vec<DeliveryId>) {
-        let (watch, deliveries) = self.ended_watch(hooks);
+        self.end_watch_at(self.clock.now(), hooks).await
+    }
+
+    /// Likewise, where the clock said something else when the watch ended.
+    pub(super) async fn end_watch_at(
+        &self,
+        now: SystemTime,
+        hooks: &[&str],
+    ) -> (WatchId, Vec<DeliveryId>) {
+        let (watch, deliveries) = self.ended_watch(now, hooks);
         let ids = deliveries.iter().map(|delivery| delivery.id).collect();
         self.store
             .commit(&[
@@ -110,7 +119,7 @@ impl House {
                     end: End {
                         outcome: Outcome::Succeeded,
                         fault: None,
-                        at: self.clock.now(),
+                        at: now,
                     },
                     answers: Vec::new(),
                     deliveries: deliveries.clone(),
@@ -122,9 +131,8 @@ impl House {
         (watch.id, ids)
     }
 
-    fn ended_watch(&self, hooks: &[&str]) -> (Watch, Vec<Delivery>) {
+    fn ended_watch(&self, now: SystemTime, hooks: &[&str]) -> (Watch, Vec<Delivery>) {
         let mut random = self.random.lock().unwrap();
-        let now = self.clock.now();
         let watch = Watch {
             id: WatchId::new(now, &mut random),
             project: "north".parse().unwrap(),
@@ -179,6 +187,8 @@ pub(super) enum Act {
     Panic,
     /// Delivers after this time.
     Take(Duration),
+    /// Fails after this time.
+    FailAfter(Duration),
 }
 
 /// A hook that does what it is told to in turn, and the last of it for ever.
@@ -241,6 +251,10 @@ impl Hook for Scripted {
                     answer: "HTTP 410".to_owned(),
                 },
                 Act::Panic => panic!("told to"),
+                Act::FailAfter(time) => {
+                    tokio::time::sleep(time).await;
+                    failed(None)
+                }
                 Act::Take(time) => {
                     {
                         let mut under_way = self.under_way.lock().unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dcs_wait::engine::Told;
-use dcs_wait::model::{DeliveryId, DeliveryState};
+use dcs_wait::model::{Delivery, DeliveryId, DeliveryState};
 
 use super::harness::{Act, House, INTERVALS, START, Scripted, named, secs};
 
@@ -141,4 +141,58 @@ async fn what_an_earlier_run_left_goes_on_when_it_is_due() {
     next.dispatcher.settled(watch_id).await;
     let rounded: Vec<u64> = hook.seconds().iter().map(|at| at.round() as u64).collect();
     assert_eq!(rounded, [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_replayed_during_its_last_try_is_not_given_up() {
+    let house = House::new();
+    let acts = [
+        vec![Act::Fail; INTERVALS.len()],
+        vec![Act::FailAfter(secs(10)), Act::Fail, Act::Deliver],
+    ];
+    let hook = Scripted::new(acts.concat());
+    house.dispatcher.configure(vec![named("a", 1, &hook)]);
+    let (watch_id, ids) = house.end_watch(&["a"]).await;
+    let all: u64 = INTERVALS.iter().sum();
+    tokio::time::sleep(secs(all + 5)).await;
+    assert_eq!(hook.seconds().len(), INTERVALS.len() + 1);
+    house.replay(ids[0]).await;
+    house.dispatcher.settled(watch_id).await;
+    let (delivery, _) = house.delivery(ids[0]).await;
+    assert_eq!(delivery.state, DeliveryState::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_far_ahead_delays_nothing_by_more_than_a_day() {
+    let house = House::new();
+    let hook = Scripted::new([Act::Fail]);
+    house.dispatcher.configure(vec![named("a", 1, &hook)]);
+    let (watch_id, ids) = house.end_watch(&["a"]).await;
+    tokio::time::sleep(secs(1)).await;
+    house.dispatcher.stop(secs(1)).await;
+
+    let next = House::on(Arc::clone(&house.store));
+    let hook = Scripted::new([Act::Deliver]);
+    next.dispatcher.configure(vec![named("a", 1, &hook)]);
+    let (delivery, _) = next.delivery(ids[0]).await;
+    let year = secs(365 * 86_400);
+    let tried = Delivery {
+        state: DeliveryState::Pending(START + year),
+        ..delivery
+    };
+    next.dispatcher.take_on(vec![tried]);
+    next.dispatcher.settled(watch_id).await;
+    let rounded: Vec<u64> = hook.seconds().iter().map(|at| at.round() as u64).collect();
+    assert_eq!(rounded, [86_400]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_was_never_tried_is_due_whatever_the_clock_says() {
+    let house = House::new();
+    let hook = Scripted::new([Act::Deliver]);
+    house.dispatcher.configure(vec![named("a", 1, &hook)]);
+    let (watch_id, deliveries) = house.end_watch_at(START + secs(3600), &["a"]).await;
+    assert_eq!(deliveries.len(), 1);
+    house.dispatcher.settled(watch_id).await;
+    assert_eq!(hook.seconds()[0].round() as u64, 0);
 }

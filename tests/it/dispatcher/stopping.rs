@@ -61,3 +61,15 @@ async fn a_watch_is_settled_once_all_of_its_hooks_are_through() {
     let (nothing_owed, _) = house.end_watch(&[]).await;
     house.dispatcher.settled(nothing_owed).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dispatcher_shows_that_it_goes_on_until_it_has_stopped() {
+    let house = House::new();
+    let hook = Scripted::new([Act::Take(secs(60))]);
+    house.dispatcher.configure(vec![named("a", 1, &hook)]);
+    house.end_watch(&["a"]).await;
+    timeout(secs(1), house.dispatcher.pulse()).await.unwrap();
+    house.dispatcher.stop(secs(60)).await;
+    let pulse = timeout(secs(3600), house.dispatcher.pulse()).await;
+    assert!(pulse.is_err());
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dcs_wait::api::{Answer, Gate, JobSource, Renewal, Session};
 use dcs_wait::clock::Clock;
-use dcs_wait::engine::{Accepted, Engine, Order, Parts, Project, Retries, Setup, Told};
+use dcs_wait::engine::{Accepted, Engine, Order, Parts, Project, Retries, Setup, Teller, Told};
 use dcs_wait::hooks::{Configured, DEFAULT_ON, Hook, Message, Receipt};
 use dcs_wait::model::{
     BoxFuture, Delivery, JobId, Meter, NoMeter, Outcome, ProjectId, ProjectName, WatchEventKind,
@@ -214,6 +214,11 @@ impl House {
 
     /// One with what another has left in the store, so long after that one started.
     pub(super) fn on(store: Arc<Fickle>, later: Duration) -> Self {
+        Self::on_telling(store, later, Arc::new(|_| {}))
+    }
+
+    /// One that tells somebody else as well.
+    pub(super) fn on_telling(store: Arc<Fickle>, later: Duration, teller: Teller) -> Self {
         let (jobs, inbox) = (Arc::<Jobs>::default(), Inbox::new());
         let (told, start) = (Arc::<Mutex<Vec<Told>>>::default(), Instant::now());
         let meter = Arc::<Restarts>::default();
@@ -225,7 +230,10 @@ impl House {
                 start,
             }),
             meter: meter.clone(),
-            teller: Arc::new(move |one| teller_told.lock().unwrap().push(one)),
+            teller: Arc::new(move |one: Told| {
+                teller_told.lock().unwrap().push(one.clone());
+                teller(one);
+            }),
             retries: Retries {
                 after: vec![secs(5)],
                 jitter: 0.0,

@@ -110,7 +110,8 @@ async fn an_end_that_could_not_be_stored_is_found_out_again() {
     pass(secs(2)).await;
     let stop = Instant::now();
     house.engine.stop(secs(3)).await;
-    assert!(stop.elapsed() <= secs(4));
+    // What is to be stored has 3 seconds beside.
+    assert!(stop.elapsed() <= secs(7));
 
     let house = House::on(house.store.for_another(), secs(10));
     house.jobs.answer("j1", [job("FAIL")]);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dcs_wait::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord};
 use dcs_wait::store::{
@@ -18,6 +18,12 @@ pub(super) struct Fickle {
     takes: Duration,
     /// The watch of which no change is ever taken.
     pub(super) spurned: Mutex<Option<WatchId>>,
+    /// The next transaction with such a change is stored, and said not to be.
+    pub(super) lie: Mutex<Option<fn(&Change) -> bool>>,
+    /// Before more is owed, everything that has ended is forgotten.
+    pub(super) forgets: AtomicBool,
+    /// How often deliveries can still be listed, where that is limited.
+    pub(super) lists_left: Mutex<Option<usize>>,
     /// How many changes went into each transaction.
     pub(super) groups: Mutex<Vec<usize>>,
 }
@@ -71,8 +77,25 @@ impl Store for Fickle {
                     why: "no space is left".to_owned(),
                 });
             }
+            let owes = |change: &Change| matches!(change, Change::Owe(_));
+            if self.forgets.load(Ordering::SeqCst) && changes.iter().any(owes) {
+                let all = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+                self.inner.commit(&[Change::Prune(all)]).await?;
+            }
             self.groups.lock().unwrap().push(changes.len());
-            self.inner.commit(changes).await
+            let effects = self.inner.commit(changes).await;
+            let lie = self
+                .lie
+                .lock()
+                .unwrap()
+                .take_if(|lie| changes.iter().any(*lie));
+            match lie {
+                Some(_) => Err(StoreError::NotNow {
+                    doing: "written",
+                    why: "the disk did not answer".to_owned(),
+                }),
+                None => effects,
+            }
         })
     }
 
@@ -105,7 +128,20 @@ impl Store for Fickle {
         filter: &'a DeliveryFilter,
         page: Page<DeliveryId>,
     ) -> StoreFuture<'a, Vec<Delivery>> {
-        self.inner.deliveries(filter, page)
+        match self.lists_left.lock().unwrap().as_mut() {
+            Some(0) => Box::pin(async {
+                Err(StoreError::NotNow {
+                    doing: "read",
+                    why: "the disk did not answer".to_owned(),
+                })
+            }),
+            left => {
+                if let Some(left) = left {
+                    *left -= 1;
+                }
+                self.inner.deliveries(filter, page)
+            }
+        }
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {
