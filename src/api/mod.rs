@@ -20,6 +20,8 @@ pub use iam::{ProjectError, ProjectQuestion};
 pub use limiter::{Limiter, RateLimit, Turn};
 pub use service_clock::{ClockOffset, ServiceClock};
 
+use tokio::sync::Semaphore;
+
 use crate::model::{BoxFuture, Fault, JobId, Meter, ProjectId};
 
 /// What came of reading a refused credential anew.
@@ -53,16 +55,19 @@ pub struct Gate {
     pub limiter: Limiter,
     /// Whether the credential is any good.
     pub breaker: Breaker,
+    /// A seat for each request that may be under way; given out in the order of asking.
+    pub seats: Semaphore,
 }
 
 impl Gate {
-    /// A gate that lets through `requests_per_second`, which is more than zero, and a credential
-    /// that has yet to prove itself.
+    /// A gate that lets through `requests_per_second`, which is more than zero, and `in_flight` of
+    /// them at once, at least one; and a credential that has yet to prove itself.
     #[must_use]
-    pub fn new(requests_per_second: f64) -> Self {
+    pub fn new(requests_per_second: f64, in_flight: usize) -> Self {
         Self {
             limiter: Limiter::new(requests_per_second),
             breaker: Breaker::default(),
+            seats: Semaphore::new(in_flight),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::output;
 use crate::api::{Gate, Session, parse_endpoint};
 use crate::auth::Given;
+use crate::config::defaults;
 use crate::connect::{ConnectError, Place, Plan};
 use crate::environment::Environment;
 use crate::model::{Exit, NoMeter};
@@ -43,7 +44,7 @@ pub(super) async fn connect(
     let client = persist(pace, open, ConnectError::is_passing, exit_of).await?;
     Ok(Session {
         source: Box::new(client),
-        gate: Arc::new(Gate::new(pace.max_rps)),
+        gate: Arc::new(Gate::new(pace.max_rps, defaults::MAX_IN_FLIGHT as usize)),
         meter: Arc::new(NoMeter),
     })
 }

@@ -15,6 +15,7 @@ pub(super) const NOT_FOUND_CODES: [&str; 6] = [
 ];
 
 pub(super) const MAX_RPS: f64 = 10.0;
+pub(crate) const MAX_IN_FLIGHT: u32 = 64;
 
 pub(super) const STORE_PATH: &str = "/var/lib/dcs-wait/dcs-wait.db";
 pub(super) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);

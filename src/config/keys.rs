@@ -63,7 +63,7 @@ pub(super) const POLL: Shape = Shape {
 pub(super) const LIMITS: Shape = Shape {
     name: "limits",
     is_list: false,
-    keys: &["max_rps"],
+    keys: &["max_rps", "max_in_flight"],
 };
 
 pub(super) const STORE: Shape = Shape {

@@ -35,8 +35,8 @@ pub struct Config {
     pub projects: Vec<ProjectConfig>,
     /// How jobs are polled.
     pub poll: PollConfig,
-    /// `[limits] max_rps`: requests per second under one credential.
-    pub max_rps: f64,
+    /// What the service is spared.
+    pub limits: Limits,
     /// Where everything is kept.
     pub store: StoreConfig,
     /// The control API.
@@ -100,6 +100,15 @@ pub struct PollConfig {
     pub request_timeout: Duration,
     /// Codes of answers of 400 that mean that there is no such job.
     pub not_found_codes: Vec<String>,
+}
+
+/// What the service is spared, by all watches under one credential together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Requests per second.
+    pub max_rps: f64,
+    /// Requests under way at once, at least 1.
+    pub max_in_flight: usize,
 }
 
 /// Where everything is kept.

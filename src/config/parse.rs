@@ -17,7 +17,9 @@ use super::project::projects;
 use super::read::{Document, Entry, Table};
 use super::values::{RATES, parse_code};
 use super::watch::watches;
-use super::{Config, DaemonConfig, HttpConfig, LogLevel, LogTarget, PollConfig, StoreConfig};
+use super::{
+    Config, DaemonConfig, HttpConfig, Limits, LogLevel, LogTarget, PollConfig, StoreConfig,
+};
 use crate::environment::Environment;
 use crate::poll::{Backoff, BackoffSpec, InvalidBackoff};
 
@@ -85,9 +87,7 @@ fn config<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) -> Option<Confi
     let daemon = daemon(&table(&DAEMON));
     let projects = projects(document, list(&PROJECT));
     let poll = poll(&table(&POLL));
-    let max_rps = table(&LIMITS)
-        .get("max_rps")
-        .map_or(Some(defaults::MAX_RPS), |entry| entry.rate(&RATES));
+    let limits = limits(&table(&LIMITS));
     let store = store(&table(&STORE));
     let http = http(&table(&HTTP));
     let hooks = hooks(list(&HOOK));
@@ -95,12 +95,27 @@ fn config<'a>(document: &'a Document<'a>, root: &'a DeTable<'a>) -> Option<Confi
     Some(Config {
         projects: projects.items,
         poll: poll?,
-        max_rps: max_rps?,
+        limits: limits?,
         store,
         http,
         hooks: hooks.items,
         watches,
         daemon,
+    })
+}
+
+fn limits(table: &Table<'_>) -> Option<Limits> {
+    let max_rps = table
+        .get("max_rps")
+        .map_or(Some(defaults::MAX_RPS), |entry| entry.rate(&RATES));
+    let max_in_flight = table
+        .get("max_in_flight")
+        .map_or(Some(defaults::MAX_IN_FLIGHT), |entry| {
+            entry.whole(&(1..=1000))
+        });
+    Some(Limits {
+        max_rps: max_rps?,
+        max_in_flight: max_in_flight? as usize,
     })
 }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::api::{Gate, Session};
 use crate::auth::Given;
-use crate::config::{Config, ProjectConfig};
+use crate::config::{Config, Limits, ProjectConfig};
 use crate::connect::{ConnectError, OnFirstUse};
 use crate::engine::Project;
 use crate::environment::Environment;
@@ -40,7 +40,7 @@ pub(super) struct Sessions {
 struct Kept {
     project: ProjectConfig,
     request_timeout: Duration,
-    max_rps: f64,
+    limits: Limits,
     session: Arc<Session>,
 }
 
@@ -48,7 +48,7 @@ impl Kept {
     fn is_for(&self, project: &ProjectConfig, config: &Config) -> bool {
         self.project == *project
             && self.request_timeout == config.poll.request_timeout
-            && self.max_rps == config.max_rps
+            && self.limits == config.limits
             // One that isn't connected yet needn't wait for its next attempt.
             && self.session.source.project_id().is_some()
     }
@@ -122,7 +122,7 @@ impl Sessions {
         let kept = self
             .kept
             .values()
-            .filter(|kept| kept.max_rps == config.max_rps);
+            .filter(|kept| kept.limits == config.limits);
         kept.map(|kept| {
             (
                 kept.project.credential.clone(),
@@ -139,13 +139,17 @@ impl Sessions {
         source: OnFirstUse,
         gates: &mut HashMap<Given, Arc<Gate>>,
     ) -> Kept {
+        let Limits {
+            max_rps,
+            max_in_flight,
+        } = config.limits;
         let gate = gates
             .entry(project.credential.clone())
-            .or_insert_with(|| Arc::new(Gate::new(config.max_rps)));
+            .or_insert_with(|| Arc::new(Gate::new(max_rps, max_in_flight)));
         Kept {
             project: project.clone(),
             request_timeout: config.poll.request_timeout,
-            max_rps: config.max_rps,
+            limits: config.limits,
             session: Arc::new(Session {
                 source: Box::new(source),
                 gate: Arc::clone(gate),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// The end of a wait, or that there is none.
 #[derive(Debug, Clone, Copy)]
@@ -75,5 +75,13 @@ pub(super) async fn within<T>(end: Option<Instant>, future: impl Future<Output =
     match end {
         Some(end) => timeout_at(end, future).await.ok(),
         None => Some(future.await),
+    }
+}
+
+/// Sleeps, where there is anything to sleep for: a timer that is due already would still take up
+/// to a millisecond, which is tokio's resolution.
+pub(super) async fn until(instant: Instant) {
+    if instant > Instant::now() {
+        sleep_until(instant).await;
     }
 }

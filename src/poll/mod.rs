@@ -3,6 +3,7 @@
 mod control;
 mod deadline;
 mod exponential;
+mod leave;
 mod poller;
 mod schedule;
 mod verdict;

@@ -8,9 +8,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::deadline::within;
+use super::leave::Leave;
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Control, Deadline, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Renewal, Session};
@@ -51,7 +52,7 @@ pub struct Misconfigured(pub Box<WatchReport>);
 /// Waits for one job.
 pub struct Poller<E> {
     job_id: JobId,
-    spec: Arc<WatchSpec>,
+    pub(super) spec: Arc<WatchSpec>,
     session: Arc<Session>,
     emit: E,
     random: fastrand::Rng,
@@ -60,14 +61,14 @@ pub struct Poller<E> {
     /// The intervals after failures.
     backoff: Interval,
     start: Instant,
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     progress: Progress,
     /// How many faults in a row.
     failures: u32,
     /// The last fault since the last good answer.
-    fault: Option<Box<Fault>>,
+    pub(super) fault: Option<Box<Fault>>,
     /// Since when a refused credential holds it up.
-    refused_since: Option<Instant>,
+    pub(super) refused_since: Option<Instant>,
     /// Since when a wrong endpoint does.
     misplaced_since: Option<Instant>,
 }
@@ -155,7 +156,12 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         loop {
             control.sleep_until(due).await;
             due = due.min(Instant::now());
-            match Box::pin(self.ask(&session, control, due)).await {
+            // Boxed, so that what isn't going on takes no room.
+            let step = match Box::pin(self.leave(&session)).await {
+                Ok(leave) => Box::pin(self.ask(&session, control, due, leave)).await,
+                Err(outcome) => Step::End(outcome),
+            };
+            match step {
                 Step::AskAgain(after) => due = Instant::now() + after,
                 Step::End(outcome) => return Ok(outcome),
                 Step::Stop => return Err(Wrong),
@@ -163,77 +169,21 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         }
     }
 
-    /// Asks once, as soon as credential and limits allow; and once more when the service refused
-    /// the credential and renewing it helped.
-    async fn ask(&mut self, session: &Session, control: &Control, due: Instant) -> Step {
-        let pass = loop {
-            let mut pass = match self.admission(session).await {
-                Ok(pass) => pass,
-                Err(outcome) => return Step::End(outcome),
-            };
-            if !self.turn(session).await {
-                return Step::End(self.out_of_time(session));
-            }
-            if pass.is_still_good() {
-                break pass;
-            }
-        };
+    /// Asks once; and once more when the service refused the credential and renewing it helped.
+    async fn ask(
+        &mut self,
+        session: &Session,
+        control: &Control,
+        due: Instant,
+        leave: Leave<'_>,
+    ) -> Step {
+        let Leave { pass, seat: _seat } = leave;
         let Some(answer) = self.send(session, control, due).await else {
             return Step::End(self.out_of_time(session));
         };
         match self.hear(session, pass, answer) {
             Ok(step) => step,
             Err(refused) => Box::pin(self.try_once_more(session, control, refused)).await,
-        }
-    }
-
-    /// Waits for leave to use the credential; while it is refused, as long as that may be mended.
-    async fn admission<'a>(&mut self, session: &'a Session) -> Result<Pass<'a>, Outcome> {
-        let breaker = &session.gate.breaker;
-        let mut told = None;
-        loop {
-            let patience = earlier(self.deadline().too_late(), self.mended_by());
-            let refused = match within(patience, pin!(breaker.admit())).await {
-                Some(Ok(pass)) => {
-                    if !pass.is_probing() {
-                        self.refused_since = None;
-                    }
-                    return Ok(pass);
-                }
-                Some(Err(refused)) => refused,
-                None => return Err(self.out_of_time(session)),
-            };
-            let now = Instant::now();
-            self.refused_since.get_or_insert(now);
-            let end = earlier(self.deadline, self.mended_by());
-            if end.is_some_and(|end| now >= end) {
-                self.fault = Some(Box::new(refused.fault));
-                return Err(Outcome::Denied);
-            }
-            let until = end.map_or(refused.until, |end| end.min(refused.until));
-            if told.replace(refused.until) != Some(refused.until) {
-                self.fail(refused.fault.clone());
-                self.tell_trouble(refused.fault, until.duration_since(now));
-            }
-            breaker.change(until).await;
-        }
-    }
-
-    /// Waits for a turn at the limiter. False when none comes in time.
-    async fn turn(&mut self, session: &Session) -> bool {
-        let limiter = &session.gate.limiter;
-        loop {
-            let turn = limiter.reserve(Instant::now());
-            if self.deadline().is_too_late(turn.at) {
-                if let Some(at) = self.deadline {
-                    until(at).await;
-                }
-                return false;
-            }
-            until(turn.at).await;
-            if limiter.is_good(turn, Instant::now()) {
-                return true;
-            }
         }
     }
 
@@ -308,7 +258,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         }
         let due = Instant::now();
         if !self.turn(session).await {
-            return Step::End(self.out_of_time(session));
+            return Step::End(self.at_the_deadline(session).await);
         }
         match self.send(session, control, due).await {
             Some(answer) => {
@@ -420,7 +370,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         before.is_none_or(|before| before.status != job.status)
     }
 
-    fn fail(&mut self, fault: Fault) {
+    pub(super) fn fail(&mut self, fault: Fault) {
         self.failures += 1;
         self.fault = Some(Box::new(fault));
     }
@@ -429,22 +379,6 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     fn is_misplaced_for_good(&mut self) -> bool {
         let since = *self.misplaced_since.get_or_insert_with(Instant::now);
         since.elapsed() >= self.spec.mending_grace
-    }
-
-    /// By when a refused credential is to be mended, where it is refused.
-    fn mended_by(&self) -> Option<Instant> {
-        self.refused_since?.checked_add(self.spec.mending_grace)
-    }
-
-    /// How the wait ends that can send no more.
-    fn out_of_time(&mut self, session: &Session) -> Outcome {
-        match session.gate.breaker.refusal() {
-            Some(fault) => {
-                self.fault = Some(Box::new(fault));
-                Outcome::Denied
-            }
-            None => Outcome::TimedOut,
-        }
     }
 
     fn after_failure(&mut self) -> Duration {
@@ -464,7 +398,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         after
     }
 
-    fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         Deadline::on(self.deadline, self.spec.request_timeout)
     }
 
@@ -488,7 +422,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         }
     }
 
-    fn tell_trouble(&self, fault: Fault, next: Duration) {
+    pub(super) fn tell_trouble(&self, fault: Fault, next: Duration) {
         self.tell(WatchEventKind::Trouble {
             fault,
             in_a_row: self.failures,
@@ -516,19 +450,6 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
             fault: self.fault.take().map(|fault| *fault),
         }
     }
-}
-
-/// Sleeps, where there is anything to sleep for: a timer that is due already would still take up
-/// to a millisecond, which is tokio's resolution.
-async fn until(instant: Instant) {
-    if instant > Instant::now() {
-        sleep_until(instant).await;
-    }
-}
-
-/// The earlier of two instants, where there are any.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
 }
 
 /// What an answer says about the credential: whether the service took it, where it says that.

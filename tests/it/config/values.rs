@@ -16,7 +16,8 @@ fn a_file_with_a_project_alone_has_all_defaults() {
     assert_eq!(config.projects.len(), 1);
     assert_eq!(config.poll.timeout, Some(Duration::from_secs(24 * 3600)));
     assert_eq!(config.poll.mending_grace, Duration::from_secs(900));
-    assert_eq!(config.max_rps, 10.0);
+    assert_eq!(config.limits.max_rps, 10.0);
+    assert_eq!(config.limits.max_in_flight, 64);
     assert_eq!(
         config.store.path,
         Path::new("/var/lib/dcs-wait/dcs-wait.db")
@@ -101,10 +102,10 @@ fn hooks_of_all_kinds_are_read() {
 fn numbers_are_read_in_all_their_spellings() {
     let config = good("[http]\nmax_connections = 1_000\n[limits]\nmax_rps = 1_0.5e0\n");
     assert_eq!(config.http.max_connections, 1000);
-    assert_eq!(config.max_rps, 10.5);
+    assert_eq!(config.limits.max_rps, 10.5);
     let config = good("[http]\nmax_connections = 0x10\n[limits]\nmax_rps = +10\n");
     assert_eq!(config.http.max_connections, 16);
-    assert_eq!(config.max_rps, 10.0);
+    assert_eq!(config.limits.max_rps, 10.0);
 }
 
 #[test]

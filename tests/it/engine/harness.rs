@@ -169,7 +169,7 @@ pub(super) fn watch_spec() -> WatchSpec {
 pub(super) fn session(jobs: &Arc<Jobs>) -> Arc<Session> {
     Arc::new(Session {
         source: Box::new(Source(Arc::clone(jobs))),
-        gate: Arc::new(Gate::new(1_000_000.0)),
+        gate: Arc::new(Gate::new(1_000_000.0, 64)),
         meter: Arc::new(NoMeter),
     })
 }

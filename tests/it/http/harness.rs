@@ -282,7 +282,7 @@ fn setup(projects: &[&str], service: &Arc<Service>, receives: &Arc<AtomicBool>) 
     let project = || Project {
         session: Arc::new(Session {
             source: Box::new(Source(Arc::clone(service))),
-            gate: Arc::new(Gate::new(1000.0)),
+            gate: Arc::new(Gate::new(1000.0, 64)),
             meter: Arc::new(NoMeter),
         }),
         watch: Arc::clone(&watch),

@@ -116,6 +116,7 @@ pub(super) struct Wait {
     pub(super) timeout: Option<Duration>,
     pub(super) until: Until,
     pub(super) max_rps: f64,
+    pub(super) max_in_flight: usize,
     pub(super) cancel_after: Option<Duration>,
 }
 
@@ -152,6 +153,7 @@ impl Wait {
             timeout: Some(secs(60)),
             until: Until::AllEnd,
             max_rps: 1000.0,
+            max_in_flight: 64,
             cancel_after: None,
         }
     }
@@ -165,7 +167,7 @@ impl Wait {
     }
 
     pub(super) async fn ended_with_gate(self) -> (Ended, Arc<Gate>) {
-        let gate = Arc::new(Gate::new(self.max_rps));
+        let gate = Arc::new(Gate::new(self.max_rps, self.max_in_flight));
         let log = Arc::clone(&self.service.log);
         let session = Arc::new(Session {
             source: Box::new(self.service),

@@ -101,7 +101,7 @@ async fn ten_thousand_watches_in_an_outage_are_woken_one_at_a_time() {
     wait.service.takes = std::time::Duration::from_millis(20);
     let session = Arc::new(Session {
         source: Box::new(wait.service),
-        gate: Arc::new(Gate::new(1000.0)),
+        gate: Arc::new(Gate::new(1000.0, 64)),
         meter: Arc::new(NoMeter),
     });
     let spec = Arc::new(wait.watch);

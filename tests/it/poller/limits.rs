@@ -89,3 +89,29 @@ async fn requests_of_many_watches_keep_to_the_limit_together() {
     asked.dedup();
     assert_eq!(asked.len(), 20, "each has its turn before one has a second");
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_are_under_way_than_may_be() {
+    let ids: Vec<String> = (0..10).map(|n| format!("j{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut wait = Wait::for_jobs(&ids, [job("SUCCESS")]);
+    wait.max_in_flight = 3;
+    wait.service.takes = secs(2);
+    let ended = wait.ended().await;
+    // One alone at first, which proves the credential; then three at a time.
+    let seconds: Vec<u128> = ended.asked_at().iter().map(|at| at / 1000).collect();
+    assert_eq!(seconds, [0, 2, 2, 2, 4, 4, 4, 6, 6, 6]);
+    assert_eq!(ended.exit(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_for_whose_request_there_is_no_room_times_out() {
+    let mut wait = Wait::for_jobs(&["j1", "j2", "j3"], [job("RUNNING"), job("RUNNING")]);
+    wait.max_in_flight = 1;
+    wait.watch.request_timeout = secs(5);
+    wait.service.takes = secs(60);
+    wait.timeout = Some(secs(10));
+    let ended = wait.ended().await;
+    assert_eq!(ended.outcomes(), [Outcome::TimedOut; 3]);
+    assert_eq!(ended.took, secs(15));
+}

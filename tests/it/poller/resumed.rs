@@ -40,7 +40,7 @@ impl Lone {
             log: Arc::clone(&service.log),
             session: Arc::new(Session {
                 source: Box::new(service),
-                gate: Arc::new(Gate::new(max_rps)),
+                gate: Arc::new(Gate::new(max_rps, 64)),
                 meter: Arc::clone(&polled) as Arc<dyn Meter>,
             }),
             polled,
