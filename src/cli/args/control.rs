@@ -100,6 +100,9 @@ pub(in crate::cli) struct AddArgs {
     /// Hook of the configuration to fire, instead of the default ones; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) hook: Vec<HookName>,
+    /// Fire no hook, not even the default ones
+    #[arg(long, conflicts_with = "hook")]
+    pub(in crate::cli) no_hooks: bool,
     /// Watch at most this long, such as 90s, 10m or 2h, or 'none' [default: the configuration's]
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, allow_hyphen_values = true)]
     pub(in crate::cli) timeout: Option<Timeout>,

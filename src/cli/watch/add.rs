@@ -66,7 +66,7 @@ async fn add(
         let new = NewWatch {
             job_id: job_id.to_string(),
             project: args.project.as_ref().map(ToString::to_string),
-            hooks: (!hooks.is_empty()).then(|| hooks.clone()),
+            hooks: (args.no_hooks || !hooks.is_empty()).then(|| hooks.clone()),
             timeout: timeout.clone(),
         };
         let accepted: AcceptedShape = daemon.post_body("v1/watches", &new).await?;

@@ -10,6 +10,11 @@ use crate::cli::control::{ControlError, Daemon, Events};
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// How long to wait after so many failures in a row.
+pub(super) fn pause(in_a_row: u32) -> Duration {
+    (FIRST * 2_u32.pow(in_a_row.min(8))).min(LONGEST)
+}
+
 /// Opens a stream again: tries until it is there, and says of each failure what it was, how many
 /// there were in a row, and when the next try is; it may want no more of them.
 pub(super) async fn reopen<E: From<ControlError>>(
@@ -17,17 +22,15 @@ pub(super) async fn reopen<E: From<ControlError>>(
     query: &[(&str, String)],
     mut failed: impl FnMut(ControlError, u32, Duration) -> Result<(), E>,
 ) -> Result<Events, E> {
-    let mut next = FIRST;
     let mut in_a_row = 0;
     loop {
-        sleep(next).await;
+        sleep(pause(in_a_row)).await;
         match daemon.events(query).await {
             Ok(events) => return Ok(events),
             // Between the making of a socket and its being opened to its group, it is barred.
             Err(error @ (ControlError::Away(_) | ControlError::Barred(_))) => {
                 in_a_row += 1;
-                next = (next * 2).min(LONGEST);
-                failed(error, in_a_row, next)?;
+                failed(error, in_a_row, pause(in_a_row))?;
             }
             Err(error) => return Err(error.into()),
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::events::{job, job_id, report, time, watch_event};
-use super::link::reopen;
+use super::link::{pause, reopen};
 use crate::cli::control::{ControlError, Daemon, Events};
 use crate::cli::error::CliError;
 use crate::clock::{Clock, SystemClock};
@@ -96,11 +96,20 @@ impl<'a> Wait<'a> {
             Err(ControlError::Away(_)) => self.reopen().await?,
             Err(error) => return Err(error.into()),
         };
+        let mut in_a_row = 0;
         loop {
             // What happened before the stream began is in none of its events.
             match self.read().await {
-                Ok(()) => self.listen(&mut events).await?,
-                Err(error @ ControlError::Away(_)) => self.trouble(&error, 1, Duration::ZERO),
+                Ok(()) => {
+                    in_a_row = 0;
+                    self.listen(&mut events).await?;
+                }
+                Err(error @ ControlError::Away(_)) => {
+                    in_a_row += 1;
+                    let next = pause(in_a_row);
+                    self.trouble(&error, in_a_row, next);
+                    sleep(next).await;
+                }
                 Err(error) => return Err(error.into()),
             }
             if self.is_over() {

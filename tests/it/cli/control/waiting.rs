@@ -130,6 +130,23 @@ fn a_store_that_cannot_be_read_for_a_while_is_told_and_waited_for() {
 }
 
 #[test]
+fn a_store_that_cannot_be_read_is_asked_for_less_and_less() {
+    let busy = error("store_unavailable", "the store can't be read: busy");
+    let daemon = accepting()
+        .answers(&shown(), 503, busy.clone())
+        .answers(&shown(), 503, busy)
+        .answers(&shown(), 200, detail(ended("succeeded", "SUCCESS")))
+        .tells_and_stays([])
+        .tells_and_stays([])
+        .tells_and_stays([]);
+    let ended = waiting(&daemon).arg("--output=json").run();
+    ended
+        .exits_with(0)
+        .says(r#""in_a_row":1,"next_ms":500"#)
+        .says(r#""in_a_row":2,"next_ms":1000"#);
+}
+
+#[test]
 fn of_several_watches_one_tells_that_the_daemon_is_away() {
     let other = with(active(), json!({"id": OTHER, "job_id": "other"}));
     let busy = error("store_unavailable", "the store can't be read: busy");

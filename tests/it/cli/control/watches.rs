@@ -39,6 +39,20 @@ fn a_job_is_added_with_what_was_asked_for_it() {
 }
 
 #[test]
+fn a_job_is_added_without_any_hook_where_that_is_asked_for() {
+    let accepted = json!({"joined": false, "watch": active()});
+    let daemon = StandIn::new().answers("POST /v1/watches", 201, accepted);
+    let add = ["watch", "add", "job", "--no-hooks"];
+    daemon.asked(add).run().exits_with(0);
+    assert_eq!(
+        daemon.requests(),
+        [r#"POST /v1/watches {"job_id":"job","hooks":[]}"#]
+    );
+    let both = daemon.asked(add).arg("--hook=a").run();
+    both.exits_with(2).complains("--no-hooks");
+}
+
+#[test]
 fn jobs_are_read_from_standard_input_as_the_wait_reads_them() {
     let accepted = json!({"joined": true, "watch": ended("failed", "FAIL")});
     let daemon = StandIn::new().answers("POST /v1/watches", 200, accepted);
