@@ -14,6 +14,9 @@ use self::task::{Request, Task};
 use crate::model::{Answers, Meter, Progress, WatchId};
 use crate::store::{Change, Effect, Store, StoreError};
 
+/// What is wrong when the task is gone.
+const FAILED: &str = "the task that writes it has failed; restart the daemon";
+
 /// A handle on the recorder's task, which ends with the last handle.
 #[derive(Clone)]
 pub struct Recorder {
@@ -61,7 +64,7 @@ impl Recorder {
         result.await.unwrap_or_else(|_| {
             Err(StoreError::NotNow {
                 doing: "written",
-                why: "the task that writes it has failed".to_owned(),
+                why: FAILED.to_owned(),
             })
         })
     }
@@ -112,6 +115,9 @@ impl Recorder {
     /// Why the store can't be written at the moment, if so, and how many changes are held.
     #[must_use]
     pub fn trouble(&self) -> Option<(String, usize)> {
+        if self.requests.is_closed() {
+            return Some((FAILED.to_owned(), 0));
+        }
         self.shared.trouble(|trouble| trouble.clone())
     }
 

@@ -8,6 +8,8 @@ use dcs_wait::hooks::Receipt;
 use dcs_wait::model::Outcome;
 use dcs_wait::store::{Change, Store};
 
+use tokio::time::timeout;
+
 use super::harness::{House, Inbox, hook, job, order, pass, secs};
 use super::store::Fickle;
 
@@ -116,4 +118,15 @@ async fn a_loop_whose_end_fails_while_everything_stops_polls_no_more() {
     house.engine.stop_polling().await;
     pass(secs(600)).await;
     assert_eq!(house.jobs.asked_at("j1", house.start).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_that_has_failed_is_trouble_and_no_sign_of_life() {
+    let house = House::new();
+    house.store.panics.store(true, Ordering::SeqCst);
+    assert!(house.engine.accept(order("j1")).await.is_err());
+    let trouble = house.engine.health().store_trouble;
+    assert!(trouble.is_some_and(|why| why.contains("has failed")));
+    let pulse = timeout(secs(3600), house.engine.pulse()).await;
+    assert!(pulse.is_err());
 }

@@ -20,6 +20,8 @@ pub(super) struct Fickle {
     pub(super) spurned: Mutex<Option<WatchId>>,
     /// The next transaction with such a change is stored, and said not to be.
     pub(super) lie: Mutex<Option<fn(&Change) -> bool>>,
+    /// The next transaction ends in a panic.
+    pub(super) panics: AtomicBool,
     /// Before more is owed, everything that has ended is forgotten.
     pub(super) forgets: AtomicBool,
     /// How often deliveries can still be listed, where that is limited.
@@ -71,6 +73,8 @@ impl Store for Fickle {
             if !self.takes.is_zero() {
                 tokio::time::sleep(self.takes).await;
             }
+            let panics = self.panics.swap(false, Ordering::SeqCst);
+            assert!(!panics, "as this test wants it");
             if self.refuses(changes) {
                 return Err(StoreError::NotNow {
                     doing: "written",
