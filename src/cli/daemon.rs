@@ -13,6 +13,7 @@ use super::signals::{Interrupts, Wish};
 use crate::daemon::{self, Asked, DaemonError, Ended, Start};
 use crate::environment::Environment;
 use crate::model::Exit;
+use crate::store::StoreError;
 
 /// Where the configuration is unless it is said.
 const CONFIG: &str = "/etc/dcs-wait/dcs-wait.toml";
@@ -48,6 +49,9 @@ pub(super) async fn run(
                         output::complain(&CliError::usage(line), shown.as_ref());
                     }
                     Ok(Exit::Usage)
+                }
+                Ok(Err(DaemonError::Store(error @ StoreError::NotNow { .. }))) => {
+                    Err(CliError::new(Exit::NotNow, error))
                 }
                 Ok(Err(error)) => Err(CliError::usage(error)),
                 Err(_) => Err(CliError::internal(

@@ -19,6 +19,8 @@ pub enum Exit {
     Undelivered,
     /// 70: a fault of this program (`EX_SOFTWARE` of sysexits.h).
     Internal,
+    /// 75: the daemon can't start now, and may later (`EX_TEMPFAIL`).
+    NotNow,
     /// 124: the deadline passed (as `timeout(1)` has it).
     TimedOut,
     /// 130: interrupted by SIGINT (128 + 2).
@@ -41,6 +43,7 @@ impl Exit {
             Self::Denied => 4,
             Self::Undelivered => 5,
             Self::Internal => 70,
+            Self::NotNow => 75,
             Self::TimedOut => 124,
             Self::Interrupted => 130,
             Self::Terminated => 143,

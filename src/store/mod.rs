@@ -104,7 +104,7 @@ pub enum StoreError {
     /// It can't be written or read at the moment, as with a full disk. Later may do better.
     #[error("the store can't be {doing}: {why}")]
     NotNow {
-        /// "written" or "read".
+        /// "opened", "written" or "read".
         doing: &'static str,
         /// What the system says.
         why: String,

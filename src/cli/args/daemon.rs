@@ -12,6 +12,7 @@ Exit codes:
     0  ended after it was asked to
     2  the configuration, the store or the socket can't be used
    70  a fault of this program
+   75  the store can't be used now, and may be later: start it again
   130  ended at once by a second SIGINT; 143 by a second SIGTERM
 An exit hook ends it with the code that it has for the outcome.";
 

@@ -45,6 +45,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unusable`] when another daemon has it, when it is another program's or a newer
     /// version's, when it is broken, or when it can't be written. It stays as it is then.
+    /// [`StoreError::NotNow`] when that may pass: somebody else is at it, or the disk is full.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         open::open(path).await
     }

@@ -199,13 +199,21 @@ fn unwritable(path: &Path, error: &io::Error) -> StoreError {
 
 /// What SQLite's error means. The low byte of its codes is the kind of error.
 fn unusable(path: &Path, error: &sqlx::Error) -> StoreError {
+    const BUSY: i64 = 5;
     const CORRUPT: i64 = 11;
+    const FULL: i64 = 13;
+    // As a full disk is called where it is the readers' index that has no room.
+    const NO_ROOM_FOR_INDEX: i64 = 10 | 19 << 8;
     const NOT_A_DATABASE: i64 = 26;
     let said = error.as_database_error();
     let why = said.map_or_else(|| error.to_string(), |said| said.message().to_owned());
     let code = said.and_then(|said| said.code()?.parse::<i64>().ok());
-    match code.map(|code| code & 0xff) {
-        Some(CORRUPT | NOT_A_DATABASE) => broken(path.display(), &why),
+    match (code.map(|code| code & 0xff), code) {
+        (Some(CORRUPT | NOT_A_DATABASE), _) => broken(path.display(), &why),
+        (Some(BUSY | FULL), _) | (_, Some(NO_ROOM_FOR_INDEX)) => StoreError::NotNow {
+            doing: "opened",
+            why: format!("{}: {why}", path.display()),
+        },
         _ => unwritable(path, &io::Error::other(why)),
     }
 }

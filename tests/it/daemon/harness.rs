@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY, ScriptedJob, SimOptions, Simulator, Step};
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -42,7 +44,7 @@ pub(crate) struct House {
     simulator: Simulator,
     notified: UnixDatagram,
     // Dropped last: it serves the simulator.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl House {
@@ -71,7 +73,7 @@ impl House {
             receiver: Receiver::start(),
             simulator,
             notified,
-            _runtime: runtime,
+            runtime,
         };
         house.secret("ak", ACCESS_KEY);
         house.secret("sk", SECRET_KEY);
@@ -158,6 +160,17 @@ socket = "control.sock"
         let mut daemon = self.launch();
         self.until_ready(&mut daemon);
         daemon
+    }
+
+    /// Somebody who writes to the store for as long as this lives.
+    pub(super) fn busy_store(&self) -> SqliteConnection {
+        self.runtime.block_on(async {
+            let options = SqliteConnectOptions::new().filename(self.path("dcs-wait.db"));
+            let mut connection = options.connect().await.unwrap();
+            let begin = sqlx::raw_sql("BEGIN IMMEDIATE");
+            begin.execute(&mut connection).await.unwrap();
+            connection
+        })
     }
 
     /// Waits for READY.

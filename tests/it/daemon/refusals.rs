@@ -142,13 +142,31 @@ fn the_database_is_for_its_owner_alone() {
 }
 
 #[test]
+fn a_store_that_somebody_else_is_at_may_be_there_later() {
+    let house = House::new();
+    house.start().stop();
+    let _busy = house.busy_store();
+    let (code, log) = house.launch().ended();
+    assert_eq!(code, Some(75), "{log}");
+    assert!(log.contains("the store can't be opened"), "{log}");
+    assert!(log.contains("locked"), "{log}");
+}
+
+#[test]
 fn help_names_signals_and_exit_codes() {
     let help = Command::new(env!("CARGO_BIN_EXE_dcs-wait"))
         .args(["daemon", "--help"])
         .output()
         .unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for word in ["SIGHUP", "SIGTERM", "--config", "143", "DCS_WAIT_CONFIG"] {
+    for word in [
+        "SIGHUP",
+        "SIGTERM",
+        "--config",
+        "75",
+        "143",
+        "DCS_WAIT_CONFIG",
+    ] {
         assert!(help.contains(word), "{word} in {help}");
     }
 }
