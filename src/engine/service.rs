@@ -132,12 +132,15 @@ impl Engine {
         let Self(shared) = self;
         let id = record.watch.id;
         if record.end.is_none() {
-            let is_known = || shared.watch(id).is_some();
-            if !joined || is_known() {
-                let resume = shared.resume(record);
-                if let TakenUp::Yes = shared.take_up(record.clone(), resume) {
-                    return Ok(());
-                }
+            let is_taken_up = if joined {
+                let active = shared.watch(id);
+                active.is_some_and(|active| active.join(&record.watch.hooks))
+            } else {
+                let taken_up = shared.take_up(record.clone(), shared.resume(record));
+                matches!(taken_up, TakenUp::Yes)
+            };
+            if is_taken_up {
+                return Ok(());
             }
         }
         // It has ended, be it since it was joined; or an earlier run left it and it isn't restored.

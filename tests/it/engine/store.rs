@@ -10,6 +10,9 @@ use dcs_wait::store::{
     WatchFilter,
 };
 
+/// Whether it is such a change.
+type IsIt = fn(&Change) -> bool;
+
 /// The store.
 #[derive(Default)]
 pub(super) struct Fickle {
@@ -19,7 +22,7 @@ pub(super) struct Fickle {
     /// The watch of which no change is ever taken.
     pub(super) spurned: Mutex<Option<WatchId>>,
     /// The next transaction with such a change is stored, and said not to be.
-    pub(super) lie: Mutex<Option<fn(&Change) -> bool>>,
+    pub(super) lie: Mutex<Option<IsIt>>,
     /// The next transaction ends in a panic.
     pub(super) panics: AtomicBool,
     /// Before more is owed, everything that has ended is forgotten.
