@@ -22,7 +22,7 @@ use crate::store::{Change, Effect, Store, StoreError};
 const FLUSH: Duration = Duration::from_secs(3);
 
 /// How many watches or deliveries are read from the store at once.
-const PAGE: u32 = 1000;
+const PAGE: u32 = 250;
 
 /// A handle on a running engine, which runs until it is stopped.
 #[derive(Clone)]

@@ -18,9 +18,9 @@ use crate::store::StoreError;
 /// How many connections read.
 const READERS: u32 = 2;
 
-/// How much of the file each of them keeps in memory, in KiB, as SQLite wants it said. The system's
-/// cache is as good.
-const READER_CACHE: &str = "-512";
+/// How much of the file each connection keeps in memory, in KiB, as SQLite wants it said. The
+/// system's cache is as good.
+const CACHE: &str = "-512";
 
 /// How long to wait for another program that looks into the database, such as one that backs it up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +47,7 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("cache_size", CACHE)
         .pragma("journal_size_limit", LOG_LIMIT);
     let mut writer = options.connect().await.map_err(unusable)?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
@@ -62,10 +63,7 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     }
     schema::migrate(&mut writer).await.map_err(unusable)?;
     try_to_write(&mut writer).await.map_err(unusable)?;
-    let reading = options
-        .clone()
-        .pragma("query_only", "ON")
-        .pragma("cache_size", READER_CACHE);
+    let reading = options.clone().pragma("query_only", "ON");
     let readers = SqlitePoolOptions::new()
         .min_connections(READERS)
         .max_connections(READERS)
