@@ -223,7 +223,7 @@ impl Active {
             job_id: self.watch.job_id.clone(),
             project_id,
             outcome,
-            job: progress.job,
+            job: progress.job.as_deref().cloned(),
             polls: progress.polls,
             waited: self.start.elapsed(),
             fault: None,

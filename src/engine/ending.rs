@@ -1,5 +1,6 @@
 //! How a watch's end is stored and told, and what is owed for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -34,7 +35,7 @@ pub(super) async fn end(
     let project_id = report.project_id.clone();
     let progress = Progress {
         polls: report.polls,
-        job: report.job.clone(),
+        job: report.job.clone().map(Arc::new),
     };
     let end = End {
         outcome: report.outcome,
@@ -108,7 +109,7 @@ async fn catch_up(
         outcome: end.outcome,
         fault: end.fault.clone(),
         polls: record.progress.polls,
-        job: record.progress.job.clone(),
+        job: record.progress.job.as_deref().cloned(),
         ..report.clone()
     };
     tell(shared, &active.watch, Box::new(stored));

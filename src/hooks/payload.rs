@@ -89,7 +89,7 @@ impl Payload {
         progress: &Progress,
         end: &End,
     ) -> Self {
-        let job = progress.job.as_ref();
+        let job = progress.job.as_deref();
         let waited = end.at.duration_since(watch.accepted_at).unwrap_or_default();
         Self {
             event_type: format!("dcs.job.{}", end.outcome.as_str()),

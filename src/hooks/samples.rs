@@ -37,7 +37,10 @@ pub(super) fn payload(outcome: Outcome, job: Option<Job>, fault: Option<Fault>) 
     Payload::new(
         &watch,
         "0f9a9c1e2f0b4e079d2c0b7f6a1c2d3e".parse().ok().as_ref(),
-        &Progress { polls: 7, job },
+        &Progress {
+            polls: 7,
+            job: job.map(std::sync::Arc::new),
+        },
         &End { outcome, fault, at },
     )
 }

@@ -1,5 +1,6 @@
 //! What happens to a watch, told as it happens. The engine emits, reporters render.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Fault, Job, JobId, WatchReport};
@@ -26,7 +27,7 @@ pub enum WatchEventKind {
     /// another than before.
     Polled {
         /// The service's description.
-        job: Job,
+        job: Arc<Job>,
         /// Whether the status differs from the one seen before (true for the first).
         changed: bool,
         /// Time until the next request.

@@ -28,7 +28,7 @@ pub struct Progress {
     /// Requests sent so far.
     pub polls: u32,
     /// The last description of the job, where there was one.
-    pub job: Option<Job>,
+    pub job: Option<Arc<Job>>,
 }
 
 /// How a watch ended.

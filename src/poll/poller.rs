@@ -366,8 +366,13 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         self.failures = 0;
         self.fault = None;
         self.backoff = self.spec.backoff.first();
-        let before = self.progress.job.replace(job.clone());
-        before.is_none_or(|before| before.status != job.status)
+        let before = self.progress.job.as_deref();
+        let changed = before.is_none_or(|before| before.status != job.status);
+        // One that is like the last is shared with whoever keeps that.
+        if before != Some(job) {
+            self.progress.job = Some(Arc::new(job.clone()));
+        }
+        changed
     }
 
     pub(super) fn fail(&mut self, fault: Fault) {
@@ -405,7 +410,10 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     fn tell_next(&self, content: &Content, verdict: Verdict, changed: bool, next: Duration) {
         match (content.reading(), verdict, content) {
             (Ok(job), ..) => self.tell(WatchEventKind::Polled {
-                job: job.clone(),
+                job: match &self.progress.job {
+                    Some(job) => Arc::clone(job),
+                    None => Arc::new(job.clone()),
+                },
                 changed,
                 next,
             }),
@@ -444,7 +452,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
             job_id: self.job_id.clone(),
             project_id: self.session.source.project_id(),
             outcome,
-            job: self.progress.job.take(),
+            job: self.progress.job.take().map(Arc::unwrap_or_clone),
             polls: self.progress.polls,
             waited: self.start.elapsed(),
             fault: self.fault.take().map(|fault| *fault),

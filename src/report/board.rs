@@ -1,6 +1,7 @@
 //! What is known about each watch from the events so far, and which events are news.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::text;
@@ -20,7 +21,7 @@ pub(super) struct Board {
 pub(super) struct Watched {
     pub(super) job_id: JobId,
     /// The last description of the job.
-    pub(super) job: Option<Job>,
+    pub(super) job: Option<Arc<Job>>,
     /// What keeps a description from coming.
     pub(super) hitch: Option<Hitch>,
     pub(super) polls: u32,
@@ -64,7 +65,7 @@ impl Board {
             WatchEventKind::Started => Some(News::State(text::started(&event.job_id))),
             WatchEventKind::Polled { job, changed, next } => {
                 watched.next_poll = event.waited + *next;
-                watched.job = Some(job.clone());
+                watched.job = Some(Arc::clone(job));
                 let recovered = matches!(watched.hitch.take(), Some(Hitch::Trouble { .. }));
                 let unknown = matches!(job.status, JobStatus::Other(_));
                 if unknown && self.explained.insert(text::status(&job.status)) {

@@ -90,7 +90,7 @@ impl Pen {
         let hitch = watched
             .hitch()
             .map(|hitch| self.paint(Color::Yellow, &hitch));
-        let job_type = text::job_type(watched.job.as_ref());
+        let job_type = text::job_type(watched.job.as_deref());
         let job_type = job_type.map(|job_type| self.paint(Color::Faint, &job_type));
         let always = format!("{picture} {name}  {seconds:>6}  {status}");
         let parts = [Some(always), hitch, Some(next), job_type];

@@ -248,7 +248,7 @@ mod tests {
             ..job("运行中")
         };
         let kind = WatchEventKind::Polled {
-            job: wide,
+            job: std::sync::Arc::new(wide),
             changed: false,
             next: seconds(1),
         };

@@ -43,7 +43,7 @@ pub(super) fn ended_job(status: &str) -> Job {
 
 pub(super) fn polled(status: &str, changed: bool) -> WatchEventKind {
     WatchEventKind::Polled {
-        job: job(status),
+        job: std::sync::Arc::new(job(status)),
         changed,
         next: seconds(4),
     }

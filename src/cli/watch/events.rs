@@ -1,5 +1,6 @@
 //! What the daemon tells, as the events that the reporters render.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::daemon::http::shapes::{
@@ -30,6 +31,7 @@ pub(super) fn watch_event(shape: EventShape) -> Option<(String, WatchEvent)> {
                 fail_reason: None,
             };
             let next = Duration::from_millis(next_ms);
+            let job = Arc::new(job);
             (about, WatchEventKind::Polled { job, changed, next })
         }
         EventShape::NotYetVisible {

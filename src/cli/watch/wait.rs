@@ -2,6 +2,7 @@
 //! never taken from it alone: whenever events may be missing, the watches themselves are read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -176,7 +177,7 @@ impl<'a> Wait<'a> {
             let kind = match (report(&watch), job(&watch)) {
                 (Some(report), _) => WatchEventKind::Ended(Box::new(report)),
                 (None, Some(job)) => WatchEventKind::Polled {
-                    job,
+                    job: Arc::new(job),
                     changed: true,
                     next: Duration::ZERO,
                 },

@@ -20,7 +20,7 @@ fn ours(time: SystemTime) -> String {
 
 impl From<&WatchRecord> for WatchShape {
     fn from(record: &WatchRecord) -> Self {
-        let (watch, job) = (&record.watch, record.progress.job.as_ref());
+        let (watch, job) = (&record.watch, record.progress.job.as_deref());
         let end = record.end.as_ref();
         Self {
             id: watch.id.to_string(),

@@ -1,5 +1,6 @@
 //! Rows to values and back.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sqlx::Row;
@@ -116,7 +117,7 @@ fn read_watch(row: &SqliteRow) -> Result<WatchRecord, BoxError> {
         },
         progress: Progress {
             polls: row.try_get(6)?,
-            job: read_job(row)?,
+            job: read_job(row)?.map(Arc::new),
         },
         end: read_end(row)?,
     })

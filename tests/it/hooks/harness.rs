@@ -36,7 +36,7 @@ pub(super) fn message(fail_reason: &str) -> Message {
     };
     let progress = Progress {
         polls: 7,
-        job: Some(job),
+        job: Some(std::sync::Arc::new(job)),
     };
     let end = End {
         outcome: Outcome::Failed,

@@ -80,7 +80,10 @@ fn begun(ago: Duration, polls: u32, last: Option<Answer>) -> Resume {
     Resume {
         start: Instant::now().checked_sub(ago).unwrap(),
         deadline: None,
-        progress: Progress { polls, job },
+        progress: Progress {
+            polls,
+            job: job.map(Arc::new),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is stored is what is read.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dcs_wait::model::{
@@ -73,13 +74,13 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
     };
     let progress = Progress {
         polls: u32::MAX,
-        job: Some(Job {
+        job: Some(Arc::new(Job {
             status: JobStatus::from(text),
             job_type: Some(text.to_owned()),
             begin_time: Some(at(1)),
             end_time: Some(at(2)),
             fail_reason: Some(text.to_owned()),
-        }),
+        })),
     };
     let fault = Fault {
         http_status: Some(599),
@@ -170,7 +171,10 @@ async fn what_is_absent_stays_absent(store: &dyn Store) {
     for (n, (job, end)) in (1..).zip(cases) {
         let record = WatchRecord {
             watch: empty_watch(n),
-            progress: Progress { polls: 0, job },
+            progress: Progress {
+                polls: 0,
+                job: job.map(Arc::new),
+            },
             end,
         };
         assert_comes_back(store, &record, &[], &[]).await;
