@@ -1,6 +1,8 @@
 //! Neutralizes texts that come from a server or another program before a terminal or a CI runner
 //! reads them.
 
+use std::io;
+
 /// The longest status or job type that is shown, in characters.
 pub(crate) const WORD: usize = 64;
 /// The longest reason or message that is shown, in characters.
@@ -31,6 +33,15 @@ pub(crate) fn clean(text: &str, limit: usize) -> String {
         });
     }
     cleaned
+}
+
+/// What the system says, without the number of its error.
+pub(crate) fn system_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }
 
 /// An error message with nothing in it that a terminal or a CI runner would act upon: much of it

@@ -6,6 +6,7 @@
 pub mod model;
 
 pub(crate) mod clean;
+
 pub mod clock;
 pub mod environment;
 pub(crate) mod forms;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use crate::clean::system_words;
+
 /// A secret text. Its `Debug` shows nothing of it, and its memory is zeroed when it is dropped.
 pub type Secret = secrecy::SecretString;
 
@@ -19,7 +21,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
     /// It can't be opened or read.
-    #[error("can't read {path}: {source}; check the path and its owner", path = path.display())]
+    #[error("can't read {path}: {why}; check the path and its owner", path = path.display(), why = system_words(source))]
     Unreadable {
         /// The file.
         path: PathBuf,

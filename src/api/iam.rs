@@ -50,14 +50,16 @@ fn advice(trouble: &Trouble) -> &'static str {
     if trouble.kind == TroubleKind::Certificate {
         "an authority of your own is trusted with --ca-file"
     } else {
-        "to do without IAM, give the project's ID with --project-id"
+        "to do without IAM, give the project's ID (--project-id, or project_id in the configuration)"
     }
 }
 
 fn advice_on_refusal(fault: &Fault) -> &'static str {
     match fault.http_status {
         Some(401 | 403) => "look at the credential with: dcs-wait credentials",
-        _ => "to do without IAM, give the project's ID with --project-id",
+        _ => {
+            "to do without IAM, give the project's ID (--project-id, or project_id in the configuration)"
+        }
     }
 }
 

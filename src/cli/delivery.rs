@@ -199,7 +199,7 @@ async fn replay(args: ReplayArgs, environment: &dyn Environment) -> Result<Exit,
 pub(super) fn standing(delivery: &DeliveryShape, now: SystemTime) -> String {
     let due = delivery.due_at.as_deref();
     match due.and_then(|due| humantime::parse_rfc3339(due).ok()) {
-        Some(due) if due > now => format!("pending, next try {}", table::ago(due, now)),
+        Some(due) if due > now => format!("pending ({})", table::ago(due, now)),
         _ => state(delivery.state).to_owned(),
     }
 }
@@ -209,13 +209,6 @@ pub(super) fn state(state: DeliveryStateShape) -> &'static str {
         DeliveryStateShape::Pending => "pending",
         DeliveryStateShape::Delivered => "delivered",
         DeliveryStateShape::Dead => "dead",
-    }
-}
-
-pub(super) fn attempts(attempts: u32) -> String {
-    match attempts {
-        1 => "1 attempt".to_owned(),
-        _ => format!("{attempts} attempts"),
     }
 }
 

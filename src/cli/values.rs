@@ -37,6 +37,14 @@ pub(super) fn parse_code(text: &str) -> Result<String, String> {
     })
 }
 
+/// How long a list may get.
+pub(super) fn parse_length(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(length) if length > 0 => Ok(length),
+        _ => Err("give a whole number from 1 on"),
+    }
+}
+
 /// Reads an outcome.
 pub(super) fn parse_outcome(text: &str) -> Result<Outcome, String> {
     Outcome::of_word(text.trim()).ok_or_else(|| {

@@ -20,6 +20,7 @@ use super::watch::watches;
 use super::{
     Config, DaemonConfig, HttpConfig, Limits, LogLevel, LogTarget, PollConfig, StoreConfig,
 };
+use crate::clean::system_words;
 use crate::environment::Environment;
 use crate::poll::{Backoff, BackoffSpec, InvalidBackoff};
 
@@ -35,7 +36,10 @@ impl Config {
         let text = fs::read_to_string(path).map_err(|error| {
             let message = match error.kind() {
                 io::ErrorKind::InvalidData => "it is not UTF-8; save it as UTF-8 text".to_owned(),
-                _ => format!("can't be read: {error}; check the path and its owner"),
+                _ => format!(
+                    "can't be read: {}; check the path and its owner",
+                    system_words(&error)
+                ),
             };
             ConfigErrors::new(path, vec![ConfigError::without_place(message)])
         })?;
@@ -220,22 +224,31 @@ fn backoff(table: &Table<'_>) -> Option<Backoff> {
     let number = |key, usual| table.get(key).map_or(Some(usual), |entry| entry.number());
     let multiplier = number("multiplier", usual.multiplier);
     let jitter = number("jitter", usual.jitter);
+    // What can't be read counts as usual, so that the others are looked at all the same.
+    let intervals = initial_interval.is_some() && max_interval.is_some();
     let spec = BackoffSpec {
-        initial_interval: initial_interval?,
-        max_interval: max_interval?,
-        multiplier: multiplier?,
-        jitter: jitter?,
+        initial_interval: initial_interval.unwrap_or(usual.initial_interval),
+        max_interval: max_interval.unwrap_or(usual.max_interval),
+        multiplier: multiplier.unwrap_or(usual.multiplier),
+        jitter: jitter.unwrap_or(usual.jitter),
     };
-    match (Backoff::try_from(spec), table.get("max_interval")) {
-        (Ok(backoff), _) => Some(backoff),
-        (Err(InvalidBackoff::MaxInterval), None) => {
-            let usual = humantime::format_duration(usual.max_interval);
-            table.get("initial_interval")?.refuse(format!(
-                "it is longer than max_interval, which is {usual} by default; give that as well"
-            ))
+    let mistakes = spec.mistakes();
+    let follows = !intervals || mistakes.contains(&InvalidBackoff::InitialInterval);
+    for &mistake in &mistakes {
+        match (mistake, table.get("max_interval")) {
+            (InvalidBackoff::MaxInterval, _) if follows => {}
+            (InvalidBackoff::MaxInterval, None) => {
+                let usual = humantime::format_duration(usual.max_interval);
+                table.get("initial_interval")?.refuse::<()>(format!(
+                    "it is longer than max_interval, which is {usual} by default; give that as well"
+                ));
+            }
+            _ => {
+                table.get(mistake.name())?.refuse::<()>(mistake);
+            }
         }
-        (Err(why), _) => table.get(why.name())?.refuse(why),
     }
+    Backoff::try_from(spec).ok()
 }
 
 fn store(table: &Table<'_>) -> StoreConfig {

@@ -18,7 +18,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::{ANSWER, ExecSpec, Hook, Message, Payload, Problem, Receipt};
-use crate::clean::clean;
+use crate::clean::{clean, system_words};
 use crate::model::BoxFuture;
 use group::Group;
 use output::Output;
@@ -69,7 +69,7 @@ impl Exec {
         match self.start(message, &payload) {
             Ok(running) => running.wait(self.timeout).await,
             Err(error) => {
-                let text = format!("can't run {}: {error}", self.program);
+                let text = format!("can't run {}: {}", self.program, system_words(&error));
                 Receipt::failed(clean(&text, ANSWER))
             }
         }

@@ -15,7 +15,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use super::{Problem, Receipt};
-use crate::clean::clean;
+use crate::clean::{clean, system_words};
 
 /// Refuses a directory that isn't there or can't be written.
 fn check_directory(path: &Path) -> Result<(), Problem> {
@@ -50,7 +50,7 @@ fn receipt(path: &Path, written: io::Result<()>) -> Receipt {
             answer: clean(&format!("wrote {path}"), super::ANSWER),
         },
         Err(error) => Receipt::failed(clean(
-            &format!("can't write {path}: {error}"),
+            &format!("can't write {path}: {}", system_words(&error)),
             super::ANSWER,
         )),
     }

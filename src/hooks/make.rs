@@ -13,6 +13,7 @@ use super::exit::{Exit, ExitRequest};
 use super::file::{Append, Replace};
 use super::webhook::Webhook;
 use super::{Configured, FileSpec, Hook, HookKind, HookSpec};
+use crate::clean::system_words;
 use crate::http::TlsError;
 use crate::model::HookName;
 use crate::secret::SecretFileError;
@@ -85,7 +86,7 @@ pub enum Problem {
         why: &'static str,
     },
     /// A place where nothing can be written.
-    #[error("can't write into {path}: {source}; check the path and its owner", path = path.display())]
+    #[error("can't write into {path}: {why}; check the path and its owner", path = path.display(), why = system_words(source))]
     Place {
         /// The directory.
         path: PathBuf,

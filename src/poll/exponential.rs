@@ -71,23 +71,40 @@ impl InvalidBackoff {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backoff(BackoffSpec);
 
+impl BackoffSpec {
+    /// All that is out of range.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<InvalidBackoff> {
+        let initial = self.initial_interval;
+        [
+            (
+                (MIN_INTERVAL..=MAX_INTERVAL).contains(&initial),
+                InvalidBackoff::InitialInterval,
+            ),
+            (
+                (initial..=MAX_INTERVAL).contains(&self.max_interval),
+                InvalidBackoff::MaxInterval,
+            ),
+            (
+                (1.0..=100.0).contains(&self.multiplier),
+                InvalidBackoff::Multiplier,
+            ),
+            ((0.0..=1.0).contains(&self.jitter), InvalidBackoff::Jitter),
+        ]
+        .into_iter()
+        .filter_map(|(good, mistake)| (!good).then_some(mistake))
+        .collect()
+    }
+}
+
 impl TryFrom<BackoffSpec> for Backoff {
     type Error = InvalidBackoff;
 
     fn try_from(spec: BackoffSpec) -> Result<Self, InvalidBackoff> {
-        if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&spec.initial_interval) {
-            return Err(InvalidBackoff::InitialInterval);
+        match spec.mistakes().first() {
+            Some(&mistake) => Err(mistake),
+            None => Ok(Self(spec)),
         }
-        if !(spec.initial_interval..=MAX_INTERVAL).contains(&spec.max_interval) {
-            return Err(InvalidBackoff::MaxInterval);
-        }
-        if !(1.0..=100.0).contains(&spec.multiplier) {
-            return Err(InvalidBackoff::Multiplier);
-        }
-        if !(0.0..=1.0).contains(&spec.jitter) {
-            return Err(InvalidBackoff::Jitter);
-        }
-        Ok(Self(spec))
     }
 }
 

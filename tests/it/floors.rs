@@ -13,9 +13,10 @@ use paths::{Found, paths_of};
 use tokens::Tokens;
 
 /// The floors from top to bottom. Those of one line are peers, and may not import each other.
-const FLOORS: [&[&str]; 15] = [
+const FLOORS: [&[&str]; 16] = [
     &["model"],
-    &["clean", "clock", "environment", "forms", "secret"],
+    &["clean"],
+    &["clock", "environment", "forms", "secret"],
     &["http"],
     &["auth"],
     &["api"],

@@ -6,13 +6,13 @@ use super::control::Form;
 
 const AFTER_HELP: &str = "\
 Reads the configuration file, the files with secrets and certificates that it names, and makes its
-hooks, as the daemon does when it starts. Nothing is started or written, and without --online nothing
-is sent.
+hooks, as the daemon does when it starts. Nothing is started or written, and without --online
+nothing is sent. What the file names is looked at once the file itself is right.
 
 Exit codes:
     0  the daemon would start with this file
-    2  the file is wrong, or something that it names; all that is wrong is said at once. With
-       --online also: a project can't be asked for
+    2  the file is wrong, or something that it names; or, with --online, a
+       project can't be asked for
     4  with --online: the service refuses a credential";
 
 #[derive(Debug, Clone, clap::Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::wait::OutputArgs;
-use crate::cli::values::{Timeout, parse_outcome, parse_timeout};
+use crate::cli::values::{Timeout, parse_length, parse_outcome, parse_timeout};
 use crate::model::{DeliveryId, HookName, JobId, Outcome, ProjectName};
 
 /// How the daemon is reached.
@@ -151,7 +151,7 @@ pub(in crate::cli) struct WatchListArgs {
     #[arg(long, value_name = "JOB_ID")]
     pub(in crate::cli) job: Option<JobId>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = parse_length)]
     pub(in crate::cli) limit: usize,
     #[command(flatten)]
     pub(in crate::cli) form: FormArgs,
@@ -263,7 +263,7 @@ pub(in crate::cli) struct DeliveryListArgs {
     #[arg(long, value_name = "NAME", requires = "watch")]
     pub(in crate::cli) project: Option<ProjectName>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = parse_length)]
     pub(in crate::cli) limit: usize,
     #[command(flatten)]
     pub(in crate::cli) form: FormArgs,

@@ -46,7 +46,7 @@ fn lines(detail: &WatchDetail, now: SystemTime) -> Vec<String> {
             [
                 delivery.hook.clone(),
                 delivery::standing(delivery, now),
-                delivery::attempts(delivery.attempts),
+                delivery.attempts.to_string(),
                 delivery.id.clone(),
             ]
         });

@@ -10,11 +10,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::LengthLimitError;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::shapes::NewWatch;
-use crate::clean::{WORD, clean};
+use crate::clean::{SENTENCE, WORD, clean};
 use crate::config::instead;
 use crate::config::values::parse_limit;
 use crate::engine::Order;
@@ -189,10 +190,31 @@ fn read(bytes: &[u8]) -> Result<NewWatch, Problem> {
                 clean(name, WORD),
                 instead(name, NewWatch::MEMBERS)
             ),
-            None => format!("the body is no watch: {error}"),
+            None => what_is_wrong(&error),
         };
         Problem::bad("invalid_body", message)
     })
+}
+
+fn what_is_wrong(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Eof => "it ends too early".to_owned(),
+        Category::Syntax | Category::Io => "it is no JSON".to_owned(),
+        Category::Data => {
+            let text = error.to_string();
+            let text = text.split(" at line ").next().unwrap_or_default();
+            let text = text.strip_prefix("invalid type: ").unwrap_or(text);
+            clean(
+                &text.replace('`', "").replace(" field ", " member "),
+                SENTENCE,
+            )
+        }
+    };
+    let (line, column) = (error.line(), error.column());
+    format!(
+        "the body is no watch: line {line}, column {column}: {what}; \
+         send an object such as {{\"job_id\": \"ID\"}}"
+    )
 }
 
 fn to_order(asked: NewWatch) -> Result<Order, Problem> {
@@ -293,9 +315,9 @@ mod tests {
     #[test]
     fn a_body_that_is_no_watch_is_refused_with_the_reason() {
         for (body, code, expected) in [
-            ("", "invalid_body", "EOF"),
+            ("", "invalid_body", "ends too early"),
             (r#" ["a"]"#, "invalid_body", "send one object"),
-            ("{}", "invalid_body", "missing field `job_id`"),
+            ("{}", "invalid_body", "missing member job_id"),
             (r#"{"job_id": 7}"#, "invalid_body", "expected a string"),
             (
                 r#"{"job_id": "a", "job_id": "b"}"#,

@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::StoreError;
+use crate::clean::system_words;
 
 /// Holds the store as long as it exists. The system lets go of it however the process ends.
 #[derive(Debug)]
@@ -64,8 +65,9 @@ fn is_held(path: &Path, file: &mut File) -> StoreError {
 
 fn cannot_lock(lock_path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unusable(format!(
-        "the store's lock {} can't be had: {error}; the store's directory must be writable for the \
+        "the store's lock {} can't be had: {}; the store's directory must be writable for the \
          user that the daemon runs as",
-        lock_path.display()
+        lock_path.display(),
+        system_words(error)
     ))
 }

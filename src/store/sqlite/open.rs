@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::lock::StoreLock;
 use super::schema::{self, APPLICATION_ID, VERSION};
 use super::{SqliteStore, Writer};
+use crate::clean::system_words;
 use crate::store::StoreError;
 
 /// How many connections read.
@@ -108,9 +109,10 @@ fn place(path: &Path) -> Result<PathBuf, StoreError> {
     };
     let place = directory.canonicalize().map_err(|error| {
         StoreError::Unusable(format!(
-            "the store's directory {} can't be entered: {error}; create it, owned by the user that \
+            "the store's directory {} can't be entered: {}; create it, owned by the user that \
              the daemon runs as",
-            directory.display()
+            directory.display(),
+            system_words(&error)
         ))
     })?;
     Ok(place.join(name))
@@ -189,9 +191,10 @@ fn broken(path: std::path::Display<'_>, why: &str) -> StoreError {
 
 fn unwritable(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unusable(format!(
-        "the store {} can't be written: {error}; there must be room, and file and directory must be \
+        "the store {} can't be written: {}; there must be room, and file and directory must be \
          writable for the user that the daemon runs as",
-        path.display()
+        path.display(),
+        system_words(error)
     ))
 }
 

@@ -1,6 +1,10 @@
 //! What is wrong with a file: all of it at once, each with its place and what to do. The file's first
 //! two lines are a project.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dcs_wait::config::Config;
 use insta::assert_snapshot;
 
 use super::{errors, parse};
@@ -274,4 +278,29 @@ fn what_is_no_toml_is_refused_without_showing_the_line() {
     dcs-wait.toml:4:10: this is no TOML: extra `=`, expected nothing
     dcs-wait.toml:4:12: this is no TOML: unexpected key or value, expected newline, `#`
     "#);
+}
+
+#[test]
+fn all_the_intervals_that_are_wrong_are_named() {
+    let errors = errors(
+        r#"
+        [poll]
+        initial_interval = "1 parsec"
+        multiplier = 0.5
+        jitter = 2"#,
+    );
+    for key in ["poll.initial_interval", "poll.multiplier", "poll.jitter"] {
+        assert!(errors.contains(key), "{key} is missing in:\n{errors}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_in_plain_words() {
+    let missing = Path::new("/nonexistent/dcs-wait.toml");
+    let errors = Config::load(missing, &BTreeMap::new()).expect_err("there is no such file");
+    let errors = errors.to_string();
+    assert!(
+        errors.contains("can't be read: No such file or directory; check"),
+        "{errors}"
+    );
 }

@@ -22,7 +22,14 @@ async fn an_order_that_can_not_be_accepted_says_why() {
             "invalid_body",
             "did you mean job_id?",
         ),
-        (r#"{"job_id": "#, 400, "invalid_body", "EOF"),
+        (r#"{"job_id": "#, 400, "invalid_body", "ends too early"),
+        (
+            r#"{"job_id": 5}"#,
+            400,
+            "invalid_body",
+            "column 12: integer 5, expected a string; send",
+        ),
+        ("job_id=a", 400, "invalid_body", "it is no JSON"),
         (r#"{"job_id": "a"}"#, 422, "project_needed", "main, other"),
         (
             r#"{"job_id": "a", "project": "x"}"#,

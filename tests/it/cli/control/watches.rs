@@ -129,7 +129,7 @@ fn a_watch_is_named_by_its_job_as_well() {
         .prints_line("job took   3s")
         .prints_line("  2026-11-24T08:00:00.000Z INIT")
         .prints_line("  2026-11-24T08:00:01.000Z RUNNING, 7 times until 2026-11-24T08:00:09.000Z")
-        .prints_line(format!("  deploy  dead   8 attempts  {OTHER}"));
+        .prints_line(format!("  deploy  dead   8         {OTHER}"));
 }
 
 #[test]
