@@ -10,6 +10,7 @@ use super::control::Daemon;
 use super::error::CliError;
 use super::signals::Interrupts;
 use super::{output, table, watch};
+use crate::clean::escape_json;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{
     AttemptShape, DeliveryDetail, DeliveryPage, DeliveryShape, DeliveryStateShape,
@@ -146,12 +147,8 @@ fn lines(detail: &DeliveryDetail, now: SystemTime) -> Vec<String> {
         lines.extend(detail.attempts.iter().map(attempt));
     }
     lines.push("\nbody".to_owned());
-    // As JSON again, so that nothing in it acts on a terminal.
-    let body = serde_json::from_str::<serde_json::Value>(&detail.body);
-    lines.push(format!(
-        "  {}",
-        body.map_or_else(|_| clean_message(&detail.body), |body| json(&body))
-    ));
+    // Member by member as it was sent, but for what would act on a terminal.
+    lines.push(format!("  {}", escape_json(&detail.body)));
     lines
 }
 

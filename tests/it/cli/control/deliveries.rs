@@ -50,7 +50,7 @@ fn a_delivery_is_shown_with_its_attempts_and_its_body() {
         .exits_with(0)
         .prints_line(format!("delivery   {DELIVERY}"))
         .prints_line("  - 1 2026-11-24T08:00:05.000Z: HTTP 503 (after 120ms)")
-        .prints_line("  {\"reason\":\"\\u001b[2J\",\"type\":\"dcs.job.failed\"}");
+        .prints_line(format!("  {body}"));
 }
 
 #[test]
