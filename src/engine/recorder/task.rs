@@ -41,10 +41,6 @@ enum Reply {
     Nobody,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is hardly ever a pulse to be small"
-)]
 enum Waiting {
     Change(Change, Reply),
     Pulse(oneshot::Sender<()>),
