@@ -4,9 +4,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::active::{Active, Wish};
 use super::shared::Shared;
@@ -25,52 +22,54 @@ pub(super) enum Left {
     Stopped,
 }
 
-/// Polls, after a pause.
-pub(super) async fn poll(shared: Arc<Shared>, active: Arc<Active>, pause: Duration) -> Left {
-    if !pause.is_zero() {
-        let until = Instant::now().checked_add(pause);
-        Box::pin(active.sleep_until(until)).await;
-    }
-    loop {
-        // In this order: a project that changes after it was looked up takes the reins again.
-        let control = match active.take_reins() {
-            Ok(control) => control,
-            Err(Wish::CallOff) => return ended(&shared, &active, Outcome::Cancelled),
-            Err(_) => return stopped(&shared, &active),
-        };
-        let Some(project) = shared.setup().projects.get(&active.watch.project).cloned() else {
-            active.span().in_scope(|| {
-                tracing::warn!("its project is not configured any more; it sleeps until it is");
-            });
-            let (deadline, has_passed) = active.deadline();
-            if has_passed {
-                return ended(&shared, &active, Outcome::TimedOut);
-            }
-            Box::pin(active.sleep_until(deadline)).await;
-            continue;
-        };
-        let (job_id, resume) = (active.watch.job_id.clone(), active.resume());
-        let random = shared.fork_random();
-        let emit = {
-            let (shared, active) = (Arc::clone(&shared), Arc::clone(&active));
-            move |event| hear(&shared, &active, event)
-        };
-        let poller = Poller::new(job_id, project.watch, project.session, resume, random, emit);
-        let mut polling = pin!(poller.run(control));
-        // The span exists only while something is done: those of ten thousand watches that sleep
-        // would take half as much memory as the watches.
-        let left =
-            poll_fn(|context| active.span().in_scope(|| polling.as_mut().poll(context))).await;
-        let (report, misconfigured) = match left {
-            // Called off: why, is known above.
-            Ok(report) if report.outcome == Outcome::Cancelled => continue,
-            Ok(report) => (Box::new(report), false),
-            Err(Misconfigured(report)) => (report, true),
-        };
-        return Left::Ended {
-            report,
-            misconfigured,
-        };
+/// Polls until the watch has ended or is to stop.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function would hold its arguments twice"
+)]
+pub(super) fn poll(shared: Arc<Shared>, active: Arc<Active>) -> impl Future<Output = Left> + Send {
+    async move {
+        loop {
+            // In this order: a project that changes after it was looked up takes the reins again.
+            let control = match active.take_reins() {
+                Ok(control) => control,
+                Err(Wish::CallOff) => return ended(&shared, &active, Outcome::Cancelled),
+                Err(_) => return stopped(&shared, &active),
+            };
+            let Some(project) = shared.setup().projects.get(&active.watch.project).cloned() else {
+                active.span().in_scope(|| {
+                    tracing::warn!("its project is not configured any more; it sleeps until it is");
+                });
+                let (deadline, has_passed) = active.deadline();
+                if has_passed {
+                    return ended(&shared, &active, Outcome::TimedOut);
+                }
+                Box::pin(active.sleep_until(deadline)).await;
+                continue;
+            };
+            let (job_id, resume) = (active.watch.job_id.clone(), active.resume());
+            let random = shared.fork_random();
+            let emit = {
+                let (shared, active) = (Arc::clone(&shared), Arc::clone(&active));
+                move |event| hear(&shared, &active, event)
+            };
+            let poller = Poller::new(job_id, project.watch, project.session, resume, random, emit);
+            let mut polling = pin!(poller.run(control));
+            // The span exists only while something is done: those of ten thousand watches that sleep
+            // would take half as much memory as the watches.
+            let left =
+                poll_fn(|context| active.span().in_scope(|| polling.as_mut().poll(context))).await;
+            let (report, misconfigured) = match left {
+                // Called off: why, is known above.
+                Ok(report) if report.outcome == Outcome::Cancelled => continue,
+                Ok(report) => (Box::new(report), false),
+                Err(Misconfigured(report)) => (report, true),
+            };
+            return Left::Ended {
+                report,
+                misconfigured,
+            };
+        }
     }
 }
 

@@ -104,8 +104,16 @@ impl Supervisor {
     }
 
     fn poll(&mut self, active: Arc<Active>, pause: Duration) {
-        let polling = poll(Arc::clone(&self.shared), Arc::clone(&active), pause);
-        let task = self.loops.spawn(polling);
+        let polling = poll(Arc::clone(&self.shared), Arc::clone(&active));
+        let task = if pause.is_zero() {
+            self.loops.spawn(polling)
+        } else {
+            let (active, until) = (Arc::clone(&active), Instant::now().checked_add(pause));
+            self.loops.spawn(async move {
+                active.sleep_until(until).await;
+                polling.await
+            })
+        };
         self.tasks.insert(task.id(), active);
     }
 

@@ -1,7 +1,7 @@
 //! The reins of one watch: call it off, or ask now.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -50,17 +50,16 @@ impl Control {
 
     /// What comes of the future, unless the watch is called off first. All that the poller awaits
     /// is awaited in here: it is what listens to the signals.
-    pub(super) async fn unless_cancelled<T>(
+    pub(super) fn unless_cancelled<T>(
         &self,
         mut future: Pin<&mut impl Future<Output = T>>,
-    ) -> Option<T> {
-        poll_fn(|context| {
+    ) -> impl Future<Output = Option<T>> {
+        poll_fn(move |context| {
             if self.listen(context) {
                 return Poll::Ready(None);
             }
             future.as_mut().poll(context).map(Some)
         })
-        .await
     }
 
     /// Whether the watch is called off; whoever asks is woken by the next signal.
@@ -74,20 +73,24 @@ impl Control {
     }
 
     /// Sleeps until then, or until the poller is to ask now.
-    pub(super) async fn sleep_until(&self, due: Instant) {
-        // A timer that is due already would still take up to a millisecond, which is tokio's
-        // resolution.
-        if due <= Instant::now() {
-            return;
-        }
-        let mut sleep = std::pin::pin!(sleep_until(due));
-        poll_fn(|context| {
-            if self.signals().poll_now {
-                return Poll::Ready(());
+    // No async function, which would hold its arguments twice.
+    #[expect(clippy::manual_async_fn, reason = "see above")]
+    pub(super) fn sleep_until(&self, due: Instant) -> impl Future<Output = ()> {
+        async move {
+            // A timer that is due already would still take up to a millisecond, which is tokio's
+            // resolution.
+            if due <= Instant::now() {
+                return;
             }
-            sleep.as_mut().poll(context)
-        })
-        .await;
+            let mut sleep = pin!(sleep_until(due));
+            poll_fn(|context| {
+                if self.signals().poll_now {
+                    return Poll::Ready(());
+                }
+                sleep.as_mut().poll(context)
+            })
+            .await;
+        }
     }
 
     /// A request is sent: what was said up to now is heeded by it.

@@ -150,22 +150,33 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         }
     }
 
-    async fn poll(&mut self, control: &Control) -> Result<Outcome, Wrong> {
-        let session = Arc::clone(&self.session);
-        let mut due = Instant::now();
-        loop {
-            control.sleep_until(due).await;
-            due = due.min(Instant::now());
-            // Boxed, so that what isn't going on takes no room.
-            let step = match Box::pin(self.leave(&session)).await {
-                Ok(leave) => Box::pin(self.ask(&session, control, due, leave)).await,
-                Err(outcome) => Step::End(outcome),
-            };
-            match step {
-                Step::AskAgain(after) => due = Instant::now() + after,
-                Step::End(outcome) => return Ok(outcome),
-                Step::Stop => return Err(Wrong),
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function would hold its arguments twice"
+    )]
+    fn poll(&mut self, control: &Control) -> impl Future<Output = Result<Outcome, Wrong>> + Send {
+        async move {
+            let mut due = Instant::now();
+            loop {
+                control.sleep_until(due).await;
+                due = due.min(Instant::now());
+                // Boxed, so that what isn't going on takes no room.
+                match Box::pin(self.step(control, due)).await {
+                    Step::AskAgain(after) => due = Instant::now() + after,
+                    Step::End(outcome) => return Ok(outcome),
+                    Step::Stop => return Err(Wrong),
+                }
             }
+        }
+    }
+
+    /// Asks once, as soon as that may be.
+    async fn step(&mut self, control: &Control, due: Instant) -> Step {
+        let session = Arc::clone(&self.session);
+        // Boxed as well: what waits for leave holds nothing of a request.
+        match Box::pin(self.leave(&session)).await {
+            Ok(leave) => Box::pin(self.ask(&session, control, due, leave)).await,
+            Err(outcome) => Step::End(outcome),
         }
     }
 
