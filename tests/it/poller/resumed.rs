@@ -177,9 +177,9 @@ async fn a_watch_that_was_called_off_before_it_began_asks_nothing() {
 
 /// Ten thousand of them are to fit into 15 MiB, with all that the engine holds beside.
 #[tokio::test]
-async fn a_watch_that_sleeps_holds_less_than_700_bytes() {
+async fn a_watch_that_sleeps_holds_less_than_500_bytes() {
     let lone = Lone::new([job("RUNNING")]);
     let polling = lone.poller(begun(secs(0), 0, None)).run(Arc::default());
     let size = std::mem::size_of_val(&polling);
-    assert!(size < 700, "{size} bytes");
+    assert!(size < 500, "{size} bytes");
 }
