@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 /// The daemon, running.
 pub(crate) struct Daemon {
     process: Child,
-    client: reqwest::Client,
+    socket: PathBuf,
 }
 
 /// How it is configured.
@@ -84,11 +84,8 @@ impl Daemon {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let client = reqwest::Client::builder()
-            .unix_socket(folder.join("control.sock"))
-            .build()
-            .unwrap();
-        let mut daemon = Self { process, client };
+        let socket = folder.join("control.sock");
+        let mut daemon = Self { process, socket };
         while !daemon.is_ready().await {
             assert!(daemon.process.try_wait().unwrap().is_none(), "it ended");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -96,16 +93,23 @@ impl Daemon {
         daemon
     }
 
+    /// A client, whose connections end with it.
+    fn client(&self) -> reqwest::Client {
+        let builder = reqwest::Client::builder();
+        builder.unix_socket(self.socket.clone()).build().unwrap()
+    }
+
     async fn is_ready(&self) -> bool {
-        let answer = self.client.get("http://daemon/readyz").send().await;
+        let answer = self.client().get("http://daemon/readyz").send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Adds watches for `job-0` and so on, 64 at a time.
     pub(crate) async fn add(&self, count: usize) {
         let mut lanes = JoinSet::new();
+        let all = self.client();
         for lane in 0..64 {
-            let client = self.client.clone();
+            let client = all.clone();
             lanes.spawn(async move {
                 for number in (lane..count).step_by(64) {
                     let answer = client

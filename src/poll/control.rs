@@ -73,8 +73,10 @@ impl Control {
     }
 
     /// Sleeps until then, or until the poller is to ask now.
-    // No async function, which would hold its arguments twice.
-    #[expect(clippy::manual_async_fn, reason = "see above")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function would hold its arguments twice"
+    )]
     pub(super) fn sleep_until(&self, due: Instant) -> impl Future<Output = ()> {
         async move {
             // A timer that is due already would still take up to a millisecond, which is tokio's

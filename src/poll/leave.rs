@@ -1,48 +1,68 @@
-//! Leave to send a request: the credential is good, not too many requests are under way, and it is
-//! this watch's turn. In this order: turns are given out only to those that may use them.
+//! Leave to send a request: not too many are under way, the credential is good, and it is this
+//! watch's turn. In this order: most that wait do so for a seat, where that takes little room, and
+//! turns are given out only to those that may use them.
 
 use std::pin::pin;
 
 use tokio::sync::SemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{until, within};
 use super::poller::Poller;
 use crate::api::{Pass, Session};
 use crate::model::{Outcome, WatchEvent};
 
+/// One of the requests that may be under way at once.
+pub(super) type Seat<'a> = SemaphorePermit<'a>;
+
 /// Leave to send one request.
 pub(super) struct Leave<'a> {
     /// For the credential.
     pub(super) pass: Pass<'a>,
     /// Held until the answer is there.
-    pub(super) seat: SemaphorePermit<'a>,
+    pub(super) seat: Seat<'a>,
 }
 
 impl<E: Fn(WatchEvent) + Send> Poller<E> {
-    /// Waits until a request may be sent.
+    /// Waits until a request may be sent by whoever has this seat, or another where it was given
+    /// up meanwhile.
     ///
     /// # Errors
     /// With how the watch ends, where that doesn't come in time.
-    pub(super) async fn leave<'a>(&mut self, session: &'a Session) -> Result<Leave<'a>, Outcome> {
+    pub(super) async fn leave<'a>(
+        &mut self,
+        session: &'a Session,
+        seat: Seat<'a>,
+    ) -> Result<Leave<'a>, Outcome> {
+        let mut seat = Some(seat);
         loop {
-            let mut pass = self.admission(session).await?;
-            let Some(seat) = seat(session, self.deadline().too_late()).await else {
+            let mut pass = self.admission(session, &mut seat).await?;
+            let kept = match seat.take() {
+                Some(seat) => Some(seat),
+                None => free_seat(session, self.deadline().too_late()).await,
+            };
+            let Some(kept) = kept else {
                 return Err(self.out_of_time(session));
             };
             if !self.turn(session).await {
-                drop(seat);
+                drop(kept);
                 drop(pass);
                 return Err(self.at_the_deadline(session).await);
             }
             if pass.is_still_good() {
-                return Ok(Leave { pass, seat });
+                return Ok(Leave { pass, seat: kept });
             }
+            seat = Some(kept);
         }
     }
 
-    /// Waits for leave to use the credential; while it is refused, as long as that may be mended.
-    async fn admission<'a>(&mut self, session: &'a Session) -> Result<Pass<'a>, Outcome> {
+    /// Waits for leave to use the credential; while it is refused, as long as that may be mended,
+    /// and without a seat, which others need to find that out.
+    async fn admission<'a>(
+        &mut self,
+        session: &'a Session,
+        seat: &mut Option<Seat<'a>>,
+    ) -> Result<Pass<'a>, Outcome> {
         let breaker = &session.gate.breaker;
         let mut told = None;
         loop {
@@ -57,6 +77,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
                 Some(Err(refused)) => refused,
                 None => return Err(self.out_of_time(session)),
             };
+            drop(seat.take());
             let now = Instant::now();
             self.refused_since.get_or_insert(now);
             let end = earlier(self.deadline, self.mended_by());
@@ -119,12 +140,26 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// Waits until fewer requests are under way than may be. `None` when that takes too long.
-async fn seat(session: &Session, too_late: Option<Instant>) -> Option<SemaphorePermit<'_>> {
-    let seats = &session.gate.seats;
-    // Mostly there is one, and no need for a timer.
-    match seats.try_acquire() {
-        Ok(seat) => Some(seat),
+// The timer is on the heap while it is needed: a watch that sleeps has room for all of this.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function would hold its arguments twice"
+)]
+pub(super) fn free_seat(
+    session: &Session,
+    too_late: Option<Instant>,
+) -> impl Future<Output = Option<Seat<'_>>> + Send {
+    async move {
+        let seats = &session.gate.seats;
+        // Mostly there is one, and no need for a timer.
+        if let Ok(seat) = seats.try_acquire() {
+            return Some(seat);
+        }
+        let acquiring = pin!(seats.acquire());
         // They are never closed.
-        Err(_) => within(too_late, seats.acquire()).await?.ok(),
+        match too_late {
+            Some(too_late) => Box::pin(timeout_at(too_late, acquiring)).await.ok()?.ok(),
+            None => acquiring.await.ok(),
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::deadline::within;
-use super::leave::Leave;
+use super::leave::{Leave, Seat, free_seat};
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Control, Deadline, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Renewal, Session};
@@ -156,12 +156,17 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     )]
     fn poll(&mut self, control: &Control) -> impl Future<Output = Result<Outcome, Wrong>> + Send {
         async move {
+            let session = Arc::clone(&self.session);
             let mut due = Instant::now();
             loop {
                 control.sleep_until(due).await;
                 due = due.min(Instant::now());
-                // Boxed, so that what isn't going on takes no room.
-                match Box::pin(self.step(control, due)).await {
+                let step = match free_seat(&session, self.deadline().too_late()).await {
+                    // Boxed, so that what isn't going on takes no room.
+                    Some(seat) => Box::pin(self.step(&session, control, due, seat)).await,
+                    None => Step::End(self.out_of_time(&session)),
+                };
+                match step {
                     Step::AskAgain(after) => due = Instant::now() + after,
                     Step::End(outcome) => return Ok(outcome),
                     Step::Stop => return Err(Wrong),
@@ -171,11 +176,15 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     }
 
     /// Asks once, as soon as that may be.
-    async fn step(&mut self, control: &Control, due: Instant) -> Step {
-        let session = Arc::clone(&self.session);
-        // Boxed as well: what waits for leave holds nothing of a request.
-        match Box::pin(self.leave(&session)).await {
-            Ok(leave) => Box::pin(self.ask(&session, control, due, leave)).await,
+    async fn step(
+        &mut self,
+        session: &Session,
+        control: &Control,
+        due: Instant,
+        seat: Seat<'_>,
+    ) -> Step {
+        match self.leave(session, seat).await {
+            Ok(leave) => self.ask(session, control, due, leave).await,
             Err(outcome) => Step::End(outcome),
         }
     }
