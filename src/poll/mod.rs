@@ -5,7 +5,9 @@ mod deadline;
 mod exponential;
 mod leave;
 mod poller;
+mod renewal;
 mod schedule;
+mod telling;
 mod verdict;
 
 pub use control::Control;

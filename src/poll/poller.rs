@@ -8,13 +8,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::deadline::within;
 use super::leave::{Leave, Seat, free_seat};
+use super::renewal::Refused;
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Control, Deadline, Interval, Schedule as _};
-use crate::api::{Answer, Content, Pass, Renewal, Session};
+use crate::api::{Answer, Content, Pass, Session};
 use crate::model::{Fault, JobId, Outcome, Progress, WatchEvent, WatchEventKind, WatchReport};
 
 /// What was asked of a watch, and of all others that are asked the same.
@@ -51,20 +52,20 @@ pub struct Misconfigured(pub Box<WatchReport>);
 
 /// Waits for one job.
 pub struct Poller<E> {
-    job_id: JobId,
+    pub(super) job_id: JobId,
     pub(super) spec: Arc<WatchSpec>,
     session: Arc<Session>,
-    emit: E,
+    pub(super) emit: E,
     random: fastrand::Rng,
     /// The intervals while the job goes on.
     schedule: Interval,
     /// The intervals after failures.
     backoff: Interval,
-    start: Instant,
+    pub(super) start: Instant,
     pub(super) deadline: Option<Instant>,
-    progress: Progress,
+    pub(super) progress: Progress,
     /// How many faults in a row.
-    failures: u32,
+    pub(super) failures: u32,
     /// The last fault since the last good answer.
     pub(super) fault: Option<Box<Fault>>,
     /// Since when a refused credential holds it up.
@@ -74,18 +75,10 @@ pub struct Poller<E> {
 }
 
 /// What follows an answer.
-enum Step {
+pub(super) enum Step {
     AskAgain(Duration),
     End(Outcome),
     Stop,
-}
-
-/// A refusal of the credential that this watch alone is to do something about.
-struct Refused<'a> {
-    pass: Pass<'a>,
-    fault: Fault,
-    /// Whether the same answer corrected the clock, which may have been all that was wrong.
-    clock_corrected: bool,
 }
 
 /// The wait can't go on, for any job.
@@ -208,7 +201,12 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     }
 
     /// Sends one request. `None` when the answer takes longer than the wait may.
-    async fn send(&mut self, session: &Session, control: &Control, due: Instant) -> Option<Answer> {
+    pub(super) async fn send(
+        &mut self,
+        session: &Session,
+        control: &Control,
+        due: Instant,
+    ) -> Option<Answer> {
         self.progress.polls += 1;
         control.heeded();
         let sent = Instant::now();
@@ -253,62 +251,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         }
     }
 
-    /// Sends the request again, where there is reason to after the credential was refused.
-    async fn try_once_more(
-        &mut self,
-        session: &Session,
-        control: &Control,
-        refused: Box<Refused<'_>>,
-    ) -> Step {
-        let Refused {
-            pass,
-            fault,
-            clock_corrected,
-        } = *refused;
-        if !clock_corrected {
-            let too_late = self.deadline().too_late();
-            match within(too_late, self.renew(session)).await {
-                Some(true) => {}
-                Some(false) => {
-                    pass.give_up(fault);
-                    return Step::AskAgain(Duration::ZERO);
-                }
-                None => return Step::End(self.out_of_time(session)),
-            }
-        }
-        let due = Instant::now();
-        if !self.turn(session).await {
-            return Step::End(self.at_the_deadline(session).await);
-        }
-        match self.send(session, control, due).await {
-            Some(answer) => {
-                let verdict = self.judge(&answer.content, true);
-                self.conclude(session, pass, &answer.content, verdict)
-            }
-            None => Step::End(self.out_of_time(session)),
-        }
-    }
-
-    /// Reads the credential anew. Whether it is another one now.
-    async fn renew(&mut self, session: &Session) -> bool {
-        loop {
-            match session.source.renew().await {
-                Renewal::Changed => {
-                    self.tell(WatchEventKind::CredentialRefreshed);
-                    return true;
-                }
-                Renewal::Unchanged => return false,
-                Renewal::NotNow(fault) => {
-                    let next = self.after_failure();
-                    self.fail(fault.clone());
-                    self.tell_trouble(fault, next);
-                    sleep(next).await;
-                }
-            }
-        }
-    }
-
-    fn judge(&self, content: &Content, second_chance: bool) -> Verdict {
+    pub(super) fn judge(&self, content: &Content, second_chance: bool) -> Verdict {
         judge(
             content,
             &Context {
@@ -323,7 +266,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
 
     /// Takes an answer in, tells the breaker and the others what it means to them, and says what
     /// follows.
-    fn conclude(
+    pub(super) fn conclude(
         &mut self,
         session: &Session,
         pass: Pass<'_>,
@@ -406,7 +349,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         since.elapsed() >= self.spec.mending_grace
     }
 
-    fn after_failure(&mut self) -> Duration {
+    pub(super) fn after_failure(&mut self) -> Duration {
         self.spec.backoff.next(&mut self.backoff, &mut self.random)
     }
 
@@ -425,46 +368,6 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
 
     pub(super) fn deadline(&self) -> Deadline {
         Deadline::on(self.deadline, self.spec.request_timeout)
-    }
-
-    fn tell_next(&self, content: &Content, verdict: Verdict, changed: bool, next: Duration) {
-        match (content.reading(), verdict, content) {
-            (Ok(job), ..) => self.tell(WatchEventKind::Polled {
-                job: match &self.progress.job {
-                    Some(job) => Arc::clone(job),
-                    None => Arc::new(job.clone()),
-                },
-                changed,
-                next,
-            }),
-            (_, Verdict::NotYetVisible(grace), _) => {
-                self.tell(WatchEventKind::NotYetVisible { next, grace });
-            }
-            (_, Verdict::Throttled, Content::Refused(refusal)) => {
-                self.tell(WatchEventKind::Throttled {
-                    limit: refusal.limit.map(|limit| (limit.requests, limit.per)),
-                    next,
-                });
-            }
-            (Err(fault), ..) => self.tell_trouble(fault, next),
-        }
-    }
-
-    pub(super) fn tell_trouble(&self, fault: Fault, next: Duration) {
-        self.tell(WatchEventKind::Trouble {
-            fault,
-            in_a_row: self.failures,
-            next,
-        });
-    }
-
-    fn tell(&self, kind: WatchEventKind) {
-        (self.emit)(WatchEvent {
-            job_id: self.job_id.clone(),
-            waited: self.start.elapsed(),
-            polls: self.progress.polls,
-            kind,
-        });
     }
 
     fn report(&mut self, outcome: Outcome) -> WatchReport {
