@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::answer;
 use super::history::{History, answer_of};
+use super::{answer, reached};
 use crate::model::{
     Answers, HookName, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind, WatchReport,
 };
@@ -158,15 +158,9 @@ impl Active {
 
     /// Sleeps until then, or until something is wanted.
     pub(super) async fn sleep_until(&self, until: Option<Instant>) {
-        let sleep = async {
-            match until {
-                Some(until) => sleep_until(until).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = self.wake.notified() => {}
-            () = sleep => {}
+            () = reached(until) => {}
         }
     }
 

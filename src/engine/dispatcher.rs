@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use super::answered;
 use super::recorder::Recorder;
 use super::told::Teller;
 use crate::clock::Clock;
@@ -79,9 +80,7 @@ impl Dispatcher {
     pub async fn pulse(&self) {
         let (reply, pulse) = oneshot::channel();
         self.send(Command::Pulse(reply));
-        if pulse.await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        answered(pulse).await;
     }
 
     /// Begins no more attempts, and comes back once those under way have ended and are stored, or

@@ -24,7 +24,24 @@ pub use setup::{Parts, Project, Setup};
 pub use told::{Teller, Told};
 pub use wait::{Until, WaitResult, WaitSpec, wait};
 
+/// Comes back at that time; never, where there is none.
+async fn reached(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Answers whoever asked, and may not care any more.
 fn answer<T>(reply: tokio::sync::oneshot::Sender<T>, what: T) {
     drop(reply.send(what));
+}
+
+/// The answer, or none for ever: a task that has failed shows no more signs of life, and what it
+/// held was not stored.
+async fn answered<T>(reply: tokio::sync::oneshot::Receiver<T>) -> T {
+    match reply.await {
+        Ok(answer) => answer,
+        Err(_) => std::future::pending().await,
+    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use self::notes::Notes;
 use self::task::{Request, Task};
+use super::answered;
 use crate::model::{Answers, Meter, Progress, WatchId};
 use crate::store::{Change, Effect, Store, StoreError};
 
@@ -124,14 +125,5 @@ impl Recorder {
     /// A task that is gone answers nothing, which whoever asked finds out.
     fn send(&self, request: Request) {
         drop(self.requests.send(request));
-    }
-}
-
-/// The answer, or none for ever: a task that has failed shows no more signs of life, and what it
-/// held was not stored.
-async fn answered<T>(reply: oneshot::Receiver<T>) -> T {
-    match reply.await {
-        Ok(answer) => answer,
-        Err(_) => std::future::pending().await,
     }
 }

@@ -37,16 +37,14 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         let mut seat = Some(seat);
         loop {
             let mut pass = self.admission(session, &mut seat).await?;
-            let kept = match seat.take() {
-                Some(seat) => Some(seat),
-                None => free_seat(session, self.deadline().too_late()).await,
-            };
-            let Some(kept) = kept else {
+            if seat.is_none() {
+                seat = free_seat(session, self.deadline().too_late()).await;
+            }
+            let Some(kept) = seat.take() else {
                 return Err(self.out_of_time(session));
             };
             if !self.turn(session).await {
-                drop(kept);
-                drop(pass);
+                drop((kept, pass));
                 return Err(self.at_the_deadline(session).await);
             }
             if pass.is_still_good() {

@@ -1,6 +1,5 @@
 //! What a poller tells of as it goes on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Verdict;
@@ -9,6 +8,7 @@ use crate::api::Content;
 use crate::model::{Fault, WatchEvent, WatchEventKind};
 
 impl<E: Fn(WatchEvent) + Send> Poller<E> {
+    /// Tells of an answer that was noted, and of when the next one is asked for.
     pub(super) fn tell_next(
         &self,
         content: &Content,
@@ -17,14 +17,11 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         next: Duration,
     ) {
         match (content.reading(), verdict, content) {
-            (Ok(job), ..) => self.tell(WatchEventKind::Polled {
-                job: match &self.progress.job {
-                    Some(job) => Arc::clone(job),
-                    None => Arc::new(job.clone()),
-                },
-                changed,
-                next,
-            }),
+            (Ok(_), ..) => {
+                if let Some(job) = self.progress.job.clone() {
+                    self.tell(WatchEventKind::Polled { job, changed, next });
+                }
+            }
             (_, Verdict::NotYetVisible(grace), _) => {
                 self.tell(WatchEventKind::NotYetVisible { next, grace });
             }

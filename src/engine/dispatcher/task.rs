@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::DispatcherParts;
 use super::attempt::{Tried, attempt};
 use super::queues::{Queues, Turn};
 use crate::engine::recorder::Recorder;
 use crate::engine::told::{Teller, Told};
+use crate::engine::{answer, reached};
 use crate::hooks::{Configured, Receipt};
 use crate::model::{Delivery, DeliveryId, DeliveryState, HookName, Meter, WatchId};
 use crate::store::{Change, Effect, StoreError};
@@ -77,29 +78,21 @@ impl Task {
                 self.begin(turn);
             }
             let due = self.queues.next_due();
-            let something_due = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Configure(hooks)) => self.queues.configure(hooks),
                     Some(Command::TakeOn(deliveries)) => self.take_on(deliveries),
                     Some(Command::Settled(watch_id, reply)) => self.listen(watch_id, reply),
-                    // Whoever asked may be gone.
-                    Some(Command::Pulse(reply)) => _ = reply.send(()),
+                    Some(Command::Pulse(reply)) => answer(reply, ()),
                     Some(Command::Stop(within, reply)) => {
                         self.stop(within).await;
-                        // Whoever asked may be gone.
-                        _ = reply.send(());
+                        answer(reply, ());
                         return;
                     }
                     None => return,
                 },
                 Some(done) = self.tasks.join_next_with_id() => self.done(done),
-                () = something_due => {}
+                () = reached(due) => {}
             }
         }
     }
@@ -120,7 +113,7 @@ impl Task {
 
     fn listen(&mut self, watch_id: WatchId, reply: oneshot::Sender<()>) {
         if self.queues.is_settled(watch_id) {
-            _ = reply.send(());
+            answer(reply, ());
         } else {
             self.listeners.entry(watch_id).or_default().push(reply);
         }
@@ -231,7 +224,7 @@ impl Task {
             .into_iter()
             .flatten()
         {
-            _ = listener.send(());
+            answer(listener, ());
         }
     }
 }
