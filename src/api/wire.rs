@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Content, RateLimit, Refusal};
 use crate::http::Reply;
-use crate::model::{Fault, Job, JobId, JobStatus};
+use crate::model::{Fault, Job, JobId, JobStatus, JobType};
 
 /// The longest wait that a `Retry-After` may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -66,10 +66,13 @@ fn read_job(body: &[u8], id: &JobId) -> Result<Content, String> {
     };
     Ok(Content::Job(Job {
         status: JobStatus::from(status.as_str()),
-        job_type: take("job_type").and_then(text),
+        job_type: take("job_type")
+            .and_then(text)
+            .as_deref()
+            .map(JobType::from),
         begin_time: take("begin_time").and_then(time),
         end_time: take("end_time").and_then(time),
-        fail_reason: take("fail_reason").and_then(text),
+        fail_reason: take("fail_reason").and_then(text).map(Into::into),
     }))
 }
 

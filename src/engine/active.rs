@@ -1,9 +1,9 @@
 //! One watch that goes on: what its loop, its end and those who ask for something share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::history::{History, answer_of};
@@ -11,7 +11,7 @@ use super::{answer, reached};
 use crate::model::{
     Answers, HookName, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind, WatchReport,
 };
-use crate::poll::{Control, Resume};
+use crate::poll::Control;
 
 /// What is wanted of a watch. Of two wishes the greater holds: a watch that was called off ends so,
 /// even where everything stops.
@@ -43,28 +43,56 @@ enum Phase {
 }
 
 /// A watch that goes on.
+// There may be a million of them: what is rare is on the heap, what they have in common is shared.
 #[derive(Debug)]
 pub(super) struct Active {
-    /// What was asked, but for the hooks, which may become more.
+    /// What was asked. The hooks may become more.
     pub(super) watch: Watch,
-    start: Instant,
-    deadline: Option<Instant>,
-    wake: Notify,
+    pub(super) start: Instant,
+    pub(super) deadline: Option<Instant>,
+    pub(super) control: Control,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    hooks: Vec<HookName>,
     progress: Progress,
-    mood: Mood,
     history: History,
+    mood: Mood,
     has_started: bool,
     phase: Phase,
     wish: Wish,
-    control: Arc<Control>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few watches have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The hooks of those that asked for the same later.
+    hooks: Vec<HookName>,
     /// Who waits for the watch to have ended.
     waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl State {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn further_hooks(&self) -> &[HookName] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.hooks)
+    }
+}
+
+/// Where a watch begins, or goes on after a restart.
+#[derive(Debug, Clone)]
+pub(super) struct Resume {
+    /// When the watch began, be it before this process.
+    pub(super) start: Instant,
+    /// When it times out; `None` for never. The last request falls exactly on it.
+    pub(super) deadline: Option<Instant>,
+    /// How far it has come.
+    pub(super) progress: Progress,
 }
 
 /// What an event brings that is to be noted.
@@ -74,9 +102,8 @@ pub(super) struct Note {
 }
 
 impl Active {
-    pub(super) fn new(mut watch: Watch, resume: Resume) -> Self {
+    pub(super) fn new(watch: Watch, resume: Resume) -> Self {
         let state = State {
-            hooks: std::mem::take(&mut watch.hooks),
             mood: match &resume.progress.job {
                 Some(_) => Mood::Running,
                 None => Mood::Unseen,
@@ -86,14 +113,13 @@ impl Active {
             has_started: false,
             phase: Phase::Polling,
             wish: Wish::GoOn,
-            control: Arc::default(),
-            waiting: Vec::new(),
+            rare: None,
         };
         Self {
             watch,
             start: resume.start,
             deadline: resume.deadline,
-            wake: Notify::new(),
+            control: Control::default(),
             state: Mutex::new(state),
         }
     }
@@ -115,6 +141,10 @@ impl Active {
         self.state().history.open().cloned()
     }
 
+    pub(super) fn progress(&self) -> Progress {
+        self.state().progress.clone()
+    }
+
     /// Says what is wanted. False where the watch polls no more, and hears nothing.
     pub(super) fn wish(&self, wish: Wish) -> bool {
         let mut state = self.state();
@@ -122,52 +152,38 @@ impl Active {
             return false;
         }
         state.wish = state.wish.max(wish);
-        state.control.cancel();
-        self.wake.notify_one();
+        self.control.cancel();
         true
     }
 
     /// Asks for the job now. False where the watch polls no more.
     pub(super) fn poll_now(&self) -> bool {
         let state = self.state();
-        state.control.poll_now();
+        self.control.poll_now();
         state.phase == Phase::Polling
     }
 
-    /// The reins for another go, or what is wanted instead.
-    pub(super) fn take_reins(&self) -> Result<Arc<Control>, Wish> {
+    /// Takes the reins for another go, or says what is wanted instead.
+    pub(super) fn take_reins(&self) -> Result<(), Wish> {
         let mut state = self.state();
         match state.wish {
             Wish::GoOn | Wish::BeginAnew => {
                 state.wish = Wish::GoOn;
-                state.control = Arc::default();
-                Ok(Arc::clone(&state.control))
+                self.control.reset();
+                Ok(())
             }
             wish => Err(wish),
         }
     }
 
-    /// Where a loop is to go on.
-    pub(super) fn resume(&self) -> Resume {
-        Resume {
-            start: self.start,
-            deadline: self.deadline,
-            progress: self.state().progress.clone(),
-        }
-    }
-
     /// Sleeps until then, or until something is wanted.
     pub(super) async fn sleep_until(&self, until: Option<Instant>) {
-        tokio::select! {
-            () = self.wake.notified() => {}
-            () = reached(until) => {}
-        }
+        self.control.unless_cancelled(reached(until)).await;
     }
 
-    /// When it times out, and whether it has.
-    pub(super) fn deadline(&self) -> (Option<Instant>, bool) {
-        let has_passed = self.deadline.is_some_and(|at| at <= Instant::now());
-        (self.deadline, has_passed)
+    /// Whether it has timed out.
+    pub(super) fn is_out_of_time(&self) -> bool {
+        self.deadline.is_some_and(|at| at <= Instant::now())
     }
 
     /// Takes in what the loop tells. Says whether others are to be told, and what is to be noted.
@@ -243,8 +259,8 @@ impl Active {
             return false;
         }
         for hook in hooks {
-            if !state.hooks.contains(hook) {
-                state.hooks.push(hook.clone());
+            if !self.watch.hooks.contains(hook) && !state.further_hooks().contains(hook) {
+                state.rare().hooks.push(hook.clone());
             }
         }
         true
@@ -252,14 +268,18 @@ impl Active {
 
     /// The hooks so far.
     pub(super) fn hooks(&self) -> Vec<HookName> {
-        self.state().hooks.clone()
+        let state = self.state();
+        let hooks = self.watch.hooks.iter().chain(state.further_hooks());
+        hooks.cloned().collect()
     }
 
     /// The hooks beyond the first `known`. Where there are none, the watch has ended, and takes no
     /// more.
     pub(super) fn further_hooks(&self, known: usize) -> Vec<HookName> {
         let mut state = self.state();
-        let further = state.hooks.get(known..).unwrap_or_default().to_vec();
+        let joined = known.saturating_sub(self.watch.hooks.len());
+        let further = state.further_hooks().get(joined..);
+        let further = further.unwrap_or_default().to_vec();
         if further.is_empty() {
             state.phase = Phase::Ended;
         }
@@ -270,8 +290,8 @@ impl Active {
     pub(super) fn has_ended(&self) {
         let mut state = self.state();
         state.phase = Phase::Ended;
-        for waiting in state.waiting.drain(..) {
-            answer(waiting, ());
+        if let Some(rare) = &mut state.rare {
+            rare.waiting.drain(..).for_each(|one| answer(one, ()));
         }
     }
 
@@ -292,7 +312,7 @@ impl Active {
                 return;
             }
             let (sender, ended) = oneshot::channel();
-            state.waiting.push(sender);
+            state.rare().waiting.push(sender);
             ended
         };
         // An error says that the watch is gone, which is as good.

@@ -1,5 +1,6 @@
 //! A watch's history: runs of like answers.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::clean::{SENTENCE, WORD, clean};
@@ -23,7 +24,7 @@ impl History {
     /// `ended` then has the run that it ended.
     pub(super) fn add(
         &mut self,
-        answer: String,
+        answer: Cow<'static, str>,
         polls: u32,
         at: SystemTime,
         ended: &mut Vec<Answers>,
@@ -59,11 +60,11 @@ impl History {
 }
 
 /// The answer that an event tells of, where it does.
-pub(super) fn answer_of(event: &WatchEventKind) -> Option<String> {
+pub(super) fn answer_of(event: &WatchEventKind) -> Option<Cow<'static, str>> {
     match event {
         WatchEventKind::Polled { job, .. } => Some(status(job)),
-        WatchEventKind::NotYetVisible { .. } => Some("not visible yet".to_owned()),
-        WatchEventKind::Throttled { .. } => Some("throttled".to_owned()),
+        WatchEventKind::NotYetVisible { .. } => Some("not visible yet".into()),
+        WatchEventKind::Throttled { .. } => Some("throttled".into()),
         WatchEventKind::Trouble { fault, .. } => Some(trouble(fault)),
         WatchEventKind::Started
         | WatchEventKind::ClockCorrected { .. }
@@ -72,7 +73,7 @@ pub(super) fn answer_of(event: &WatchEventKind) -> Option<String> {
     }
 }
 
-fn last_answer(report: &WatchReport) -> Option<String> {
+fn last_answer(report: &WatchReport) -> Option<Cow<'static, str>> {
     match (&report.fault, &report.job) {
         (Some(fault), _) if !report.outcome.is_of_the_job() => Some(trouble(fault)),
         (_, Some(job)) => Some(status(job)),
@@ -80,15 +81,18 @@ fn last_answer(report: &WatchReport) -> Option<String> {
     }
 }
 
-fn status(job: &Job) -> String {
-    clean(job.status.as_str(), WORD)
+fn status(job: &Job) -> Cow<'static, str> {
+    match job.status.known_as() {
+        Some(known) => known.into(),
+        None => clean(job.status.as_str(), WORD).into(),
+    }
 }
 
 /// The same trouble has the same words: the request's ID is another each time.
-fn trouble(fault: &Fault) -> String {
+fn trouble(fault: &Fault) -> Cow<'static, str> {
     let fault = Fault {
         request_id: None,
         ..fault.clone()
     };
-    clean(&fault.to_string(), SENTENCE)
+    clean(&fault.to_string(), SENTENCE).into()
 }

@@ -5,6 +5,7 @@ mod dispatcher;
 mod ending;
 mod health;
 mod history;
+mod names;
 mod orders;
 mod polling;
 mod recorder;

@@ -1,14 +1,16 @@
 //! The loop of one watch: polls until it has ended or is to stop, with whatever project is
 //! configured at the time.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
+use std::thread;
+
+use tokio::time::Instant;
 
 use super::active::{Active, Wish};
 use super::shared::Shared;
-use crate::model::{Outcome, WatchEvent, WatchReport};
-use crate::poll::{Misconfigured, Poller};
+use super::supervisor::Command;
+use crate::model::{JobId, Outcome, WatchEvent, WatchReport};
+use crate::poll::{Control, Misconfigured, Poller, Subject};
 
 /// Why a loop came back.
 pub(super) enum Left {
@@ -20,85 +22,143 @@ pub(super) enum Left {
     },
     /// It is to go on with the next start.
     Stopped,
+    /// It panicked.
+    Failed,
 }
 
-/// Polls until the watch has ended or is to stop.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async function would hold its arguments twice"
-)]
-pub(super) fn poll(shared: Arc<Shared>, active: Arc<Active>) -> impl Future<Output = Left> + Send {
-    async move {
-        loop {
-            // In this order: a project that changes after it was looked up takes the reins again.
-            let control = match active.take_reins() {
-                Ok(control) => control,
-                Err(Wish::CallOff) => return ended(&shared, &active, Outcome::Cancelled),
-                Err(_) => return stopped(&shared, &active),
-            };
-            let Some(project) = shared.setup().projects.get(&active.watch.project).cloned() else {
-                active.span().in_scope(|| {
-                    tracing::warn!("its project is not configured any more; it sleeps until it is");
-                });
-                let (deadline, has_passed) = active.deadline();
-                if has_passed {
-                    return ended(&shared, &active, Outcome::TimedOut);
-                }
-                Box::pin(active.sleep_until(deadline)).await;
-                continue;
-            };
-            let (job_id, resume) = (active.watch.job_id.clone(), active.resume());
-            let random = shared.fork_random();
-            let emit = {
-                let (shared, active) = (Arc::clone(&shared), Arc::clone(&active));
-                move |event| hear(&shared, &active, event)
-            };
-            let poller = Poller::new(job_id, project.watch, project.session, resume, random, emit);
-            let mut polling = pin!(poller.run(control));
-            // The span exists only while something is done: those of ten thousand watches that sleep
-            // would take half as much memory as the watches.
-            let left =
-                poll_fn(|context| active.span().in_scope(|| polling.as_mut().poll(context))).await;
-            let (report, misconfigured) = match left {
-                // Called off: why, is known above.
-                Ok(report) if report.outcome == Outcome::Cancelled => continue,
-                Ok(report) => (Box::new(report), false),
-                Err(Misconfigured(report)) => (report, true),
-            };
-            return Left::Ended {
-                report,
-                misconfigured,
-            };
+/// A loop under way.
+pub(super) struct Loop {
+    shared: Arc<Shared>,
+    active: Arc<Active>,
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.leave(Left::Failed);
         }
     }
 }
 
-fn ended(shared: &Shared, active: &Active, outcome: Outcome) -> Left {
-    let setup = shared.setup();
-    let project = setup.projects.get(&active.watch.project);
-    let project_id = project.and_then(|project| project.session.source.project_id());
-    Left::Ended {
-        report: Box::new(active.report(outcome, project_id)),
-        misconfigured: false,
+impl Loop {
+    pub(super) fn new(shared: Arc<Shared>, active: Arc<Active>) -> Self {
+        Self { shared, active }
+    }
+
+    /// Polls until the watch has ended or is to stop. The supervisor hears why it came back,
+    /// whatever that is.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function would hold its arguments twice"
+    )]
+    pub(super) fn run(self) -> impl Future<Output = ()> + Send {
+        async move {
+            let left = loop {
+                // In this order: a project that changes after it was looked up takes the reins again.
+                match self.active.take_reins() {
+                    Ok(()) => {}
+                    Err(Wish::CallOff) => break self.ended(Outcome::Cancelled),
+                    Err(_) => break self.stopped(),
+                }
+                let Some(poller) = self.poller() else {
+                    if self.active.is_out_of_time() {
+                        break self.ended(Outcome::TimedOut);
+                    }
+                    Box::pin(self.active.sleep_until(self.active.deadline)).await;
+                    continue;
+                };
+                match poller.run().await {
+                    // Called off: why, is known above.
+                    None => {}
+                    Some(Ok(report)) => {
+                        break Left::Ended {
+                            report: Box::new(report),
+                            misconfigured: false,
+                        };
+                    }
+                    Some(Err(Misconfigured(report))) => {
+                        break Left::Ended {
+                            report,
+                            misconfigured: true,
+                        };
+                    }
+                }
+            };
+            self.leave(left);
+        }
+    }
+
+    fn leave(&self, left: Left) {
+        let active = Arc::clone(&self.active);
+        self.shared.command(Command::Left(active, left));
+    }
+
+    /// A poller with the project as it is configured now, where it is.
+    fn poller(&self) -> Option<Poller<'_, Self>> {
+        let setup = self.shared.setup();
+        let Some(project) = setup.projects.get(&self.active.watch.project) else {
+            self.active.span().in_scope(|| {
+                tracing::warn!("its project is not configured any more; it sleeps until it is");
+            });
+            return None;
+        };
+        Some(Poller::new(
+            self,
+            Arc::clone(&project.watch),
+            Arc::clone(&project.session),
+            self.active.progress(),
+            self.shared.fork_random(),
+        ))
+    }
+
+    fn ended(&self, outcome: Outcome) -> Left {
+        let setup = self.shared.setup();
+        let project = setup.projects.get(&self.active.watch.project);
+        let project_id = project.and_then(|project| project.session.source.project_id());
+        Left::Ended {
+            report: Box::new(self.active.report(outcome, project_id)),
+            misconfigured: false,
+        }
+    }
+
+    fn stopped(&self) -> Left {
+        let note = self.active.last_note();
+        let id = self.active.watch.id;
+        self.shared.recorder.note(id, note.progress, note.answers);
+        Left::Stopped
     }
 }
 
-fn stopped(shared: &Shared, active: &Active) -> Left {
-    let note = active.last_note();
-    shared
-        .recorder
-        .note(active.watch.id, note.progress, note.answers);
-    Left::Stopped
-}
-
-fn hear(shared: &Shared, active: &Active, event: WatchEvent) {
-    let (to_tell, note) = active.hear(&event, shared.clock.now());
-    if let Some(note) = note {
-        shared
-            .recorder
-            .note(active.watch.id, note.progress, note.answers);
+impl Subject for Loop {
+    fn job_id(&self) -> &JobId {
+        &self.active.watch.job_id
     }
-    if to_tell {
-        shared.tell(&active.watch, event);
+
+    fn start(&self) -> Instant {
+        self.active.start
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.active.deadline
+    }
+
+    fn control(&self) -> &Control {
+        &self.active.control
+    }
+
+    fn span(&self) -> tracing::Span {
+        self.active.span()
+    }
+
+    fn hear(&self, event: WatchEvent) {
+        let Self { shared, active, .. } = self;
+        let (to_tell, note) = active.hear(&event, shared.clock.now());
+        if let Some(note) = note {
+            let id = active.watch.id;
+            shared.recorder.note(id, note.progress, note.answers);
+        }
+        if to_tell {
+            shared.tell(&active.watch, event);
+        }
     }
 }

@@ -98,7 +98,7 @@ impl Engine {
             id: shared.new_watch_id(),
             project: name.clone(),
             job_id: order.job_id,
-            hooks: hooks.clone(),
+            hooks: hooks.as_slice().into(),
             accepted_at: now,
             deadline_at: timeout.and_then(|timeout| now.checked_add(timeout)),
         };

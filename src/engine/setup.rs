@@ -9,7 +9,7 @@ use super::{AcceptError, Order, Retries};
 use crate::api::Session;
 use crate::clock::Clock;
 use crate::hooks::{Configured, DEFAULT_ON};
-use crate::model::{HookName, Meter, Outcome, ProjectName, Watch};
+use crate::model::{HookName, Meter, Outcome, ProjectName};
 use crate::poll::WatchSpec;
 use crate::store::Store;
 
@@ -102,18 +102,6 @@ impl Setup {
         let hook = self.hook(name);
         hook.map_or(DEFAULT_ON.as_slice(), |hook| &hook.on)
             .contains(&outcome)
-    }
-
-    /// Has the watch share its names with the configuration: ten thousand watches have few.
-    pub(super) fn share_names(&self, watch: &mut Watch) {
-        if let Some((name, _)) = self.projects.get_key_value(&watch.project) {
-            watch.project.clone_from(name);
-        }
-        for name in &mut watch.hooks {
-            if let Some(hook) = self.hook(name) {
-                name.clone_from(&hook.name);
-            }
-        }
     }
 
     fn hook(&self, name: &HookName) -> Option<&Configured> {

@@ -1,20 +1,22 @@
 //! What the engine's handle and its tasks share: the watches that go on, and what they work with.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::active::{Active, Wish};
+use super::active::{Active, Resume, Wish};
 use super::dispatcher::{Dispatcher, DispatcherParts};
+use super::names::Names;
 use super::recorder::Recorder;
 use super::setup::{Parts, Setup};
 use super::supervisor::Command;
 use super::told::{Teller, Told};
 use crate::clock::Clock;
 use crate::model::{DeliveryId, Meter, Watch, WatchEvent, WatchId, WatchRecord};
-use crate::poll::Resume;
 use crate::store::Store;
 
 /// What somebody is told who waits on the spot, and has no use for a loop that is started again.
@@ -45,10 +47,34 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Watches {
-    active: HashMap<WatchId, Arc<Active>>,
+    active: HashSet<ById>,
+    names: Names,
     restored: bool,
     /// No more are begun.
     stopping: bool,
+}
+
+/// A watch in a set that is looked up by ID: with IDs as keys of a map, there would be two of each.
+struct ById(Arc<Active>);
+
+impl Borrow<WatchId> for ById {
+    fn borrow(&self) -> &WatchId {
+        &self.0.watch.id
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.watch.id == other.0.watch.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.watch.id.hash(state);
+    }
 }
 
 /// How a watch was taken up.
@@ -140,11 +166,17 @@ impl Shared {
 
     /// The watches that go on.
     pub(super) fn active(&self) -> Vec<Arc<Active>> {
-        lock(&self.watches).active.values().cloned().collect()
+        let watches = lock(&self.watches);
+        watches
+            .active
+            .iter()
+            .map(|one| Arc::clone(&one.0))
+            .collect()
     }
 
     pub(super) fn watch(&self, id: WatchId) -> Option<Arc<Active>> {
-        lock(&self.watches).active.get(&id).cloned()
+        let watches = lock(&self.watches);
+        watches.active.get(&id).map(|one| Arc::clone(&one.0))
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -162,7 +194,7 @@ impl Shared {
     /// Takes up a watch that is kept as going on; one that is polled already gets its hooks.
     pub(super) fn take_up(&self, record: WatchRecord, resume: Resume) -> TakenUp {
         let mut watches = lock(&self.watches);
-        if let Some(active) = watches.active.get(&record.watch.id) {
+        if let Some(ById(active)) = watches.active.get(&record.watch.id) {
             return match active.join(&record.watch.hooks) {
                 true => TakenUp::Yes,
                 false => TakenUp::Ended,
@@ -170,10 +202,9 @@ impl Shared {
         }
         if !watches.stopping {
             let mut watch = record.watch;
-            self.setup().share_names(&mut watch);
-            let id = watch.id;
+            watches.names.share(&mut watch);
             let active = Arc::new(Active::new(watch, resume));
-            watches.active.insert(id, Arc::clone(&active));
+            watches.active.insert(ById(Arc::clone(&active)));
             self.command(Command::Poll(active));
         }
         TakenUp::Yes
@@ -212,6 +243,7 @@ impl Shared {
     /// Nothing goes on any more: nobody is to wait for it.
     pub(super) fn give_up(&self) {
         for active in self.active() {
+            active.wish(Wish::Stop);
             active.has_ended();
         }
     }

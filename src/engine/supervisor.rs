@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::active::{Active, Wish};
 use super::answer;
 use super::ending::end;
-use super::polling::{Left, poll};
+use super::polling::{Left, Loop};
 use super::shared::{Aside, Shared};
 use crate::model::WatchId;
 
@@ -28,6 +28,8 @@ const MENDED: Duration = Duration::from_secs(10 * 60);
 pub(super) enum Command {
     /// Polls for a watch.
     Poll(Arc<Active>),
+    /// A watch's loop came back.
+    Left(Arc<Active>, Left),
     /// Answers, to show that it goes on.
     Pulse(oneshot::Sender<()>),
     /// Answers once no loop polls any more.
@@ -41,7 +43,6 @@ pub(super) enum Command {
 /// What happened.
 enum Happened {
     Asked(Command),
-    Left(Result<(Id, Left), JoinError>),
     Ended(Result<(Id, ()), JoinError>),
 }
 
@@ -49,9 +50,11 @@ enum Happened {
 pub(super) struct Supervisor {
     shared: Arc<Shared>,
     commands: UnboundedReceiver<Command>,
-    loops: JoinSet<Left>,
+    /// How many loops poll.
+    // No set of their tasks: its entry would take as much room as a tenth of a watch.
+    loops: usize,
     ends: JoinSet<()>,
-    /// Whose each task is.
+    /// Whose end each task stores.
     tasks: HashMap<Id, Arc<Active>>,
     /// How often in a row a watch's loop has panicked, and when last.
     panics: HashMap<WatchId, (u32, Instant)>,
@@ -64,7 +67,7 @@ impl Supervisor {
         Self {
             shared,
             commands,
-            loops: JoinSet::new(),
+            loops: 0,
             ends: JoinSet::new(),
             tasks: HashMap::new(),
             panics: HashMap::new(),
@@ -77,7 +80,6 @@ impl Supervisor {
         loop {
             let happened = tokio::select! {
                 biased;
-                Some(left) = self.loops.join_next_with_id() => Happened::Left(left),
                 Some(ended) = self.ends.join_next_with_id() => Happened::Ended(ended),
                 command = self.commands.recv() => match command {
                     Some(command) => Happened::Asked(command),
@@ -86,15 +88,22 @@ impl Supervisor {
             };
             match happened {
                 Happened::Asked(Command::Poll(active)) => self.poll(active, Duration::ZERO),
+                Happened::Asked(Command::Left(active, left)) => {
+                    self.loops -= 1;
+                    self.left(active, left);
+                }
                 Happened::Asked(Command::Pulse(reply)) => answer(reply, ()),
                 Happened::Asked(Command::Idle(reply)) => self.idle.push(reply),
                 Happened::Asked(Command::Settled(reply)) => self.settled.push(reply),
                 Happened::Asked(Command::Quit) => return self.shared.give_up(),
-                Happened::Left(Ok((task, left))) => self.left(task, left),
                 Happened::Ended(Ok((task, ()))) => self.ended(task),
-                Happened::Left(Err(error)) | Happened::Ended(Err(error)) => self.failed(&error),
+                Happened::Ended(Err(error)) => {
+                    if let Some(active) = self.tasks.remove(&error.id()) {
+                        self.failed(active);
+                    }
+                }
             }
-            if self.loops.is_empty() {
+            if self.loops == 0 {
                 self.idle.drain(..).for_each(|reply| answer(reply, ()));
                 if self.ends.is_empty() {
                     self.settled.drain(..).for_each(|reply| answer(reply, ()));
@@ -104,34 +113,33 @@ impl Supervisor {
     }
 
     fn poll(&mut self, active: Arc<Active>, pause: Duration) {
-        let polling = poll(Arc::clone(&self.shared), Arc::clone(&active));
-        let task = if pause.is_zero() {
-            self.loops.spawn(polling)
+        self.loops += 1;
+        let polling = Loop::new(Arc::clone(&self.shared), Arc::clone(&active));
+        if pause.is_zero() {
+            tokio::spawn(polling.run());
         } else {
-            let (active, until) = (Arc::clone(&active), Instant::now().checked_add(pause));
-            self.loops.spawn(async move {
+            let until = Instant::now().checked_add(pause);
+            tokio::spawn(async move {
                 active.sleep_until(until).await;
-                polling.await
-            })
-        };
-        self.tasks.insert(task.id(), active);
+                polling.run().await;
+            });
+        }
     }
 
-    fn left(&mut self, task: Id, left: Left) {
-        let Some(active) = self.tasks.remove(&task) else {
-            return;
-        };
-        let Left::Ended {
-            report,
-            misconfigured,
-        } = left
-        else {
-            return;
-        };
-        let (shared, whose) = (Arc::clone(&self.shared), Arc::clone(&active));
-        let ending = async move { end(&shared, &whose, report, misconfigured).await };
-        let task = self.ends.spawn(ending.instrument(active.span()));
-        self.tasks.insert(task.id(), active);
+    fn left(&mut self, active: Arc<Active>, left: Left) {
+        match left {
+            Left::Ended {
+                report,
+                misconfigured,
+            } => {
+                let (shared, whose) = (Arc::clone(&self.shared), Arc::clone(&active));
+                let ending = async move { end(&shared, &whose, report, misconfigured).await };
+                let task = self.ends.spawn(ending.instrument(active.span()));
+                self.tasks.insert(task.id(), active);
+            }
+            Left::Stopped => {}
+            Left::Failed => self.failed(active),
+        }
     }
 
     fn ended(&mut self, task: Id) {
@@ -141,20 +149,17 @@ impl Supervisor {
     }
 
     /// A task panicked. The watch goes on from where it was.
-    fn failed(&mut self, error: &JoinError) {
-        let Some(active) = self.tasks.remove(&error.id()) else {
-            return;
-        };
+    fn failed(&mut self, active: Arc<Active>) {
         let span = active.span();
         if let Some(attendant) = &self.shared.attendant {
-            span.in_scope(|| tracing::error!(%error, "a polling loop failed"));
+            span.in_scope(|| tracing::error!("a polling loop failed"));
             self.shared.forget(&active);
             attendant(Aside::Panicked);
             return;
         }
         let pause = self.pause_of(active.watch.id);
         span.in_scope(|| {
-            tracing::error!(%error, ?pause, "a polling loop failed, and is started again");
+            tracing::error!(?pause, "a polling loop failed, and is started again");
         });
         self.shared.meter.restarted();
         active.go_on();

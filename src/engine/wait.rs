@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::active::Wish;
+use super::active::{Resume, Wish};
 use super::ending::deliveries_of;
 use super::service::Engine;
 use super::setup::{Parts, Project, Setup};
@@ -21,7 +21,7 @@ use crate::model::{
     DeliveryState, Exit, JobId, Outcome, Progress, ProjectName, Watch, WatchEventKind, WatchId,
     WatchReport,
 };
-use crate::poll::{Resume, WatchSpec};
+use crate::poll::WatchSpec;
 use crate::store::{MemoryStore, StoreError};
 
 /// When a wait for several jobs is over.
@@ -178,7 +178,7 @@ impl Waiting<'_> {
         let spec = self.spec;
         let now = SystemClock.now();
         let project = project_name();
-        let hooks: Vec<_> = spec.hooks.iter().map(|hook| hook.name.clone()).collect();
+        let hooks: Arc<[_]> = spec.hooks.iter().map(|hook| hook.name.clone()).collect();
         for job_id in &spec.jobs {
             let watch = Watch {
                 id: engine.shared().new_watch_id(),

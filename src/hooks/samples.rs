@@ -17,10 +17,10 @@ pub(super) fn at(millis: u64) -> SystemTime {
 pub(super) fn job(text: &str) -> Job {
     Job {
         status: JobStatus::from(text),
-        job_type: Some(text.to_owned()),
+        job_type: Some(text.into()),
         begin_time: Some(at(1_684_191_545_379)),
         end_time: Some(at(1_684_191_548_248)),
-        fail_reason: Some(text.to_owned()),
+        fail_reason: Some(text.into()),
     }
 }
 
@@ -29,7 +29,7 @@ pub(super) fn payload(outcome: Outcome, job: Option<Job>, fault: Option<Fault>) 
         id: WATCH_ID.parse().unwrap(),
         project: "north".parse().unwrap(),
         job_id: JOB_ID.parse().unwrap(),
-        hooks: Vec::new(),
+        hooks: [].into(),
         accepted_at: at(1_684_191_540_000),
         deadline_at: None,
     };

@@ -1,6 +1,8 @@
 //! A job as the service describes it.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 /// What the service says that a job is doing.
@@ -26,11 +28,20 @@ impl JobStatus {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Init => "INIT",
-            Self::Running => "RUNNING",
-            Self::Success => "SUCCESS",
-            Self::Fail => "FAIL",
             Self::Other(text) => text,
+            known => known.known_as().unwrap_or_default(),
+        }
+    }
+
+    /// The same, where it is one of the four known ones.
+    #[must_use]
+    pub fn known_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Init => Some("INIT"),
+            Self::Running => Some("RUNNING"),
+            Self::Success => Some("SUCCESS"),
+            Self::Fail => Some("FAIL"),
+            Self::Other(_) => None,
         }
     }
 
@@ -59,19 +70,53 @@ impl fmt::Display for JobStatus {
     }
 }
 
+/// The kinds of operation that are known by name.
+const KNOWN_TYPES: [&str; 9] = [
+    "masterStandbySwapJob",
+    "modifyClientIpTransJob",
+    "modifyBandwidth",
+    "createDCSInstance",
+    "closeDCSInstance",
+    "deleteDCSInstance",
+    "backupDCSInstance",
+    "restoreDCSInstance",
+    "extendDCSInstance",
+];
+
+/// The kind of operation, such as `masterStandbySwapJob`; an open list.
+// A hundred thousand watches have few of them: those that are known are shared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobType(Arc<str>);
+
+impl From<&str> for JobType {
+    fn from(text: &str) -> Self {
+        static KNOWN: LazyLock<[Arc<str>; 9]> = LazyLock::new(|| KNOWN_TYPES.map(Arc::from));
+        let known = KNOWN.iter().find(|known| ***known == *text);
+        Self(known.map_or_else(|| text.into(), Arc::clone))
+    }
+}
+
+impl Deref for JobType {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// One answer of the service about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// What the job is doing.
     pub status: JobStatus,
-    /// The kind of operation, such as `masterStandbySwapJob`; an open list.
-    pub job_type: Option<String>,
+    /// The kind of operation.
+    pub job_type: Option<JobType>,
     /// When it began, by the service's clock.
     pub begin_time: Option<SystemTime>,
     /// When it ended, by the service's clock; absent while it runs.
     pub end_time: Option<SystemTime>,
     /// Why it failed, in the service's words.
-    pub fail_reason: Option<String>,
+    pub fail_reason: Option<Box<str>>,
 }
 
 impl Job {

@@ -18,7 +18,7 @@ pub use fault::Fault;
 pub use id::{
     DeliveryId, HookName, InvalidId, InvalidUuid, JobId, ProjectId, ProjectName, WatchId,
 };
-pub use job::{Job, JobStatus};
+pub use job::{Job, JobStatus, JobType};
 pub use meter::{Meter, NoMeter};
 pub use outcome::{Outcome, WatchReport};
 pub use watch::{Answers, Attempt, Delivery, DeliveryState, End, Progress, Watch, WatchRecord};

@@ -1,5 +1,6 @@
 //! A watch as it is kept, and what is owed once it has ended.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,11 +16,33 @@ pub struct Watch {
     /// The job that is waited for.
     pub job_id: JobId,
     /// The hooks that may fire, each once, in their order.
-    pub hooks: Vec<HookName>,
+    pub hooks: Arc<[HookName]>,
     /// When it was accepted, by this machine's clock.
     pub accepted_at: SystemTime,
     /// When it times out; `None` for never.
     pub deadline_at: Option<SystemTime>,
+}
+
+impl Watch {
+    /// Adds hooks, each once. Says whether there were new ones.
+    pub fn join(&mut self, hooks: &[HookName]) -> bool {
+        let mut new: Vec<&HookName> = Vec::new();
+        for hook in hooks {
+            if !self.hooks.contains(hook) && !new.contains(&hook) {
+                new.push(hook);
+            }
+        }
+        if !new.is_empty() {
+            self.hooks = self
+                .hooks
+                .iter()
+                .chain(new.iter().copied())
+                .cloned()
+                .collect();
+            return true;
+        }
+        false
+    }
 }
 
 /// How far a watch has come.
@@ -57,7 +80,7 @@ pub struct WatchRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
     /// The job's status as it came, or what there was in its place, in one line without secrets.
-    pub answer: String,
+    pub answer: Cow<'static, str>,
     /// How many there were, at least one.
     pub count: u32,
     /// When the first came.

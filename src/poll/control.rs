@@ -5,10 +5,10 @@ use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tokio::time::{Instant, sleep_until};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Steers one poller from outside. Shared by whoever holds the watch and by its poller, which alone
-/// listens.
+/// Steers one poller from outside. Part of the watch; its poller alone listens.
 #[derive(Debug, Default)]
 pub struct Control(Mutex<Signals>);
 
@@ -23,6 +23,11 @@ impl Control {
     /// Calls the watch off: whatever its poller awaits ends there and then.
     pub fn cancel(&self) {
         self.signal(|signals| signals.cancelled = true);
+    }
+
+    /// Takes back what was said to the poller before, for another one to begin.
+    pub fn reset(&self) {
+        *self.signals() = Signals::default();
     }
 
     /// Ends the sleep before the next request now. The request still takes its turn at the limiter.
@@ -48,22 +53,8 @@ impl Control {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What comes of the future, unless the watch is called off first. All that the poller awaits
-    /// is awaited in here: it is what listens to the signals.
-    pub(super) fn unless_cancelled<T>(
-        &self,
-        mut future: Pin<&mut impl Future<Output = T>>,
-    ) -> impl Future<Output = Option<T>> {
-        poll_fn(move |context| {
-            if self.listen(context) {
-                return Poll::Ready(None);
-            }
-            future.as_mut().poll(context).map(Some)
-        })
-    }
-
     /// Whether the watch is called off; whoever asks is woken by the next signal.
-    fn listen(&self, context: &Context<'_>) -> bool {
+    pub(super) fn is_cancelled(&self, context: &Context<'_>) -> bool {
         let mut signals = self.signals();
         match &mut signals.listener {
             Some(listener) => listener.clone_from(context.waker()),
@@ -72,31 +63,51 @@ impl Control {
         signals.cancelled
     }
 
+    /// What comes of the future, unless the watch is called off first.
+    pub async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|context| match self.is_cancelled(context) {
+            true => Poll::Ready(None),
+            false => future.as_mut().poll(context).map(Some),
+        })
+        .await
+    }
+
     /// Sleeps until then, or until the poller is to ask now.
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async function would hold its arguments twice"
-    )]
-    pub(super) fn sleep_until(&self, due: Instant) -> impl Future<Output = ()> {
-        async move {
-            // A timer that is due already would still take up to a millisecond, which is tokio's
-            // resolution.
-            if due <= Instant::now() {
-                return;
-            }
-            let mut sleep = pin!(sleep_until(due));
-            poll_fn(|context| {
-                if self.signals().poll_now {
-                    return Poll::Ready(());
-                }
-                sleep.as_mut().poll(context)
-            })
-            .await;
+    pub(super) fn sleep_until(&self, due: Instant) -> Sleeping<'_> {
+        let sleep = sleep_until(due);
+        Sleeping {
+            sleep,
+            control: self,
         }
     }
 
     /// A request is sent: what was said up to now is heeded by it.
     pub(super) fn heeded(&self) {
         self.signals().poll_now = false;
+    }
+}
+
+pin_project! {
+    /// The sleep before a request. The poller, in which this is awaited, listens to the signals.
+    // No async function: that would have twice the size.
+    pub(super) struct Sleeping<'a> {
+        #[pin]
+        sleep: Sleep,
+        control: &'a Control,
+    }
+}
+
+impl Future for Sleeping<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        // A timer that is due already would still take up to a millisecond, which is tokio's
+        // resolution.
+        if this.control.signals().poll_now || this.sleep.deadline() <= Instant::now() {
+            return Poll::Ready(());
+        }
+        this.sleep.poll(context)
     }
 }

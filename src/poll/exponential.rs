@@ -108,21 +108,28 @@ impl TryFrom<BackoffSpec> for Backoff {
     }
 }
 
-/// Where in a backoff a watch is: the interval that comes next, but for jitter.
+/// Where in a backoff a watch is: the interval that comes next, but for jitter, in nanoseconds. The
+/// longest has 47 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interval(Duration);
+pub struct Interval(u64);
+
+impl From<Duration> for Interval {
+    fn from(interval: Duration) -> Self {
+        Self(interval.as_nanos().try_into().unwrap_or(u64::MAX))
+    }
+}
 
 impl Schedule for Backoff {
     type Place = Interval;
 
     fn first(&self) -> Interval {
-        Interval(self.0.initial_interval)
+        self.0.initial_interval.into()
     }
 
     fn next(&self, place: &mut Interval, random: &mut fastrand::Rng) -> Duration {
         let Self(spec) = self;
         let mut intervals = ExponentialBackoff {
-            current_interval: place.0,
+            current_interval: Duration::from_nanos(place.0),
             initial_interval: spec.initial_interval,
             max_interval: spec.max_interval,
             multiplier: spec.multiplier,
@@ -133,7 +140,7 @@ impl Schedule for Backoff {
             ..ExponentialBackoff::default()
         };
         let interval = intervals.next_backoff().unwrap_or(spec.max_interval);
-        *place = Interval(intervals.current_interval);
+        *place = intervals.current_interval.into();
         let shortest = interval.mul_f64(1.0 - spec.jitter).max(MIN_INTERVAL);
         let longest = interval.mul_f64(1.0 + spec.jitter).min(spec.max_interval);
         shortest + longest.saturating_sub(shortest).mul_f64(random.f64())

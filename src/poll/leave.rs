@@ -4,13 +4,14 @@
 
 use std::pin::pin;
 
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
+use super::Subject;
 use super::deadline::{until, within};
 use super::poller::Poller;
 use crate::api::{Pass, Session};
-use crate::model::{Outcome, WatchEvent};
+use crate::model::Outcome;
 
 /// One of the requests that may be under way at once.
 pub(super) type Seat<'a> = SemaphorePermit<'a>;
@@ -23,7 +24,7 @@ pub(super) struct Leave<'a> {
     pub(super) seat: Seat<'a>,
 }
 
-impl<E: Fn(WatchEvent) + Send> Poller<E> {
+impl<S: Subject> Poller<'_, S> {
     /// Waits until a request may be sent by whoever has this seat, or another where it was given
     /// up meanwhile.
     ///
@@ -38,7 +39,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         loop {
             let mut pass = self.admission(session, &mut seat).await?;
             if seat.is_none() {
-                seat = free_seat(session, self.deadline().too_late()).await;
+                seat = free_seat(&session.gate.seats, self.deadline().too_late()).await;
             }
             let Some(kept) = seat.take() else {
                 return Err(self.out_of_time(session));
@@ -68,7 +69,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
             let refused = match within(patience, pin!(breaker.admit())).await {
                 Some(Ok(pass)) => {
                     if !pass.is_probing() {
-                        self.refused_since = None;
+                        self.held.accepted();
                     }
                     return Ok(pass);
                 }
@@ -77,8 +78,8 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
             };
             drop(seat.take());
             let now = Instant::now();
-            self.refused_since.get_or_insert(now);
-            let end = earlier(self.deadline, self.mended_by());
+            self.held.refused(now);
+            let end = earlier(self.subject.deadline(), self.mended_by());
             if end.is_some_and(|end| now >= end) {
                 self.fault = Some(Box::new(refused.fault));
                 return Err(Outcome::Denied);
@@ -109,7 +110,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
 
     /// How the wait ends for which no turn comes any more. Nobody ends before the deadline.
     pub(super) async fn at_the_deadline(&mut self, session: &Session) -> Outcome {
-        if let Some(at) = self.deadline {
+        if let Some(at) = self.subject.deadline() {
             until(at).await;
         }
         self.out_of_time(session)
@@ -117,7 +118,8 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
 
     /// By when a refused credential is to be mended, where it is refused.
     fn mended_by(&self) -> Option<Instant> {
-        self.refused_since?.checked_add(self.spec.mending_grace)
+        let since = self.held.refused_since()?;
+        since.checked_add(self.spec.mending_grace)
     }
 
     /// How the wait ends that can send no more.
@@ -138,26 +140,27 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// Waits until fewer requests are under way than may be. `None` when that takes too long.
-// The timer is on the heap while it is needed: a watch that sleeps has room for all of this.
+// With a deadline, it is on the heap while it waits: a watch that sleeps has room for the rest.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async function would hold its arguments twice"
 )]
 pub(super) fn free_seat(
-    session: &Session,
+    seats: &Semaphore,
     too_late: Option<Instant>,
 ) -> impl Future<Output = Option<Seat<'_>>> + Send {
     async move {
-        let seats = &session.gate.seats;
         // Mostly there is one, and no need for a timer.
         if let Ok(seat) = seats.try_acquire() {
             return Some(seat);
         }
-        let acquiring = pin!(seats.acquire());
         // They are never closed.
         match too_late {
-            Some(too_late) => Box::pin(timeout_at(too_late, acquiring)).await.ok()?.ok(),
-            None => acquiring.await.ok(),
+            Some(too_late) => Box::pin(timeout_at(too_late, seats.acquire()))
+                .await
+                .ok()?
+                .ok(),
+            None => seats.acquire().await.ok(),
         }
     }
 }

@@ -3,16 +3,19 @@
 mod control;
 mod deadline;
 mod exponential;
+mod held;
 mod leave;
 mod poller;
 mod renewal;
 mod schedule;
+mod subject;
 mod telling;
 mod verdict;
 
 pub use control::Control;
 pub use deadline::Deadline;
 pub use exponential::{Backoff, BackoffSpec, Interval, InvalidBackoff};
-pub use poller::{Misconfigured, Poller, Resume, WatchSpec};
+pub use poller::{Misconfigured, Poller, WatchSpec};
 pub use schedule::Schedule;
+pub use subject::Subject;
 pub use verdict::{Context, Verdict, judge};

@@ -4,19 +4,20 @@
 //! or for a credential to be mended. So what they hold then is small: nothing of a request outlives
 //! its answer, and what rarely happens is on the heap while it does.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::deadline::within;
+use super::held::Held;
 use super::leave::{Leave, Seat, free_seat};
 use super::renewal::Refused;
+use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
-use super::{Backoff, Control, Deadline, Interval, Schedule as _};
+use super::{Backoff, Deadline, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
-use crate::model::{Fault, JobId, Outcome, Progress, WatchEvent, WatchEventKind, WatchReport};
+use crate::model::{Fault, Outcome, Progress, WatchEventKind, WatchReport};
 
 /// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,44 +35,27 @@ pub struct WatchSpec {
     pub not_found_codes: Vec<String>,
 }
 
-/// Where a watch begins, or goes on after a restart.
-#[derive(Debug, Clone)]
-pub struct Resume {
-    /// When the watch began, be it before this process.
-    pub start: Instant,
-    /// When it times out; `None` for never. The last request falls exactly on it.
-    pub deadline: Option<Instant>,
-    /// How far it has come.
-    pub progress: Progress,
-}
-
 /// Where is asked is wrong, and so no watch can go on. The report says how far this one
 /// came; its outcome is [`Outcome::Rejected`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misconfigured(pub Box<WatchReport>);
 
 /// Waits for one job.
-pub struct Poller<E> {
-    pub(super) job_id: JobId,
+pub struct Poller<'a, S> {
+    pub(super) subject: &'a S,
     pub(super) spec: Arc<WatchSpec>,
     session: Arc<Session>,
-    pub(super) emit: E,
     random: fastrand::Rng,
     /// The intervals while the job goes on.
     schedule: Interval,
     /// The intervals after failures.
     backoff: Interval,
-    pub(super) start: Instant,
-    pub(super) deadline: Option<Instant>,
     pub(super) progress: Progress,
     /// How many faults in a row.
     pub(super) failures: u32,
     /// The last fault since the last good answer.
     pub(super) fault: Option<Box<Fault>>,
-    /// Since when a refused credential holds it up.
-    pub(super) refused_since: Option<Instant>,
-    /// Since when a wrong endpoint does.
-    misplaced_since: Option<Instant>,
+    pub(super) held: Held,
 }
 
 /// What follows an answer.
@@ -81,136 +65,102 @@ pub(super) enum Step {
     Stop,
 }
 
-/// The wait can't go on, for any job.
-struct Wrong;
-
-impl<E: Fn(WatchEvent) + Send> Poller<E> {
-    /// A poller for one job. `emit` is told everything that happens but the watch's end, which is
-    /// for whoever keeps it to tell.
+impl<'a, S: Subject> Poller<'a, S> {
+    /// A poller for one watch that has come as far as `progress`.
     pub fn new(
-        job_id: JobId,
+        subject: &'a S,
         spec: Arc<WatchSpec>,
         session: Arc<Session>,
-        resume: Resume,
+        progress: Progress,
         mut random: fastrand::Rng,
-        emit: E,
     ) -> Self {
         Self {
-            job_id,
-            emit,
-            schedule: spec.backoff.after(resume.progress.polls, &mut random),
+            subject,
+            schedule: spec.backoff.after(progress.polls, &mut random),
             backoff: spec.backoff.first(),
             random,
-            start: resume.start,
-            deadline: resume.deadline,
-            progress: resume.progress,
+            progress,
             failures: 0,
             fault: None,
-            refused_since: None,
-            misplaced_since: None,
+            held: Held::default(),
             spec,
             session,
         }
     }
 
-    /// Waits until the job has ended, the wait can't go on, or it is called off. The first request
-    /// is due at once.
+    /// Waits until the job has ended or the wait can't go on; `None` when it is called off before.
+    /// The first request is due at once.
     ///
     /// # Errors
     /// When where is asked is wrong, and was not mended in time.
+    pub fn run(
+        self,
+    ) -> impl Future<Output = Option<Result<WatchReport, Misconfigured>>> + Send + use<'a, S> {
+        Steered {
+            subject: self.subject,
+            future: self.poll(),
+        }
+    }
+
     #[expect(
         clippy::manual_async_fn,
         reason = "an async function would hold the whole poller twice"
     )]
-    pub fn run(
+    fn poll(
         mut self,
-        control: Arc<Control>,
-    ) -> impl Future<Output = Result<WatchReport, Misconfigured>> + Send {
+    ) -> impl Future<Output = Result<WatchReport, Misconfigured>> + Send + use<'a, S> {
         async move {
             self.tell(WatchEventKind::Started);
-            let end = {
-                let polling = pin!(self.poll(&control));
-                control.unless_cancelled(polling).await
-            };
-            match end {
-                Some(Ok(outcome)) => Ok(self.report(outcome)),
-                Some(Err(Wrong)) => Err(Misconfigured(Box::new(self.report(Outcome::Rejected)))),
-                None => {
-                    self.fault = None;
-                    Ok(self.report(Outcome::Cancelled))
-                }
-            }
-        }
-    }
-
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async function would hold its arguments twice"
-    )]
-    fn poll(&mut self, control: &Control) -> impl Future<Output = Result<Outcome, Wrong>> + Send {
-        async move {
             let session = Arc::clone(&self.session);
             let mut due = Instant::now();
             loop {
-                control.sleep_until(due).await;
+                self.subject.control().sleep_until(due).await;
                 due = due.min(Instant::now());
-                let step = match free_seat(&session, self.deadline().too_late()).await {
-                    // Boxed, so that what isn't going on takes no room.
-                    Some(seat) => Box::pin(self.step(&session, control, due, seat)).await,
-                    None => Step::End(self.out_of_time(&session)),
-                };
+                let too_late = self.deadline().too_late();
+                let seat = free_seat(&session.gate.seats, too_late).await;
+                // Boxed, so that what isn't going on takes no room.
+                let step = Box::pin(self.step(&session, due, seat)).await;
                 match step {
                     Step::AskAgain(after) => due = Instant::now() + after,
-                    Step::End(outcome) => return Ok(outcome),
-                    Step::Stop => return Err(Wrong),
+                    Step::End(outcome) => return Ok(self.report(outcome)),
+                    Step::Stop => {
+                        let report = self.report(Outcome::Rejected);
+                        return Err(Misconfigured(Box::new(report)));
+                    }
                 }
             }
         }
     }
 
-    /// Asks once, as soon as that may be.
-    async fn step(
-        &mut self,
-        session: &Session,
-        control: &Control,
-        due: Instant,
-        seat: Seat<'_>,
-    ) -> Step {
+    /// Asks once, as soon as that may be; without a seat, none came in time.
+    async fn step(&mut self, session: &Session, due: Instant, seat: Option<Seat<'_>>) -> Step {
+        let Some(seat) = seat else {
+            return Step::End(self.out_of_time(session));
+        };
         match self.leave(session, seat).await {
-            Ok(leave) => self.ask(session, control, due, leave).await,
+            Ok(leave) => self.ask(session, due, leave).await,
             Err(outcome) => Step::End(outcome),
         }
     }
 
     /// Asks once; and once more when the service refused the credential and renewing it helped.
-    async fn ask(
-        &mut self,
-        session: &Session,
-        control: &Control,
-        due: Instant,
-        leave: Leave<'_>,
-    ) -> Step {
+    async fn ask(&mut self, session: &Session, due: Instant, leave: Leave<'_>) -> Step {
         let Leave { pass, seat: _seat } = leave;
-        let Some(answer) = self.send(session, control, due).await else {
+        let Some(answer) = self.send(session, due).await else {
             return Step::End(self.out_of_time(session));
         };
         match self.hear(session, pass, answer) {
             Ok(step) => step,
-            Err(refused) => Box::pin(self.try_once_more(session, control, refused)).await,
+            Err(refused) => Box::pin(self.try_once_more(session, refused)).await,
         }
     }
 
     /// Sends one request. `None` when the answer takes longer than the wait may.
-    pub(super) async fn send(
-        &mut self,
-        session: &Session,
-        control: &Control,
-        due: Instant,
-    ) -> Option<Answer> {
+    pub(super) async fn send(&mut self, session: &Session, due: Instant) -> Option<Answer> {
         self.progress.polls += 1;
-        control.heeded();
+        self.subject.control().heeded();
         let sent = Instant::now();
-        let asked = session.source.ask(&self.job_id);
+        let asked = session.source.ask(self.subject.job_id());
         let answer = within(self.deadline().too_late(), asked).await;
         let word = answer
             .as_ref()
@@ -230,12 +180,12 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     /// Takes the first answer in, which may be a refusal of the credential. No other watch uses it
     /// until this one has found out whether it can be mended: their turns are of no use to them.
     // No part of the loop: the answer would be held as long as that lasts.
-    fn hear<'a>(
+    fn hear<'b>(
         &mut self,
         session: &Session,
-        mut pass: Pass<'a>,
+        mut pass: Pass<'b>,
         answer: Answer,
-    ) -> Result<Step, Box<Refused<'a>>> {
+    ) -> Result<Step, Box<Refused<'b>>> {
         let verdict = self.judge(&answer.content, false);
         match answer.content.reading() {
             Err(fault) if verdict == Verdict::Reauthenticate && pass.refused() => {
@@ -255,7 +205,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         judge(
             content,
             &Context {
-                waited: self.start.elapsed(),
+                waited: self.subject.start().elapsed(),
                 not_found_grace: self.spec.not_found_grace,
                 seen: self.progress.job.is_some(),
                 second_chance,
@@ -276,7 +226,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         match credential(content) {
             Some(true) => {
                 pass.accepted();
-                self.refused_since = None;
+                self.held.accepted();
             }
             Some(false) if verdict == Verdict::Ended(Outcome::Denied) => {
                 if let Err(fault) = content.reading() {
@@ -293,7 +243,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
                 return Step::Stop;
             }
         } else {
-            self.misplaced_since = None;
+            self.held.well_placed();
         }
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
@@ -345,7 +295,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
 
     /// Whether a wrong endpoint has had its time to be mended.
     fn is_misplaced_for_good(&mut self) -> bool {
-        let since = *self.misplaced_since.get_or_insert_with(Instant::now);
+        let since = self.held.misplaced(Instant::now());
         since.elapsed() >= self.spec.mending_grace
     }
 
@@ -367,17 +317,17 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     }
 
     pub(super) fn deadline(&self) -> Deadline {
-        Deadline::on(self.deadline, self.spec.request_timeout)
+        Deadline::on(self.subject.deadline(), self.spec.request_timeout)
     }
 
     fn report(&mut self, outcome: Outcome) -> WatchReport {
         WatchReport {
-            job_id: self.job_id.clone(),
+            job_id: self.subject.job_id().clone(),
             project_id: self.session.source.project_id(),
             outcome,
             job: self.progress.job.take().map(Arc::unwrap_or_clone),
             polls: self.progress.polls,
-            waited: self.start.elapsed(),
+            waited: self.subject.start().elapsed(),
             fault: self.fault.take().map(|fault| *fault),
         }
     }

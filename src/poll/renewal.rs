@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Control;
+use super::Subject;
 use super::deadline::within;
 use super::poller::{Poller, Step};
 use crate::api::{Pass, Renewal, Session};
-use crate::model::{Fault, WatchEvent, WatchEventKind};
+use crate::model::{Fault, WatchEventKind};
 
 /// A refusal of the credential that this watch alone is to do something about.
 pub(super) struct Refused<'a> {
@@ -18,12 +18,11 @@ pub(super) struct Refused<'a> {
     pub(super) clock_corrected: bool,
 }
 
-impl<E: Fn(WatchEvent) + Send> Poller<E> {
+impl<S: Subject> Poller<'_, S> {
     /// Sends the request again, where there is reason to after the credential was refused.
     pub(super) async fn try_once_more(
         &mut self,
         session: &Session,
-        control: &Control,
         refused: Box<Refused<'_>>,
     ) -> Step {
         let Refused {
@@ -46,7 +45,7 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
         if !self.turn(session).await {
             return Step::End(self.at_the_deadline(session).await);
         }
-        match self.send(session, control, due).await {
+        match self.send(session, due).await {
             Some(answer) => {
                 let verdict = self.judge(&answer.content, true);
                 self.conclude(session, pass, &answer.content, verdict)

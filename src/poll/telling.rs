@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::Verdict;
 use super::poller::Poller;
+use super::{Subject, Verdict};
 use crate::api::Content;
 use crate::model::{Fault, WatchEvent, WatchEventKind};
 
-impl<E: Fn(WatchEvent) + Send> Poller<E> {
+impl<S: Subject> Poller<'_, S> {
     /// Tells of an answer that was noted, and of when the next one is asked for.
     pub(super) fn tell_next(
         &self,
@@ -44,9 +44,9 @@ impl<E: Fn(WatchEvent) + Send> Poller<E> {
     }
 
     pub(super) fn tell(&self, kind: WatchEventKind) {
-        (self.emit)(WatchEvent {
-            job_id: self.job_id.clone(),
-            waited: self.start.elapsed(),
+        self.subject.hear(WatchEvent {
+            job_id: self.subject.job_id().clone(),
+            waited: self.subject.start().elapsed(),
             polls: self.progress.polls,
             kind,
         });

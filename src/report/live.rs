@@ -244,7 +244,7 @@ mod tests {
         let written = Written::default();
         let mut live = live(&written, SIZE);
         let wide = Job {
-            job_type: Some("主备倒换".repeat(8)),
+            job_type: Some("主备倒换".repeat(8).as_str().into()),
             ..job("运行中")
         };
         let kind = WatchEventKind::Polled {

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_hostile_job_neither_breaks_the_line_nor_adds_a_column() {
         let job = Job {
-            job_type: Some(HOSTILE.to_owned()),
+            job_type: Some(HOSTILE.into()),
             ..failed(HOSTILE).job.unwrap()
         };
         let report = report(Outcome::Failed, Some(job), None);

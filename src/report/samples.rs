@@ -26,7 +26,7 @@ pub(super) fn id(id: &str) -> JobId {
 pub(super) fn job(status: &str) -> Job {
     Job {
         status: JobStatus::from(status),
-        job_type: Some("masterStandbySwapJob".to_owned()),
+        job_type: Some("masterStandbySwapJob".into()),
         begin_time: Some(UNIX_EPOCH + Duration::from_millis(1_684_191_545_379)),
         end_time: None,
         fail_reason: None,
@@ -80,7 +80,7 @@ pub(super) fn report(outcome: Outcome, job: Option<Job>, fault: Option<Fault>) -
 
 pub(super) fn failed(reason: &str) -> WatchReport {
     let job = Job {
-        fail_reason: Some(reason.to_owned()),
+        fail_reason: Some(reason.into()),
         ..ended_job("FAIL")
     };
     report(Outcome::Failed, Some(job), None)

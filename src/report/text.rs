@@ -343,7 +343,7 @@ mod tests {
     fn a_hostile_server_puts_nothing_active_into_any_text() {
         let hostile = Job {
             status: HOSTILE.into(),
-            job_type: Some(HOSTILE.to_owned()),
+            job_type: Some(HOSTILE.into()),
             ..failed(HOSTILE).job.unwrap()
         };
         let fault = Fault {

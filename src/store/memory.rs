@@ -187,12 +187,7 @@ impl State {
         let key = (watch.project.clone(), watch.job_id.clone());
         let joined = self.joinable.get(&key);
         if let Some((record, _)) = joined.and_then(|id| self.watches.get_mut(id)) {
-            let hooks = &mut record.watch.hooks;
-            for hook in &watch.hooks {
-                if !hooks.contains(hook) {
-                    hooks.push(hook.clone());
-                }
-            }
+            record.watch.join(&watch.hooks);
             return Effect::Accepted {
                 record: Box::new(record.clone()),
                 joined: true,

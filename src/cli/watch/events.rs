@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 use crate::daemon::http::shapes::{
     About, EventShape, FaultShape, ResultShape, WatchShape, WatchStateShape,
 };
-use crate::model::{Fault, Job, JobId, JobStatus, WatchEvent, WatchEventKind, WatchReport};
+use crate::model::{
+    Fault, Job, JobId, JobStatus, JobType, WatchEvent, WatchEventKind, WatchReport,
+};
 
 /// An event of a watch, and that watch's ID. Nothing for an event of another kind, or of a job that
 /// this version could not name.
@@ -25,7 +27,7 @@ pub(super) fn watch_event(shape: EventShape) -> Option<(String, WatchEvent)> {
         } => {
             let job = Job {
                 status: JobStatus::from(status.as_str()),
-                job_type,
+                job_type: job_type.as_deref().map(JobType::from),
                 begin_time: None,
                 end_time: None,
                 fail_reason: None,
@@ -109,10 +111,10 @@ fn of_result(result: ResultShape) -> Option<WatchReport> {
         outcome: result.outcome.into(),
         job: result.status.map(|status| Job {
             status: JobStatus::from(status.as_str()),
-            job_type: result.job_type,
+            job_type: result.job_type.as_deref().map(JobType::from),
             begin_time: result.begin_time.as_deref().and_then(time),
             end_time: result.end_time.as_deref().and_then(time),
-            fail_reason: result.fail_reason,
+            fail_reason: result.fail_reason.map(Into::into),
         }),
         polls: result.polls,
         waited: Duration::from_millis(result.waited_ms),
@@ -124,10 +126,10 @@ fn of_result(result: ResultShape) -> Option<WatchReport> {
 pub(super) fn job(watch: &WatchShape) -> Option<Job> {
     Some(Job {
         status: JobStatus::from(watch.status.as_deref()?),
-        job_type: watch.job_type.clone(),
+        job_type: watch.job_type.as_deref().map(JobType::from),
         begin_time: watch.begin_time.as_deref().and_then(time),
         end_time: watch.end_time.as_deref().and_then(time),
-        fail_reason: watch.fail_reason.clone(),
+        fail_reason: watch.fail_reason.as_deref().map(Into::into),
     })
 }
 

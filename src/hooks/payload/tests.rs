@@ -17,8 +17,8 @@ fn fault(text: &str) -> Fault {
 #[test]
 fn the_members_are_those_of_the_contract_in_their_order() {
     let failed = Job {
-        job_type: Some("masterStandbySwapJob".to_owned()),
-        fail_reason: Some("no space left".to_owned()),
+        job_type: Some("masterStandbySwapJob".into()),
+        fail_reason: Some("no space left".into()),
         ..job("FAIL")
     };
     assert_snapshot!(payload(Outcome::Failed, Some(failed), None).to_body(), @r#"{"type":"dcs.job.failed","timestamp":"2023-05-15T22:59:10.001Z","data":{"version":1,"watch_id":"01936c2f-5e00-7000-8000-000000000000","project":"north","project_id":"0f9a9c1e2f0b4e079d2c0b7f6a1c2d3e","job_id":"ff8080818822bbf70188235afc24141a","outcome":"failed","status":"FAIL","job_type":"masterStandbySwapJob","begin_time":"2023-05-15T22:59:05.379Z","end_time":"2023-05-15T22:59:08.248Z","duration_ms":2869,"fail_reason":"no space left","polls":7,"waited_ms":10001,"error":null}}"#);

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fault, HookName, Job, JobStatus,
-    Outcome, Progress, Watch, WatchId, WatchRecord,
+    JobType, Outcome, Progress, Watch, WatchId, WatchRecord,
 };
 use crate::store::Counts;
 
@@ -129,10 +129,10 @@ fn read_job(row: &SqliteRow) -> Result<Option<Job>, BoxError> {
     };
     Ok(Some(Job {
         status: JobStatus::from(status),
-        job_type: row.try_get(8)?,
+        job_type: row.try_get::<Option<&str>, _>(8)?.map(JobType::from),
         begin_time: optional_time(row, 9)?,
         end_time: optional_time(row, 10)?,
-        fail_reason: row.try_get(11)?,
+        fail_reason: row.try_get::<Option<&str>, _>(11)?.map(Box::from),
     }))
 }
 
@@ -158,7 +158,7 @@ fn read_end(row: &SqliteRow) -> Result<Option<End>, BoxError> {
 pub(super) fn answers(row: &SqliteRow) -> sqlx::Result<Answers> {
     let read = || {
         Ok(Answers {
-            answer: row.try_get(1)?,
+            answer: row.try_get::<String, _>(1)?.into(),
             count: row.try_get(2)?,
             first_at: time(row.try_get(3)?)?,
             last_at: time(row.try_get(4)?)?,

@@ -223,13 +223,7 @@ async fn join(connection: &mut SqliteConnection, watch: &Watch) -> sqlx::Result<
         .fetch_one(&mut *connection)
         .await?;
     let mut record = values::watch(&row)?;
-    let before = record.watch.hooks.len();
-    for hook in &watch.hooks {
-        if !record.watch.hooks.contains(hook) {
-            record.watch.hooks.push(hook.clone());
-        }
-    }
-    if record.watch.hooks.len() > before {
+    if record.watch.join(&watch.hooks) {
         sqlx::query("UPDATE watch SET hooks = ? WHERE id = ?")
             .bind(joined(&record.watch.hooks))
             .bind(record.watch.id.as_bytes().as_slice())
@@ -251,7 +245,7 @@ async fn proceed(
         .run(connection, &answers, |query, (watch_id, answers)| {
             query
                 .bind(watch_id.as_bytes().as_slice())
-                .bind(answers.answer.as_str())
+                .bind(&*answers.answer)
                 .bind(answers.count)
                 .bind(millis(answers.first_at))
                 .bind(millis(answers.last_at))

@@ -9,7 +9,7 @@ fn lines(answers: &[Answers]) -> Vec<(&str, u32)> {
     assert!(answers.iter().map(line).all(|(_, in_order)| in_order));
     answers
         .iter()
-        .map(|one| (one.answer.as_str(), one.count))
+        .map(|one| (&*one.answer, one.count))
         .collect()
 }
 

@@ -21,7 +21,7 @@ fn watches(count: u64) -> Vec<Watch> {
             id: WatchId::new(START, &mut random),
             project: "north".parse().unwrap(),
             job_id: format!("job-{number}").parse().unwrap(),
-            hooks: Vec::new(),
+            hooks: [].into(),
             accepted_at: START,
             deadline_at: None,
         })
@@ -44,7 +44,7 @@ fn end(watch: &Watch) -> Change {
 
 fn answers(answer: &str) -> Answers {
     Answers {
-        answer: answer.to_owned(),
+        answer: answer.to_owned().into(),
         count: 1,
         first_at: START,
         last_at: START,
@@ -174,7 +174,7 @@ async fn what_was_noted_is_part_of_the_end() {
     recorder.keep(end(&watches[0])).await;
     assert_eq!(*store.groups.lock().unwrap(), [1]);
     let (_, history) = store.watch(watches[0].id).await.unwrap().unwrap();
-    let history: Vec<String> = history.into_iter().map(|line| line.answer).collect();
+    let history: Vec<_> = history.into_iter().map(|line| line.answer).collect();
     assert_eq!(history, ["INIT", "RUNNING", "SUCCESS"]);
 }
 
@@ -189,7 +189,7 @@ async fn notes_outlast_a_full_store() {
     store.set_full(false);
     tokio::time::sleep(secs(6)).await;
     let (_, history) = store.watch(watches[0].id).await.unwrap().unwrap();
-    let history: Vec<String> = history.into_iter().map(|line| line.answer).collect();
+    let history: Vec<_> = history.into_iter().map(|line| line.answer).collect();
     assert_eq!(history, ["INIT", "RUNNING"]);
 }
 

@@ -23,16 +23,16 @@ pub(super) fn message(fail_reason: &str) -> Message {
         id: WATCH_ID.parse().unwrap(),
         project: "north".parse().unwrap(),
         job_id: JOB_ID.parse().unwrap(),
-        hooks: Vec::new(),
+        hooks: [].into(),
         accepted_at: now - Duration::from_secs(60),
         deadline_at: None,
     };
     let job = Job {
         status: JobStatus::Fail,
-        job_type: Some("masterStandbySwapJob".to_owned()),
+        job_type: Some("masterStandbySwapJob".into()),
         begin_time: Some(UNIX_EPOCH + Duration::from_millis(1_684_191_545_379)),
         end_time: Some(UNIX_EPOCH + Duration::from_millis(1_684_191_548_248)),
-        fail_reason: Some(fail_reason.to_owned()),
+        fail_reason: Some(fail_reason.into()),
     };
     let progress = Progress {
         polls: 7,

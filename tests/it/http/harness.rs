@@ -49,7 +49,7 @@ impl JobSource for Source {
         let status = ended.get(job.as_str()).map_or("RUNNING", String::as_str);
         let answer = Content::Job(Job {
             status: status.into(),
-            job_type: Some("masterStandbySwapJob".to_owned()),
+            job_type: Some("masterStandbySwapJob".into()),
             begin_time: None,
             end_time: None,
             fail_reason: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
 use dcs_wait::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
 use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, Outcome, ProjectId, WatchEvent};
-use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
+use dcs_wait::poll::{Backoff, BackoffSpec, Control, Subject, WatchSpec};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +76,7 @@ impl JobSource for Service {
 pub(crate) fn job(status: &str) -> Answer {
     Content::Job(Job {
         status: status.into(),
-        job_type: Some("masterStandbySwapJob".to_owned()),
+        job_type: Some("masterStandbySwapJob".into()),
         begin_time: None,
         end_time: None,
         fail_reason: None,
@@ -106,6 +106,45 @@ pub(super) fn refusal(
         limit,
     })
     .into()
+}
+
+/// A watch by itself, without an engine.
+pub(super) struct Lone {
+    pub(super) job: JobId,
+    pub(super) start: Instant,
+    pub(super) deadline: Option<Instant>,
+    pub(super) control: Control,
+}
+
+impl Lone {
+    pub(super) fn new(job: &str) -> Self {
+        Self {
+            job: job.parse().unwrap(),
+            start: Instant::now(),
+            deadline: None,
+            control: Control::default(),
+        }
+    }
+}
+
+impl Subject for Lone {
+    fn job_id(&self) -> &JobId {
+        &self.job
+    }
+
+    fn start(&self) -> Instant {
+        self.start
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn control(&self) -> &Control {
+        &self.control
+    }
+
+    fn hear(&self, _: WatchEvent) {}
 }
 
 /// A wait under test, in the making.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use dcs_wait::api::{Gate, Session};
 use dcs_wait::model::{NoMeter, Outcome, Progress, WatchEventKind};
-use dcs_wait::poll::{Poller, Resume};
+use dcs_wait::poll::Poller;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::harness::{Ended, Wait, job, refused, secs};
+use super::harness::{Ended, Lone, Wait, job, refused, secs};
 
 const MINUTE: u64 = 60;
 
@@ -23,13 +23,17 @@ fn held(jobs: usize, answers: impl IntoIterator<Item = dcs_wait::api::Answer>) -
 }
 
 fn seconds(ended: &Ended) -> Vec<u128> {
-    ended.asked_at().iter().map(|millis| millis / 1000).collect()
+    ended
+        .asked_at()
+        .iter()
+        .map(|millis| millis / 1000)
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_credential_is_tried_once_a_lock_and_ends_all_watches_after_the_grace() {
     let ended = held(20, [refused(401, "APIGW.0301")]).ended().await;
-    assert_eq!(seconds(&ended), [0, 300, 600]);
+    assert_eq!(seconds(&ended), [0, 300, 600, 900], "the last at its end");
     assert_eq!(ended.outcomes(), [Outcome::Denied; 20]);
     assert_eq!(ended.took.as_secs(), 900);
     assert!(ended.result.reports.iter().all(|one| one.fault.is_some()));
@@ -41,10 +45,13 @@ async fn a_credential_that_is_mended_in_time_costs_no_watch() {
     let ended = held(20, answers).ended().await;
     assert_eq!(ended.outcomes(), [Outcome::Succeeded; 20]);
     assert_eq!(ended.asked_at().len(), 21);
-    assert!(ended.took >= secs(300) && ended.took < secs(310), "{:?}", ended.took);
-    let told = |event: &&dcs_wait::model::WatchEvent| {
-        matches!(event.kind, WatchEventKind::Trouble { .. })
-    };
+    assert!(
+        ended.took >= secs(300) && ended.took < secs(310),
+        "{:?}",
+        ended.took
+    );
+    let told =
+        |event: &&dcs_wait::model::WatchEvent| matches!(event.kind, WatchEventKind::Trouble { .. });
     assert_eq!(ended.events.iter().filter(told).count(), 20, "one a watch");
 }
 
@@ -64,9 +71,15 @@ async fn a_wrong_endpoint_is_passing_trouble_until_the_grace_is_over() {
     let wrong = refused(404, "APIGW.0101");
     let ended = held(1, [wrong.clone()]).ended().await;
     assert_eq!(ended.only_outcome(), Outcome::Rejected);
-    assert!(ended.took >= secs(900) && ended.took < secs(910), "{:?}", ended.took);
+    assert!(
+        ended.took >= secs(900) && ended.took < secs(910),
+        "{:?}",
+        ended.took
+    );
 
-    let ended = held(1, [wrong.clone(), wrong, job("SUCCESS")]).ended().await;
+    let ended = held(1, [wrong.clone(), wrong, job("SUCCESS")])
+        .ended()
+        .await;
     assert_eq!(ended.only_outcome(), Outcome::Succeeded);
     assert_eq!(ended.asked_at(), [0, 1000, 3000]);
 }
@@ -109,20 +122,17 @@ async fn ten_thousand_watches_in_an_outage_are_woken_one_at_a_time() {
     let start = Instant::now();
     let mut loops = JoinSet::new();
     for n in 0..WATCHES {
-        let resume = Resume {
-            start,
+        let watch = Lone {
             deadline: Some(start + secs(2 * MINUTE)),
-            progress: Progress::default(),
+            ..Lone::new(&format!("j{n}"))
         };
-        let poller = Poller::new(
-            format!("j{n}").parse().unwrap(),
-            Arc::clone(&spec),
-            Arc::clone(&session),
-            resume,
-            fastrand::Rng::with_seed(7),
-            |_| (),
-        );
-        let mut polling = Box::pin(poller.run(Arc::default()));
+        let (spec, session) = (Arc::clone(&spec), Arc::clone(&session));
+        let mut polling = Box::pin(async move {
+            let random = fastrand::Rng::with_seed(7);
+            Poller::new(&watch, spec, session, Progress::default(), random)
+                .run()
+                .await
+        });
         let woken = Arc::clone(&woken);
         loops.spawn(async move {
             std::future::poll_fn(|context| {
@@ -133,7 +143,8 @@ async fn ten_thousand_watches_in_an_outage_are_woken_one_at_a_time() {
         });
     }
     while let Some(ended) = loops.join_next().await {
-        assert_eq!(ended.unwrap().unwrap().outcome, Outcome::TimedOut);
+        let report = ended.unwrap().unwrap().unwrap();
+        assert_eq!(report.outcome, Outcome::TimedOut);
     }
     let woken = woken.load(std::sync::atomic::Ordering::Relaxed);
     assert!(woken < 12 * WATCHES, "{woken}");

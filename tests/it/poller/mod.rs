@@ -2,6 +2,7 @@
 
 mod credential;
 pub(crate) mod harness;
+mod held;
 mod limits;
 mod one_job;
 mod resumed;

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dcs_wait::api::{Answer, Content, Gate, Session};
-use dcs_wait::model::{JobId, Meter, Outcome, Progress, WatchEvent, WatchReport};
-use dcs_wait::poll::{Control, Misconfigured, Poller, Resume};
+use dcs_wait::model::{Meter, Outcome, Progress, WatchReport};
+use dcs_wait::poll::{Misconfigured, Poller, WatchSpec};
 use tokio::time::{Instant, sleep};
 
-use super::harness::{Log, Wait, job, refused, secs};
+use super::harness::{Log, Lone, Wait, job, refused, secs};
 
 /// Notes each request's word, and how late it was.
 #[derive(Default)]
@@ -20,23 +20,27 @@ impl Meter for Polled {
     }
 }
 
-struct Lone {
+/// A poller, and what its service and its meter saw.
+struct Polling {
+    watch: Lone,
     log: Arc<Log>,
     polled: Arc<Polled>,
     session: Arc<Session>,
-    wait: Wait,
+    spec: Arc<WatchSpec>,
+    progress: Progress,
 }
 
-impl Lone {
+impl Polling {
+    /// A watch that has just begun.
     fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self::limited(answers, 1000.0)
     }
 
     fn limited(answers: impl IntoIterator<Item = Answer>, max_rps: f64) -> Self {
-        let mut wait = Wait::for_a_job(answers);
-        let service = std::mem::take(&mut wait.service);
+        let Wait { service, watch, .. } = Wait::for_a_job(answers);
         let polled = Arc::new(Polled::default());
         Self {
+            watch: Lone::new("j1"),
             log: Arc::clone(&service.log),
             session: Arc::new(Session {
                 source: Box::new(service),
@@ -44,25 +48,33 @@ impl Lone {
                 meter: Arc::clone(&polled) as Arc<dyn Meter>,
             }),
             polled,
-            wait,
+            spec: Arc::new(watch),
+            progress: Progress::default(),
         }
     }
 
-    fn poller(&self, resume: Resume) -> Poller<impl Fn(WatchEvent) + Send + use<>> {
-        let ours: (Arc<Session>, JobId) = (Arc::clone(&self.session), "j1".parse().unwrap());
-        Poller::new(
-            "j1".parse().unwrap(),
-            Arc::new(self.wait.watch.clone()),
-            Arc::clone(&self.session),
-            resume,
-            fastrand::Rng::with_seed(7),
-            // As much as the engine's holds.
-            move |_| drop(ours.clone()),
-        )
+    /// The same, where it began before and has come so far.
+    fn begun(mut self, ago: Duration, polls: u32, last: Option<Answer>) -> Self {
+        self.watch.start = Instant::now().checked_sub(ago).unwrap();
+        let job = match last.map(|answer| answer.content) {
+            Some(Content::Job(job)) => Some(job),
+            _ => None,
+        };
+        self.progress = Progress {
+            polls,
+            job: job.map(Arc::new),
+        };
+        self
     }
 
-    async fn ended(&self, resume: Resume) -> Result<WatchReport, Misconfigured> {
-        self.poller(resume).run(Arc::default()).await
+    fn run(&self) -> impl Future<Output = Option<Result<WatchReport, Misconfigured>>> {
+        let (spec, session) = (Arc::clone(&self.spec), Arc::clone(&self.session));
+        let random = fastrand::Rng::with_seed(7);
+        Poller::new(&self.watch, spec, session, self.progress.clone(), random).run()
+    }
+
+    async fn ended(&self) -> WatchReport {
+        self.run().await.unwrap().unwrap()
     }
 
     fn asked_at(&self, start: Instant) -> Vec<u128> {
@@ -72,27 +84,15 @@ impl Lone {
     }
 }
 
-fn begun(ago: Duration, polls: u32, last: Option<Answer>) -> Resume {
-    let job = match last.map(|answer| answer.content) {
-        Some(Content::Job(job)) => Some(job),
-        _ => None,
-    };
-    Resume {
-        start: Instant::now().checked_sub(ago).unwrap(),
-        deadline: None,
-        progress: Progress {
-            polls,
-            job: job.map(Arc::new),
-        },
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_resumed_watch_asks_at_once_and_then_about_as_often_as_before() {
     let start = Instant::now();
-    let lone = Lone::new([job("RUNNING"), job("RUNNING"), job("SUCCESS")]);
-    let resume = begun(secs(300), 40, Some(job("RUNNING")));
-    let report = lone.ended(resume).await.unwrap();
+    let lone = Polling::new([job("RUNNING"), job("RUNNING"), job("SUCCESS")]).begun(
+        secs(300),
+        40,
+        Some(job("RUNNING")),
+    );
+    let report = lone.ended().await;
     assert_eq!(lone.asked_at(start), [0, 8000, 16_000]);
     assert_eq!(report.polls, 43);
     assert_eq!(report.waited, secs(316));
@@ -100,21 +100,20 @@ async fn a_resumed_watch_asks_at_once_and_then_about_as_often_as_before() {
 
 #[tokio::test(start_paused = true)]
 async fn the_grace_for_unknown_jobs_does_not_start_again_with_the_process() {
-    let lone = Lone::new([refused(404, "")]);
-    let report = lone.ended(begun(secs(60), 9, None)).await.unwrap();
+    let lone = Polling::new([refused(404, "")]).begun(secs(60), 9, None);
+    let report = lone.ended().await;
     assert_eq!((report.outcome, report.polls), (Outcome::NotFound, 10));
 
-    let lone = Lone::new([refused(404, "")]);
-    let report = lone.ended(begun(secs(4), 3, None)).await.unwrap();
+    let lone = Polling::new([refused(404, "")]).begun(secs(4), 3, None);
+    let report = lone.ended().await;
     assert_eq!(report.outcome, Outcome::NotFound);
     assert_eq!(report.waited, secs(10), "what was left of it");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_seen_before_the_restart_and_is_unknown_now_is_gone() {
-    let lone = Lone::new([refused(404, "")]);
-    let resume = begun(secs(1), 1, Some(job("RUNNING")));
-    let report = lone.ended(resume).await.unwrap();
+    let lone = Polling::new([refused(404, "")]).begun(secs(1), 1, Some(job("RUNNING")));
+    let report = lone.ended().await;
     assert_eq!((report.outcome, report.polls), (Outcome::NotFound, 2));
 }
 
@@ -124,41 +123,38 @@ async fn a_deadline_that_passed_while_nobody_polled_leaves_one_request() {
         ("RUNNING", Outcome::TimedOut),
         ("SUCCESS", Outcome::Succeeded),
     ] {
-        let lone = Lone::new([job(answer)]);
-        let resume = Resume {
-            // Within the time of the last request.
-            deadline: Instant::now().checked_sub(secs(3)),
-            ..begun(secs(60), 9, None)
-        };
-        assert_eq!(lone.ended(resume).await.unwrap().outcome, outcome);
+        let mut lone = Polling::new([job(answer)]).begun(secs(60), 9, None);
+        // Within the time of the last request.
+        lone.watch.deadline = Instant::now().checked_sub(secs(3));
+        assert_eq!(lone.ended().await.outcome, outcome);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn asking_now_ends_the_sleep_and_nothing_else() {
     let start = Instant::now();
-    let lone = Lone::new([job("RUNNING"), job("RUNNING"), job("SUCCESS")]);
-    let control = Arc::new(Control::default());
-    let polling = lone.poller(begun(secs(300), 40, Some(job("RUNNING"))));
-    let polling = tokio::spawn(polling.run(Arc::clone(&control)));
-    sleep(Duration::from_millis(2500)).await;
-    control.poll_now();
-    polling.await.unwrap().unwrap();
+    let lone = Polling::new([job("RUNNING"), job("RUNNING"), job("SUCCESS")]).begun(
+        secs(300),
+        40,
+        Some(job("RUNNING")),
+    );
+    let ask = async {
+        sleep(Duration::from_millis(2500)).await;
+        lone.watch.control.poll_now();
+    };
+    tokio::join!(lone.ended(), ask);
     assert_eq!(lone.asked_at(start), [0, 2500, 10_500]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn asking_now_still_waits_for_a_turn() {
     let start = Instant::now();
-    let lone = Lone::limited([job("RUNNING"), job("SUCCESS")], 0.5);
-    let control = Arc::new(Control::default());
-    let polling = tokio::spawn(
-        lone.poller(begun(secs(9), 9, None))
-            .run(Arc::clone(&control)),
-    );
-    sleep(Duration::from_millis(100)).await;
-    control.poll_now();
-    polling.await.unwrap().unwrap();
+    let lone = Polling::limited([job("RUNNING"), job("SUCCESS")], 0.5).begun(secs(9), 9, None);
+    let ask = async {
+        sleep(Duration::from_millis(100)).await;
+        lone.watch.control.poll_now();
+    };
+    tokio::join!(lone.ended(), ask);
     assert_eq!(lone.asked_at(start), [0, 2000]);
     let polled = lone.polled.0.lock().unwrap().clone();
     let late = Duration::from_millis(1900);
@@ -167,19 +163,16 @@ async fn asking_now_still_waits_for_a_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_was_called_off_before_it_began_asks_nothing() {
-    let lone = Lone::new([job("RUNNING")]);
-    let control = Arc::new(Control::default());
-    control.cancel();
-    let report = lone.poller(begun(secs(0), 0, None)).run(control).await;
-    assert_eq!(report.unwrap().outcome, Outcome::Cancelled);
+    let lone = Polling::new([job("RUNNING")]);
+    lone.watch.control.cancel();
+    assert_eq!(lone.run().await, None);
     assert_eq!(lone.log.asked.lock().unwrap().len(), 0);
 }
 
-/// Ten thousand of them are to fit into 15 MiB, with all that the engine holds beside.
+/// Ten thousand of them are to fit into 14 MiB, with all that the engine holds beside.
 #[tokio::test]
-async fn a_watch_that_sleeps_holds_less_than_500_bytes() {
-    let lone = Lone::new([job("RUNNING")]);
-    let polling = lone.poller(begun(secs(0), 0, None)).run(Arc::default());
-    let size = std::mem::size_of_val(&polling);
-    assert!(size < 500, "{size} bytes");
+async fn a_watch_that_sleeps_holds_no_more_than_256_bytes() {
+    let lone = Polling::new([job("RUNNING")]);
+    let size = std::mem::size_of_val(&lone.run());
+    assert!(size <= 256, "{size} bytes");
 }

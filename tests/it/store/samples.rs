@@ -1,6 +1,7 @@
 //! Things to store.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dcs_wait::model::{
@@ -30,7 +31,7 @@ pub(super) fn delivery_id(n: u64) -> DeliveryId {
     DeliveryId::from_bytes(bytes(n))
 }
 
-pub(super) fn hooks(names: &[&str]) -> Vec<HookName> {
+pub(super) fn hooks(names: &[&str]) -> Arc<[HookName]> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
@@ -52,7 +53,7 @@ pub(super) fn accept(n: u64) -> Change {
 
 pub(super) fn answers(answer: &str, count: u32) -> Answers {
     Answers {
-        answer: answer.to_owned(),
+        answer: answer.to_owned().into(),
         count,
         first_at: at(1),
         last_at: at(u64::from(count)),

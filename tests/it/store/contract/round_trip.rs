@@ -25,7 +25,7 @@ fn empty_watch(n: u64) -> Watch {
         id: watch_id(n),
         project: "p".parse().unwrap(),
         job_id: format!("j{n}").parse().unwrap(),
-        hooks: vec![],
+        hooks: [].into(),
         accepted_at: at(0),
         deadline_at: None,
     }
@@ -68,7 +68,7 @@ async fn assert_comes_back(
 
 fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
     let watch = Watch {
-        hooks: vec!["a-1".parse().unwrap(), "B_2".parse().unwrap()],
+        hooks: ["a-1", "B_2"].map(|name| name.parse().unwrap()).into(),
         deadline_at: Some(at(77)),
         ..empty_watch(1)
     };
@@ -76,10 +76,10 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
         polls: u32::MAX,
         job: Some(Arc::new(Job {
             status: JobStatus::from(text),
-            job_type: Some(text.to_owned()),
+            job_type: Some(text.into()),
             begin_time: Some(at(1)),
             end_time: Some(at(2)),
-            fail_reason: Some(text.to_owned()),
+            fail_reason: Some(text.into()),
         })),
     };
     let fault = Fault {
@@ -99,7 +99,7 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
         end: Some(end),
     };
     let answers = Answers {
-        answer: text.to_owned(),
+        answer: text.to_owned().into(),
         count: u32::MAX,
         first_at: at(4),
         last_at: at(5),

@@ -1,0 +1,58 @@
+//! The watch that a poller polls for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use super::Control;
+use crate::model::{JobId, WatchEvent};
+
+/// A watch, as its poller sees it: what it would hold twice otherwise.
+pub trait Subject: Send + Sync {
+    /// The job.
+    fn job_id(&self) -> &JobId;
+
+    /// When the watch began, be it before this process.
+    fn start(&self) -> Instant;
+
+    /// When it times out; `None` for never. The last request falls exactly on it.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Its reins.
+    fn control(&self) -> &Control;
+
+    /// The span that it is polled in.
+    fn span(&self) -> tracing::Span {
+        tracing::Span::none()
+    }
+
+    /// Hears of everything that happens but the watch's end, which is for whoever keeps it to tell.
+    fn hear(&self, event: WatchEvent);
+}
+
+pin_project! {
+    /// What comes of a future that polls for a watch, unless that is called off first.
+    // The span exists only while something is done: those of ten thousand watches that sleep would
+    // take half as much memory as the watches.
+    pub(super) struct Steered<'a, S, F> {
+        pub(super) subject: &'a S,
+        #[pin]
+        pub(super) future: F,
+    }
+}
+
+impl<S: Subject, F: Future> Future for Steered<'_, S, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.subject.control().is_cancelled(context) {
+            return Poll::Ready(None);
+        }
+        let polled = this.subject.span().in_scope(|| this.future.poll(context));
+        polled.map(Some)
+    }
+}
