@@ -81,6 +81,7 @@ impl Daemon {
             .arg(&configuration)
             .env("HUAWEICLOUD_SDK_AK", "BENCH")
             .env("HUAWEICLOUD_SDK_SK", "bench")
+            .envs(environment_of_the_unit())
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
@@ -160,6 +161,15 @@ impl Drop for Daemon {
         // One that has ended already can't be killed, and needn't.
         drop(self.process.kill());
     }
+}
+
+/// What the unit that ships sets for the daemon.
+fn environment_of_the_unit() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../../systemd/dcs-wait.service");
+    let lines = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="));
+    lines.map(|line| line.split_once('=').unwrap())
 }
 
 fn secret(path: &Path) {

@@ -138,7 +138,7 @@ impl Active {
     }
 
     pub(super) fn open_answers(&self) -> Option<Answers> {
-        self.state().history.open().cloned()
+        self.state().history.open()
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -222,7 +222,7 @@ impl Active {
         let state = self.state();
         Note {
             progress: state.progress.clone(),
-            answers: state.history.open().cloned().into_iter().collect(),
+            answers: state.history.open().into_iter().collect(),
         }
     }
 

@@ -1,23 +1,33 @@
 //! A watch's history: runs of like answers.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clean::{SENTENCE, WORD, clean};
 use crate::model::{Answers, Fault, Job, WatchEventKind, WatchReport};
 
 /// The run of like answers that goes on.
+// As small as it can be, with times in milliseconds since 1970: each watch has one.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    open: Option<Answers>,
+    answer: Cow<'static, str>,
+    /// How many there were; zero before the first.
+    count: u32,
+    first_at: u64,
+    last_at: u64,
     /// Requests up to the last answer that is counted.
     counted: u32,
 }
 
 impl History {
     /// The run that goes on, where there has been an answer.
-    pub(super) fn open(&self) -> Option<&Answers> {
-        self.open.as_ref()
+    pub(super) fn open(&self) -> Option<Answers> {
+        (self.count > 0).then(|| Answers {
+            answer: self.answer.clone(),
+            count: self.count,
+            first_at: time(self.first_at),
+            last_at: time(self.last_at),
+        })
     }
 
     /// Takes an answer in that came to the request of that number. Where it is another than before,
@@ -30,19 +40,15 @@ impl History {
         ended: &mut Vec<Answers>,
     ) {
         self.counted = polls;
-        if let Some(open) = &mut self.open
-            && open.answer == answer
-        {
-            open.count = open.count.saturating_add(1);
-            open.last_at = at;
-            return;
+        if self.count > 0 && self.answer == answer {
+            self.count = self.count.saturating_add(1);
+        } else {
+            ended.extend(self.open());
+            self.answer = answer;
+            self.count = 1;
+            self.first_at = millis(at);
         }
-        ended.extend(self.open.replace(Answers {
-            answer,
-            count: 1,
-            first_at: at,
-            last_at: at,
-        }));
+        self.last_at = millis(at);
     }
 
     /// Takes in how the watch ended, and ends the run that went on.
@@ -54,9 +60,20 @@ impl History {
         {
             self.add(answer, report.polls, at, &mut ended);
         }
-        ended.extend(self.open.take());
+        ended.extend(self.open());
+        self.count = 0;
         ended
     }
+}
+
+fn millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+fn time(millis: u64) -> SystemTime {
+    let time = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
+    time.unwrap_or(UNIX_EPOCH)
 }
 
 /// The answer that an event tells of, where it does.

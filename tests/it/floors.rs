@@ -135,13 +135,25 @@ fn modules_declared(source: &str) -> Vec<String> {
         .collect()
 }
 
+/// The modules that a file declares: those at the beginning of a line, whatever their visibility.
+fn modules_of(source: &str) -> Vec<String> {
+    let lines = source.lines().filter(|line| !line.starts_with(' '));
+    let words = lines.filter_map(|line| line.strip_suffix(';')?.split_once("mod "));
+    let declared = words.filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
+    declared.map(|(_, name)| name.to_owned()).collect()
+}
+
 fn source_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 /// Every source, by its path below `src/`.
 fn sources() -> Vec<(String, String)> {
-    let root = source_root();
+    sources_below(&source_root())
+}
+
+fn sources_below(root: &Path) -> Vec<(String, String)> {
+    let root = root.to_owned();
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
@@ -166,6 +178,28 @@ fn a_folder_imports_only_from_those_above_it() {
         .flat_map(|(file, source)| violations(file, source))
         .collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// A file that no other declares is never compiled, and its tests are never run.
+#[test]
+fn every_file_belongs_to_the_program_or_to_its_tests() {
+    for root in ["src", "tests/it"] {
+        let files = sources_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(root));
+        let mut declared: Vec<Vec<String>> = vec![vec![], vec!["main".to_owned()]];
+        for (file, source) in &files {
+            let mut parent = module_of(Path::new(file));
+            parent.retain(|part| part != "main");
+            for child in modules_of(source) {
+                declared.push([parent.clone(), vec![child]].concat());
+            }
+        }
+        let orphans: Vec<&String> = files
+            .iter()
+            .map(|(file, _)| file)
+            .filter(|file| !declared.contains(&module_of(Path::new(file))))
+            .collect();
+        assert!(orphans.is_empty(), "{root}: {orphans:?}");
+    }
 }
 
 #[test]
