@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clean::{SENTENCE, WORD, clean};
+use crate::forms::millis;
 use crate::model::{Answers, Fault, Job, WatchEventKind, WatchReport};
 
 /// The run of like answers that goes on.
@@ -46,9 +47,9 @@ impl History {
             ended.extend(self.open());
             self.answer = answer;
             self.count = 1;
-            self.first_at = millis(at);
+            self.first_at = since_epoch(at);
         }
-        self.last_at = millis(at);
+        self.last_at = since_epoch(at);
     }
 
     /// Takes in how the watch ended, and ends the run that went on.
@@ -66,9 +67,8 @@ impl History {
     }
 }
 
-fn millis(at: SystemTime) -> u64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis().try_into().unwrap_or(u64::MAX)
+fn since_epoch(at: SystemTime) -> u64 {
+    millis(at.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn time(millis: u64) -> SystemTime {

@@ -126,21 +126,18 @@ fn uses_backoff(file: &str, source: &str) -> bool {
     paths.iter().any(names_backoff)
 }
 
-/// The modules that `lib.rs` declares, in its order.
+/// The modules that a file declares, in its order.
 fn modules_declared(source: &str) -> Vec<String> {
-    Tokens::of(source)
-        .windows(2)
-        .filter(|pair| pair[0].is_word("mod"))
-        .map(|pair| pair[1].text.clone())
-        .collect()
+    modules_before(&[";", "{"], source)
 }
 
-/// The modules that a file declares: those at the beginning of a line, whatever their visibility.
-fn modules_of(source: &str) -> Vec<String> {
-    let lines = source.lines().filter(|line| !line.starts_with(' '));
-    let words = lines.filter_map(|line| line.strip_suffix(';')?.split_once("mod "));
-    let declared = words.filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
-    declared.map(|(_, name)| name.to_owned()).collect()
+/// The modules whose names one of these follows: `;` where they have files of their own.
+fn modules_before(ends: &[&str], source: &str) -> Vec<String> {
+    Tokens::of(source)
+        .windows(3)
+        .filter(|words| words[0].is_word("mod") && ends.contains(&words[2].text.as_str()))
+        .map(|words| words[1].text.clone())
+        .collect()
 }
 
 fn source_root() -> PathBuf {
@@ -189,7 +186,7 @@ fn every_file_belongs_to_the_program_or_to_its_tests() {
         for (file, source) in &files {
             let mut parent = module_of(Path::new(file));
             parent.retain(|part| part != "main");
-            for child in modules_of(source) {
+            for child in modules_before(&[";"], source) {
                 declared.push([parent.clone(), vec![child]].concat());
             }
         }

@@ -32,11 +32,11 @@ impl From<&WatchRecord> for WatchShape {
             },
             outcome: end.map(|end| end.outcome.into()),
             status: job.map(|job| job.status.to_string()),
-            job_type: job.and_then(|job| job.job_type.as_deref().map(str::to_owned)),
+            job_type: job.and_then(|job| owned(job.job_type.as_deref())),
             begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
             end_time: job.and_then(|job| rfc3339(job.end_time?)),
             duration_ms: job.and_then(Job::duration).map(millis),
-            fail_reason: job.and_then(|job| job.fail_reason.as_deref().map(str::to_owned)),
+            fail_reason: job.and_then(|job| owned(job.fail_reason.as_deref())),
             polls: record.progress.polls,
             accepted_at: ours(watch.accepted_at),
             deadline_at: watch.deadline_at.and_then(rfc3339),
@@ -70,6 +70,10 @@ impl From<&Answers> for AnswersShape {
 }
 
 /// How a delivery stands, and when it is tried next.
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
 fn state(state: DeliveryState) -> (DeliveryStateShape, Option<String>) {
     match state {
         DeliveryState::Pending(due) => (DeliveryStateShape::Pending, rfc3339(due)),
@@ -113,11 +117,11 @@ impl From<&WatchReport> for ResultShape {
             project_id: report.project_id.as_ref().map(ToString::to_string),
             outcome: report.outcome.into(),
             status: job.map(|job| job.status.to_string()),
-            job_type: job.and_then(|job| job.job_type.as_deref().map(str::to_owned)),
+            job_type: job.and_then(|job| owned(job.job_type.as_deref())),
             begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
             end_time: job.and_then(|job| rfc3339(job.end_time?)),
             duration_ms: job.and_then(Job::duration).map(millis),
-            fail_reason: job.and_then(|job| job.fail_reason.as_deref().map(str::to_owned)),
+            fail_reason: job.and_then(|job| owned(job.fail_reason.as_deref())),
             polls: report.polls,
             waited_ms: millis(report.waited),
             error: report.fault.as_ref().map(FaultShape::from),
@@ -171,7 +175,7 @@ fn of_watch(about: About, event: &WatchEvent) -> EventShape {
         WatchEventKind::Polled { job, changed, next } => EventShape::Polled {
             about,
             status: job.status.to_string(),
-            job_type: job.job_type.as_deref().map(str::to_owned),
+            job_type: owned(job.job_type.as_deref()),
             changed: *changed,
             next_ms: millis(*next),
         },
