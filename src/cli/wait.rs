@@ -154,6 +154,7 @@ pub(super) async fn prepare(
             jitter: 0.2,
         },
         seed: fastrand::u64(..),
+        known: Vec::new(),
     };
     Ok((spec, session))
 }

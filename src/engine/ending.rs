@@ -10,8 +10,8 @@ use super::shared::{Aside, Shared};
 use crate::clean::clean_message;
 use crate::hooks::Payload;
 use crate::model::{
-    Delivery, DeliveryState, End, HookName, Progress, ProjectId, Watch, WatchEvent, WatchEventKind,
-    WatchId, WatchRecord, WatchReport,
+    Delivery, DeliveryState, End, HookName, Progress, ProjectId, Ran, Watch, WatchEvent,
+    WatchEventKind, WatchId, WatchRecord, WatchReport,
 };
 use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError};
 
@@ -70,6 +70,9 @@ pub(super) async fn end(
     tracing::info!(outcome, polls = report.polls, fault, "ended");
     if misconfigured && let Some(attendant) = &shared.attendant {
         attendant(Aside::Misconfigured);
+    }
+    if let Some(ran) = progress.job.as_deref().and_then(Ran::of) {
+        shared.known.learn(&watch.project, &ran);
     }
     tell(shared, watch, report);
     shared.dispatcher.take_on(deliveries);

@@ -5,6 +5,7 @@ mod dispatcher;
 mod ending;
 mod health;
 mod history;
+mod known;
 mod names;
 mod orders;
 mod polling;

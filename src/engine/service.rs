@@ -14,7 +14,9 @@ use super::orders::{AcceptError, Accepted, Heard, Order};
 use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared, TakenUp};
 use super::supervisor::{Command, Supervisor};
-use crate::model::{Answers, DeliveryId, HookName, Watch, WatchId, WatchRecord};
+use crate::model::{
+    Answers, DeliveryId, Durations, HookName, JobType, ProjectName, Watch, WatchId, WatchRecord,
+};
 use crate::store::{Change, Effect, Store, StoreError};
 
 /// How long storing what came of everything may take, once the time to stop is over: an exit hook
@@ -221,6 +223,12 @@ impl Engine {
             shared.dispatcher.take_on(vec![delivery]);
         }
         Ok(true)
+    }
+
+    /// How long jobs of each type took, by project and type.
+    #[must_use]
+    pub fn known_types(&self) -> Vec<(ProjectName, JobType, Durations)> {
+        self.0.known.all()
     }
 
     /// What is kept. For reading only: writing is the engine's.

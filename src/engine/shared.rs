@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::active::{Active, Resume, Wish};
 use super::dispatcher::{Dispatcher, DispatcherParts};
+use super::known::KnownTypes;
 use super::names::Names;
 use super::recorder::Recorder;
 use super::setup::{Parts, Setup};
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) dispatcher: Dispatcher,
     pub(super) attendant: Option<Attendant>,
+    pub(super) known: KnownTypes,
     pub(super) commands: UnboundedSender<Command>,
     teller: Teller,
     random: Mutex<fastrand::Rng>,
@@ -113,6 +115,7 @@ impl Shared {
             recorder,
             dispatcher,
             attendant,
+            known: KnownTypes::default(),
             commands,
             teller: parts.teller,
             random: Mutex::new(random),

@@ -18,8 +18,8 @@ use crate::api::Session;
 use crate::clock::{Clock as _, SystemClock};
 use crate::hooks::Configured;
 use crate::model::{
-    DeliveryState, Exit, JobId, Outcome, Progress, ProjectName, Watch, WatchEventKind, WatchId,
-    WatchReport,
+    DeliveryState, Durations, Exit, JobId, JobType, Outcome, Progress, ProjectName, Watch,
+    WatchEventKind, WatchId, WatchReport,
 };
 use crate::poll::WatchSpec;
 use crate::store::{MemoryStore, StoreError};
@@ -54,6 +54,8 @@ pub struct WaitSpec {
     pub retries: Retries,
     /// The seed of all jitter.
     pub seed: u64,
+    /// How long jobs took before, by their type.
+    pub known: Vec<(JobType, Durations)>,
 }
 
 /// How a wait ended.
@@ -158,6 +160,12 @@ fn start(spec: &WaitSpec, session: Arc<Session>, heard: UnboundedSender<Heard>) 
         projects: HashMap::from([(project_name(), project)]),
         hooks: spec.hooks.clone(),
     });
+    for (job_type, durations) in &spec.known {
+        let shared = engine.shared();
+        shared
+            .known
+            .restore(project_name(), job_type.clone(), durations.clone());
+    }
     engine
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fault, Job, JobId, WatchReport};
+use super::{Estimate, Fault, Job, JobId, WatchReport};
 
 /// Something that happened to one watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum WatchEventKind {
         changed: bool,
         /// Time until the next request.
         next: Duration,
+        /// What jobs of its type let expect, where any has ended.
+        estimate: Option<Estimate>,
     },
     /// The service doesn't know the job, and the grace for that hasn't passed.
     NotYetVisible {

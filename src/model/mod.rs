@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+mod durations;
 mod event;
 mod exit;
 mod fault;
@@ -12,6 +13,7 @@ mod meter;
 mod outcome;
 mod watch;
 
+pub use durations::{Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, Ran, Ranked};
 pub use event::{WatchEvent, WatchEventKind};
 pub use exit::Exit;
 pub use fault::Fault;

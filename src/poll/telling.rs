@@ -19,7 +19,13 @@ impl<S: Subject> Poller<'_, S> {
         match (content.reading(), verdict, content) {
             (Ok(_), ..) => {
                 if let Some(job) = self.progress.job.clone() {
-                    self.tell(WatchEventKind::Polled { job, changed, next });
+                    let estimate = None;
+                    self.tell(WatchEventKind::Polled {
+                        job,
+                        changed,
+                        next,
+                        estimate,
+                    });
                 }
             }
             (_, Verdict::NotYetVisible(grace), _) => {

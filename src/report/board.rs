@@ -63,7 +63,9 @@ impl Board {
         watched.polls = event.polls;
         match &event.kind {
             WatchEventKind::Started => Some(News::State(text::started(&event.job_id))),
-            WatchEventKind::Polled { job, changed, next } => {
+            WatchEventKind::Polled {
+                job, changed, next, ..
+            } => {
                 watched.next_poll = event.waited + *next;
                 watched.job = Some(Arc::clone(job));
                 let recovered = matches!(watched.hitch.take(), Some(Hitch::Trouble { .. }));

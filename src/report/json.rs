@@ -83,7 +83,9 @@ impl<'a> From<&'a WatchEvent> for EventObject<'a> {
     fn from(event: &'a WatchEvent) -> Self {
         let (name, fields) = match &event.kind {
             WatchEventKind::Started => ("started", Fields::None {}),
-            WatchEventKind::Polled { job, changed, next } => (
+            WatchEventKind::Polled {
+                job, changed, next, ..
+            } => (
                 "polled",
                 Fields::Polled {
                     status: job.status.as_str(),

@@ -251,6 +251,7 @@ mod tests {
             job: std::sync::Arc::new(wide),
             changed: false,
             next: seconds(1),
+            estimate: None,
         };
         live.event(&event(FIRST, 0, polled("RUNNING", true)));
         live.event(&event(SECOND, 0, kind));

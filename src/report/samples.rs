@@ -46,6 +46,7 @@ pub(super) fn polled(status: &str, changed: bool) -> WatchEventKind {
         job: std::sync::Arc::new(job(status)),
         changed,
         next: seconds(4),
+        estimate: None,
     }
 }
 

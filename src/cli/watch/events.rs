@@ -34,7 +34,13 @@ pub(super) fn watch_event(shape: EventShape) -> Option<(String, WatchEvent)> {
             };
             let next = Duration::from_millis(next_ms);
             let job = Arc::new(job);
-            (about, WatchEventKind::Polled { job, changed, next })
+            let kind = WatchEventKind::Polled {
+                job,
+                changed,
+                next,
+                estimate: None,
+            };
+            (about, kind)
         }
         EventShape::NotYetVisible {
             about,

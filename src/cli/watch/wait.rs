@@ -180,6 +180,7 @@ impl<'a> Wait<'a> {
                     job: Arc::new(job),
                     changed: true,
                     next: Duration::ZERO,
+                    estimate: None,
                 },
                 (None, None) => continue,
             };

@@ -172,7 +172,9 @@ impl From<&Told> for EventShape {
 fn of_watch(about: About, event: &WatchEvent) -> EventShape {
     match &event.kind {
         WatchEventKind::Started => EventShape::Started { about },
-        WatchEventKind::Polled { job, changed, next } => EventShape::Polled {
+        WatchEventKind::Polled {
+            job, changed, next, ..
+        } => EventShape::Polled {
             about,
             status: job.status.to_string(),
             job_type: owned(job.job_type.as_deref()),

@@ -24,6 +24,7 @@ async fn waited(jobs: &Arc<Jobs>, inbox: &Arc<Inbox>, cancel: &CancellationToken
             after: vec![secs(1), secs(5)],
             jitter: 0.0,
         },
+        known: Vec::new(),
         seed: 1,
     };
     let (events, _told) = unbounded_channel();

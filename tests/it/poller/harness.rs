@@ -226,6 +226,7 @@ impl Wait {
                 jitter: 0.0,
             },
             seed: 7,
+            known: Vec::new(),
         };
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let cancel = CancellationToken::new();

@@ -1,0 +1,54 @@
+//! What is known of the types of jobs: how long those took that have ended.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::{Durations, JobType, ProjectName, Ran};
+
+/// How many types are known in one project at most: the service has a few dozens. Nothing is
+/// learned of any beyond.
+const MOST_TYPES: usize = 200;
+
+/// The types of each project.
+#[derive(Default)]
+pub(super) struct KnownTypes(Mutex<HashMap<ProjectName, HashMap<JobType, Durations>>>);
+
+impl KnownTypes {
+    fn projects(&self) -> MutexGuard<'_, HashMap<ProjectName, HashMap<JobType, Durations>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what is known from before.
+    pub(super) fn restore(&self, project: ProjectName, job_type: JobType, durations: Durations) {
+        let mut projects = self.projects();
+        projects
+            .entry(project)
+            .or_default()
+            .insert(job_type, durations);
+    }
+
+    /// Takes in how long a job took.
+    pub(super) fn learn(&self, project: &ProjectName, ran: &Ran) {
+        let mut projects = self.projects();
+        let types = projects.entry(project.clone()).or_default();
+        if types.len() >= MOST_TYPES && !types.contains_key(&ran.job_type) {
+            return;
+        }
+        types.entry(ran.job_type.clone()).or_default().add(ran.took);
+    }
+
+    /// All types by project and name.
+    pub(super) fn all(&self) -> Vec<(ProjectName, JobType, Durations)> {
+        let projects = self.projects();
+        let mut all: Vec<_> = projects
+            .iter()
+            .flat_map(|(project, types)| {
+                types.iter().map(|(job_type, durations)| {
+                    (project.clone(), job_type.clone(), durations.clone())
+                })
+            })
+            .collect();
+        all.sort_by(|a, b| (a.0.as_str(), &*a.1).cmp(&(b.0.as_str(), &*b.1)));
+        all
+    }
+}

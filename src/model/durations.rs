@@ -1,0 +1,236 @@
+//! How long jobs of one type took, and what that lets expect of the next.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Job, JobType};
+
+/// How many durations of a type are kept: the last ones.
+pub const KEPT_DURATIONS: usize = 64;
+
+/// The longest duration that is learned from, about 2.3 days. Beyond it, one is more likely to be a
+/// clock's mistake than a job's.
+pub const LONGEST_LEARNED: Duration = Duration::from_secs(196_000);
+
+/// The longest name of a type that is learned from, in bytes; the service's own have up to 22.
+const LONGEST_TYPE: usize = 100;
+
+/// How long a job ran that has ended, well or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// What kind of operation it was.
+    pub job_type: JobType,
+    /// From its begin to its end, both by the service's clock.
+    pub took: Duration,
+}
+
+impl Ran {
+    /// What is to be learned from a job; `None` while it goes on, and where its times make no sense.
+    #[must_use]
+    pub fn of(job: &Job) -> Option<Self> {
+        let job_type = job.job_type.clone()?;
+        let took = job.duration()?;
+        let sound = job.status.is_terminal()
+            && took <= LONGEST_LEARNED
+            && (1..=LONGEST_TYPE).contains(&job_type.len());
+        sound.then_some(Self { job_type, took })
+    }
+}
+
+/// The durations of the last [`KEPT_DURATIONS`] jobs of one type, to the millisecond, the newest
+/// last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Durations(VecDeque<u32>);
+
+impl Durations {
+    /// Adds the newest; the oldest goes, where there are too many.
+    pub fn add(&mut self, took: Duration) {
+        if self.0.len() == KEPT_DURATIONS {
+            self.0.pop_front();
+        }
+        let millis = took.min(LONGEST_LEARNED).as_millis();
+        self.0.push_back(millis.try_into().unwrap_or(u32::MAX));
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, the newest last.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Duration> + ExactSizeIterator {
+        self.0.iter().map(|&millis| of_millis(millis))
+    }
+
+    /// All of them by their length.
+    #[must_use]
+    pub fn ranked(&self) -> Ranked {
+        let mut millis: Vec<u32> = self.0.iter().copied().collect();
+        millis.sort_unstable();
+        Ranked(millis.into())
+    }
+}
+
+impl FromIterator<Duration> for Durations {
+    fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Self {
+        let mut all = Self::default();
+        durations.into_iter().for_each(|took| all.add(took));
+        all
+    }
+}
+
+fn of_millis(millis: u32) -> Duration {
+    Duration::from_millis(millis.into())
+}
+
+/// Durations from the shortest to the longest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranked(Box<[u32]>);
+
+impl Ranked {
+    /// The shortest one that at least this share of all, from 0 to 1, doesn't exceed; `None` where
+    /// there are none.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        quantile(&self.0, share)
+    }
+
+    /// All of them, the shortest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Duration> + ExactSizeIterator {
+        self.0.iter().map(|&millis| of_millis(millis))
+    }
+
+    /// What they let expect of a job that has run for so long; `None` where there are none.
+    #[must_use]
+    pub fn estimate(&self, age: Duration) -> Option<Estimate> {
+        let longer = self.0.partition_point(|&one| of_millis(one) <= age);
+        let longer = self.0.get(longer..).unwrap_or_default();
+        Some(Estimate {
+            count: self.0.len(),
+            median: self.quantile(0.5)?,
+            p90: self.quantile(0.9)?,
+            left: quantile(longer, 0.5).map(|one| one.saturating_sub(age)),
+        })
+    }
+}
+
+fn quantile(sorted: &[u32], share: f64) -> Option<Duration> {
+    let last = sorted.len().checked_sub(1)?;
+    // Nearest rank: a share of 0 is the first one, of 1 the last.
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    let at = rank.saturating_sub(1).min(last);
+    sorted.get(at).map(|&one| of_millis(one))
+}
+
+/// What the jobs of a type before it let expect of a job that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// How many jobs that is known from; at least one.
+    pub count: usize,
+    /// What half of them didn't exceed.
+    pub median: Duration,
+    /// What nine of ten didn't exceed.
+    pub p90: Duration,
+    /// How much longer it goes on, where it does as half of those that took longer than it has
+    /// already. `None` where none of them has.
+    pub left: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::model::JobStatus;
+
+    fn seconds(all: &[u64]) -> Durations {
+        all.iter().copied().map(Duration::from_secs).collect()
+    }
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn job(status: JobStatus, took: Option<Duration>) -> Job {
+        let begin = SystemTime::UNIX_EPOCH + secs(1_684_191_545);
+        Job {
+            status,
+            job_type: Some("masterStandbySwapJob".into()),
+            begin_time: Some(begin),
+            end_time: took.map(|took| begin + took),
+            fail_reason: None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_durations_go() {
+        let durations: Durations = (1..=100).map(secs).collect();
+        assert_eq!(durations.len(), KEPT_DURATIONS);
+        assert_eq!(durations.iter().next(), Some(secs(37)));
+        assert_eq!(durations.iter().next_back(), Some(secs(100)));
+    }
+
+    #[test]
+    fn quantiles_are_durations_that_there_were() {
+        let ranked = seconds(&[10, 1, 2, 9, 3, 8, 4, 7, 5, 6]).ranked();
+        for (share, expected) in [(0.0, 1), (0.5, 5), (0.9, 9), (0.91, 10), (1.0, 10)] {
+            assert_eq!(ranked.quantile(share), Some(secs(expected)), "{share}");
+        }
+        assert_eq!(Durations::default().ranked().quantile(0.5), None);
+    }
+
+    #[test]
+    fn what_is_left_is_as_with_half_of_those_that_took_longer() {
+        let ranked = seconds(&[20, 20, 20, 300, 310, 320]).ranked();
+        let left = |age| ranked.estimate(secs(age)).and_then(|one| one.left);
+        assert_eq!(left(0), Some(secs(20)));
+        assert_eq!(left(15), Some(secs(5)));
+        assert_eq!(left(20), Some(secs(290)));
+        assert_eq!(left(305), Some(secs(5)));
+        assert_eq!(left(320), None);
+        assert_eq!(Durations::default().ranked().estimate(secs(1)), None);
+    }
+
+    #[test]
+    fn jobs_are_learned_from_whether_they_succeed_or_fail() {
+        for status in [JobStatus::Success, JobStatus::Fail] {
+            let ran = Ran::of(&job(status, Some(secs(3)))).unwrap();
+            assert_eq!(&*ran.job_type, "masterStandbySwapJob");
+            assert_eq!(ran.took, secs(3));
+        }
+    }
+
+    #[test]
+    fn nothing_is_learned_from_a_job_that_goes_on_or_whose_times_make_no_sense() {
+        let ended = |took| job(JobStatus::Success, Some(took));
+        let backwards = Job {
+            begin_time: ended(secs(3)).end_time,
+            end_time: ended(secs(3)).begin_time,
+            ..ended(secs(3))
+        };
+        let long_name = Job {
+            job_type: Some("x".repeat(LONGEST_TYPE + 1).as_str().into()),
+            ..ended(secs(3))
+        };
+        for job in [
+            job(JobStatus::Running, Some(secs(3))),
+            job(JobStatus::Success, None),
+            ended(LONGEST_LEARNED + secs(1)),
+            backwards,
+            long_name,
+            Job {
+                job_type: None,
+                ..ended(secs(3))
+            },
+        ] {
+            assert_eq!(Ran::of(&job), None, "{job:?}");
+        }
+    }
+}
