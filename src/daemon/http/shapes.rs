@@ -5,8 +5,11 @@
 //! the command line's JSON results. An absent value is `null`.
 
 mod events;
+mod job_types;
 
+pub use crate::forms::EstimateShape;
 pub use events::{About, EventShape, LimitShape, ResultShape};
+pub use job_types::{JobTypeShape, JobTypesShape};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
