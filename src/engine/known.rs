@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::model::{Durations, JobType, ProjectName, Ran};
+use crate::model::{Durations, Estimate, JobType, ProjectName, Ran};
 
 /// How many types are known in one project at most: the service has a few dozens. Nothing is
 /// learned of any beyond.
@@ -35,6 +36,17 @@ impl KnownTypes {
             return;
         }
         types.entry(ran.job_type.clone()).or_default().add(ran.took);
+    }
+
+    /// What is to be expected of a job of this type that has run for so long.
+    pub(super) fn estimate(
+        &self,
+        project: &ProjectName,
+        job_type: &JobType,
+        age: Duration,
+    ) -> Option<Estimate> {
+        let projects = self.projects();
+        projects.get(project)?.get(job_type)?.ranked().estimate(age)
     }
 
     /// All types by project and name.

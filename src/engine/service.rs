@@ -15,7 +15,8 @@ use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared, TakenUp};
 use super::supervisor::{Command, Supervisor};
 use crate::model::{
-    Answers, DeliveryId, Durations, HookName, JobType, ProjectName, Watch, WatchId, WatchRecord,
+    Answers, DeliveryId, Durations, Estimate, HookName, JobType, ProjectName, Watch, WatchId,
+    WatchRecord,
 };
 use crate::store::{Change, Effect, Store, StoreError};
 
@@ -229,6 +230,17 @@ impl Engine {
     #[must_use]
     pub fn known_types(&self) -> Vec<(ProjectName, JobType, Durations)> {
         self.0.known.all()
+    }
+
+    /// What is to be expected of a job of this type that has run for so long, where any has ended.
+    #[must_use]
+    pub fn estimate(
+        &self,
+        project: &ProjectName,
+        job_type: &JobType,
+        age: Duration,
+    ) -> Option<Estimate> {
+        self.0.known.estimate(project, job_type, age)
     }
 
     /// What is kept. For reading only: writing is the engine's.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::text;
-use crate::model::{Fault, Job, JobId, JobStatus, WatchEvent, WatchEventKind};
+use crate::model::{Estimate, Fault, Job, JobId, JobStatus, WatchEvent, WatchEventKind};
 
 /// The watches, in the order in which they began.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Watched {
     pub(super) job_id: JobId,
     /// The last description of the job.
     pub(super) job: Option<Arc<Job>>,
+    /// What that let expect, and when it was made, counted from the start of the wait.
+    expected: Option<(Estimate, Duration)>,
     /// What keeps a description from coming.
     pub(super) hitch: Option<Hitch>,
     pub(super) polls: u32,
@@ -64,18 +66,23 @@ impl Board {
         match &event.kind {
             WatchEventKind::Started => Some(News::State(text::started(&event.job_id))),
             WatchEventKind::Polled {
-                job, changed, next, ..
+                job,
+                changed,
+                next,
+                estimate,
             } => {
                 watched.next_poll = event.waited + *next;
                 watched.job = Some(Arc::clone(job));
+                watched.expected = estimate.map(|estimate| (estimate, event.waited));
                 let recovered = matches!(watched.hitch.take(), Some(Hitch::Trouble { .. }));
                 let unknown = matches!(job.status, JobStatus::Other(_));
                 if unknown && self.explained.insert(text::status(&job.status)) {
                     return Some(News::Lasting(text::unknown_status(job)));
                 }
+                let state = text::goes_on(job, estimate.as_ref());
                 match (recovered, changed) {
-                    (true, _) => Some(News::State(text::recovered(&text::job(job)))),
-                    (false, true) => Some(News::State(text::job(job))),
+                    (true, _) => Some(News::State(text::recovered(&state))),
+                    (false, true) => Some(News::State(state)),
                     (false, false) => None,
                 }
             }
@@ -138,6 +145,7 @@ impl Watched {
         Self {
             job_id,
             job: None,
+            expected: None,
             hitch: None,
             polls: 0,
             next_poll: Duration::ZERO,
@@ -162,6 +170,17 @@ impl Watched {
             Hitch::Trouble { fault, in_a_row } => Some(text::trouble_in_short(fault, *in_a_row)),
             Hitch::Throttled { .. } => Some(text::THROTTLED.to_owned()),
         }
+    }
+
+    /// What is to be expected of the job by then. Nothing while no description comes: the time that
+    /// it is expected at may be long past, and nobody could have seen the end.
+    pub(super) fn estimate(&self, elapsed: Duration) -> Option<Estimate> {
+        let (estimate, at) = self.expected.filter(|_| self.hitch.is_none())?;
+        let since = elapsed.saturating_sub(at);
+        Some(Estimate {
+            left: estimate.left.map(|left| left.saturating_sub(since)),
+            ..estimate
+        })
     }
 
     /// All watches share the limit, so that one of them speaks for all.

@@ -180,8 +180,8 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::super::samples::{
-        FIRST, HOSTILE, SECOND, Written, ended, ended_job, event, failed, fault, polled, report,
-        seconds, trouble,
+        FIRST, HOSTILE, SECOND, Written, ended, ended_job, event, expected, failed, fault, polled,
+        report, seconds, trouble,
     };
     use super::*;
 
@@ -236,6 +236,22 @@ mod tests {
         | `ff8080818822bbf70188235afc24141a` | ✅ succeeded | masterStandbySwapJob | 2.9s |  |
         | `ff8080818822bbf70188235afc24141b` | ❌ failed | masterStandbySwapJob | 2.9s | disk full: 100%, node 2 |
         ");
+    }
+
+    #[test]
+    fn what_is_expected_is_in_the_group_alone() {
+        let (log, summary) = run([event(
+            FIRST,
+            1,
+            expected("RUNNING", true, Some(seconds(60))),
+        )]);
+        assert_snapshot!(log, @"
+        ::group::Waiting for DCS jobs
+            1s  RUNNING (masterStandbySwapJob), usually 2m10s, about 1m00s left
+           30s  still waiting: RUNNING, usually 2m10s, about 31s left; 7 polls, polling now
+        ::endgroup::
+        ");
+        assert_eq!(summary, "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Reporter;
 use super::delivery::{AttemptEvent, AttemptObject};
 use super::results::{ErrorObject, ResultObject, json};
 use super::sink::Sink;
-use crate::forms::millis;
+use crate::forms::{EstimateShape, millis};
 use crate::model::{WatchEvent, WatchEventKind};
 
 pub(super) struct JsonLines {
@@ -50,6 +50,7 @@ enum Fields<'a> {
         job_type: Option<&'a str>,
         changed: bool,
         next_ms: u64,
+        estimate: Option<EstimateShape>,
     },
     NotYetVisible {
         next_ms: u64,
@@ -84,7 +85,10 @@ impl<'a> From<&'a WatchEvent> for EventObject<'a> {
         let (name, fields) = match &event.kind {
             WatchEventKind::Started => ("started", Fields::None {}),
             WatchEventKind::Polled {
-                job, changed, next, ..
+                job,
+                changed,
+                next,
+                estimate,
             } => (
                 "polled",
                 Fields::Polled {
@@ -92,6 +96,7 @@ impl<'a> From<&'a WatchEvent> for EventObject<'a> {
                     job_type: job.job_type.as_deref(),
                     changed: *changed,
                     next_ms: millis(*next),
+                    estimate: estimate.map(EstimateShape::from),
                 },
             ),
             WatchEventKind::NotYetVisible { next, grace } => (
@@ -154,7 +159,9 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::super::samples::{FIRST, Written, ended, event, failed, polled, seconds, trouble};
+    use super::super::samples::{
+        FIRST, Written, ended, event, expected, failed, polled, seconds, trouble,
+    };
     use super::*;
     use WatchEventKind::{ClockCorrected, CredentialRefreshed, NotYetVisible, Started, Throttled};
 
@@ -168,6 +175,8 @@ mod tests {
             Started,
             NotYetVisible { next, grace },
             polled("PAUSED\n", true),
+            expected("RUNNING", true, Some(seconds(40))),
+            expected("RUNNING", false, None),
             trouble(503, 2),
             Throttled { limit, next },
             Throttled { limit: None, next },
@@ -187,7 +196,9 @@ mod tests {
         assert_snapshot!(text, @r#"
         {"event":"started","job_id":"ID","waited_ms":9000,"polls":7}
         {"event":"not_yet_visible","job_id":"ID","waited_ms":9000,"polls":7,"next_ms":1500,"grace_ms":28000}
-        {"event":"polled","job_id":"ID","waited_ms":9000,"polls":7,"status":"PAUSED\n","job_type":"masterStandbySwapJob","changed":true,"next_ms":4000}
+        {"event":"polled","job_id":"ID","waited_ms":9000,"polls":7,"status":"PAUSED\n","job_type":"masterStandbySwapJob","changed":true,"next_ms":4000,"estimate":null}
+        {"event":"polled","job_id":"ID","waited_ms":9000,"polls":7,"status":"RUNNING","job_type":"masterStandbySwapJob","changed":true,"next_ms":4000,"estimate":{"count":31,"median_ms":130312,"p90_ms":180000,"left_ms":40000}}
+        {"event":"polled","job_id":"ID","waited_ms":9000,"polls":7,"status":"RUNNING","job_type":"masterStandbySwapJob","changed":false,"next_ms":4000,"estimate":{"count":31,"median_ms":130312,"p90_ms":180000,"left_ms":null}}
         {"event":"trouble","job_id":"ID","waited_ms":9000,"polls":7,"error":{"http_status":503,"code":"DCS.5000","message":"Internal service error.","request_id":"r2"},"in_a_row":2,"next_ms":4000}
         {"event":"throttled","job_id":"ID","waited_ms":9000,"polls":7,"limit":{"requests":200,"period_ms":300000},"next_ms":1500}
         {"event":"throttled","job_id":"ID","waited_ms":9000,"polls":7,"limit":null,"next_ms":1500}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::board::{Board, Watched};
 use super::delivery::{self, AttemptEvent, Then};
 use super::duration::duration;
+use super::estimate;
 use super::text;
 use crate::model::{JobId, Outcome};
 
@@ -13,6 +14,9 @@ const SHOWN: usize = 10;
 
 /// The columns from which on job IDs are shown whole.
 const WIDE: u16 = 100;
+
+/// The columns from which on estimates are shown in full.
+const BROAD: u16 = 80;
 
 /// How much of a long job ID is shown where it is not shown whole.
 const TAIL: usize = 8;
@@ -69,10 +73,13 @@ impl Pen {
         let shown: Vec<&Watched> = board.running().take(room).collect();
         let names = padded(shown.iter().map(|watched| self.name(&watched.job_id)));
         let statuses = padded(shown.iter().map(|watched| watched.status()));
+        let estimates = padded(shown.iter().map(|watched| self.estimate(watched, elapsed)));
         let mut lines: Vec<String> = shown
             .iter()
-            .zip(names.iter().zip(&statuses))
-            .map(|(watched, (name, status))| self.line(watched, name, status, elapsed))
+            .zip(names.iter().zip(&statuses).zip(&estimates))
+            .map(|(watched, ((name, status), estimate))| {
+                self.line(watched, name, status, estimate, elapsed)
+            })
             .collect();
         match board.running().count() - shown.len() {
             0 => {}
@@ -81,7 +88,24 @@ impl Pen {
         lines
     }
 
-    fn line(self, watched: &Watched, name: &str, status: &str, elapsed: Duration) -> String {
+    fn estimate(self, watched: &Watched, elapsed: Duration) -> String {
+        let in_words = if self.columns < BROAD {
+            estimate::in_short
+        } else {
+            estimate::in_full
+        };
+        let estimate = watched.estimate(elapsed);
+        estimate.as_ref().map(in_words).unwrap_or_default()
+    }
+
+    fn line(
+        self,
+        watched: &Watched,
+        name: &str,
+        status: &str,
+        estimate: &str,
+        elapsed: Duration,
+    ) -> String {
         let picture = elapsed.as_millis() / SPIN.as_millis() % SPINNER.len() as u128;
         let picture = usize::try_from(picture).ok().and_then(|at| SPINNER.get(at));
         let picture = self.paint(Color::Cyan, picture.unwrap_or(&" "));
@@ -90,10 +114,11 @@ impl Pen {
         let hitch = watched
             .hitch()
             .map(|hitch| self.paint(Color::Yellow, &hitch));
+        let estimate = (!estimate.trim().is_empty()).then(|| estimate.to_owned());
         let job_type = text::job_type(watched.job.as_deref());
         let job_type = job_type.map(|job_type| self.paint(Color::Faint, &job_type));
         let always = format!("{picture} {name}  {seconds:>6}  {status}");
-        let parts = [Some(always), hitch, Some(next), job_type];
+        let parts = [Some(always), hitch.or(estimate), Some(next), job_type];
         parts
             .into_iter()
             .flatten()
@@ -141,7 +166,9 @@ fn padded(texts: impl Iterator<Item = String>) -> Vec<String> {
 mod tests {
     use insta::assert_snapshot;
 
-    use super::super::samples::{FIRST, HOSTILE, SECOND, event, id, polled, seconds, trouble};
+    use super::super::samples::{
+        FIRST, HOSTILE, SECOND, event, expected, id, polled, seconds, trouble,
+    };
     use super::*;
     use crate::model::WatchEventKind::{NotYetVisible, Started};
 
@@ -183,6 +210,36 @@ mod tests {
         ⠹ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
         ⠹ …fc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
         ⠹ third         10s  not visible yet  polling now
+        ");
+    }
+
+    #[test]
+    fn what_is_expected_is_counted_down_between_polls_in_a_column_of_its_own() {
+        let mut board = three_jobs();
+        for (job_id, left) in [("fourth", Some(seconds(75))), ("fifth", None)] {
+            board.apply(&event(job_id, 9, expected("RUNNING", true, left)));
+        }
+        let lines = |elapsed| NARROW.lines(&board, seconds(elapsed)).join("\n");
+        assert_snapshot!(lines(10), @"
+        ⠋ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
+        ⠋ …fc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
+        ⠋ third         10s  not visible yet  polling now
+        ⠋ fourth        10s  RUNNING          usually 2m10s, about 1m20s left  next poll in 3s  masterStandbySwapJob
+        ⠋ fifth         10s  RUNNING          usually 2m10s, longer than ever  next poll in 3s  masterStandbySwapJob
+        ");
+        assert_snapshot!(lines(30), @"
+        ⠋ …fc24141a     30s  RUNNING          HTTP 503, 3 times in a row  polling now  masterStandbySwapJob
+        ⠋ …fc24141b     30s  INIT             polling now  masterStandbySwapJob
+        ⠋ third         30s  not visible yet  polling now
+        ⠋ fourth        30s  RUNNING          usually 2m10s, about 54s left    polling now  masterStandbySwapJob
+        ⠋ fifth         30s  RUNNING          usually 2m10s, longer than ever  polling now  masterStandbySwapJob
+        ");
+        assert_snapshot!(lines(84), @"
+        ⠋ …fc24141a   1m24s  RUNNING          HTTP 503, 3 times in a row  polling now  masterStandbySwapJob
+        ⠋ …fc24141b   1m24s  INIT             polling now  masterStandbySwapJob
+        ⠋ third       1m24s  not visible yet  polling now
+        ⠋ fourth      1m24s  RUNNING          usually 2m10s, any moment now    polling now  masterStandbySwapJob
+        ⠋ fifth       1m24s  RUNNING          usually 2m10s, longer than ever  polling now  masterStandbySwapJob
         ");
     }
 

@@ -139,7 +139,8 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::super::samples::{
-        FIRST, SECOND, Written, ended, ended_job, event, failed, job, polled, report, seconds,
+        FIRST, SECOND, Written, ended, ended_job, event, expected, failed, job, polled, report,
+        seconds,
     };
     use super::*;
     use crate::model::WatchEventKind::{ClockCorrected, Started};
@@ -236,6 +237,24 @@ mod tests {
         that this program knows, so it waits on
         ⠋ …fc24141a      4s  PAUSED  next poll in 3s  masterStandbySwapJob
         ");
+    }
+
+    #[test]
+    fn what_is_expected_finds_room_on_terminals_of_any_width() {
+        const WIDTH_40: fn() -> Size = || (24, 40);
+        let at = |size| {
+            let written = Written::default();
+            let mut live = live(&written, size);
+            live.event(&event(
+                FIRST,
+                1,
+                expected("RUNNING", true, Some(seconds(130))),
+            ));
+            live.tick(seconds(2));
+            shown(&written, size)
+        };
+        assert_snapshot!(at(WIDTH_80), @"⠋ …fc24141a      2s  RUNNING  usually 2m10s, about 2m10s left  next poll in 3s");
+        assert_snapshot!(at(WIDTH_40), @"⠋ …fc24141a      2s  RUNNING  about 2m10");
     }
 
     #[test]

@@ -7,9 +7,10 @@ use super::Reporter;
 use super::board::{Board, News, Watched};
 use super::delivery::{self, AttemptEvent};
 use super::duration::duration;
+use super::estimate::{in_full, in_short};
 use super::sink::Sink;
 use super::text;
-use crate::model::{WatchEvent, WatchEventKind};
+use crate::model::{Estimate, WatchEvent, WatchEventKind};
 
 /// How often a wait without news is told of: seldom enough for a log, often enough for the CI
 /// systems that end a job that prints nothing.
@@ -87,17 +88,17 @@ fn heartbeat(board: &Board, elapsed: Duration) -> Option<String> {
     let next_poll = text::next_poll(next_poll.saturating_sub(elapsed));
     let polls = text::polls(running.iter().map(|watched| watched.polls).sum());
     let what = match (running.as_slice(), board.len()) {
-        ([only], 1) => state(only),
-        _ => several(&running, board.len()),
+        ([only], 1) => state(only, elapsed, in_full),
+        _ => several(&running, board.len(), elapsed),
     };
     Some(format!("still waiting{what}; {polls}, {next_poll}"))
 }
 
-fn several(running: &[&Watched], all: usize) -> String {
+fn several(running: &[&Watched], all: usize, elapsed: Duration) -> String {
     let named: Vec<String> = running
         .iter()
         .take(NAMED)
-        .map(|watched| format!("{}{}", watched.job_id, state(watched)))
+        .map(|watched| format!("{}{}", watched.job_id, state(watched, elapsed, in_short)))
         .collect();
     let more = match running.len().saturating_sub(NAMED) {
         0 => String::new(),
@@ -110,9 +111,11 @@ fn several(running: &[&Watched], all: usize) -> String {
     )
 }
 
-fn state(watched: &Watched) -> String {
-    match watched.hitch() {
-        Some(hitch) => format!(": {}, {hitch}", watched.status()),
+fn state(watched: &Watched, elapsed: Duration, in_words: fn(&Estimate) -> String) -> String {
+    let estimate = watched.estimate(elapsed);
+    let estimate = estimate.as_ref().map(in_words);
+    match watched.hitch().or(estimate) {
+        Some(more) => format!(": {}, {more}", watched.status()),
         None => format!(": {}", watched.status()),
     }
 }
@@ -122,8 +125,8 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::super::samples::{
-        FIRST, HOSTILE, SECOND, Written, ended, ended_job, event, failed, polled, report, seconds,
-        trouble,
+        FIRST, HOSTILE, SECOND, Written, ended, ended_job, event, expected, expected_from, failed,
+        polled, report, seconds, trouble,
     };
     use super::*;
     use crate::model::Outcome;
@@ -183,6 +186,75 @@ mod tests {
           30s  still waiting: RUNNING; 7 polls, next poll in 4s
         1m01s  still waiting: RUNNING; 7 polls, next poll in 1s
         1m05s  succeeded in 2.9s (masterStandbySwapJob)
+        ");
+    }
+
+    #[test]
+    fn what_is_expected_is_told_with_a_status_and_counted_down_by_heartbeats() {
+        let left = |left| Some(seconds(left));
+        let told = log([
+            first(1, polled("INIT", true)),
+            first(20, expected("RUNNING", true, left(50))),
+            Tick(30),
+            Tick(60),
+            Tick(90),
+            first(92, expected("RUNNING", false, None)),
+            Tick(120),
+        ]);
+        assert_snapshot!(told, @"
+           1s  INIT (masterStandbySwapJob)
+          20s  RUNNING (masterStandbySwapJob), usually 2m10s, about 50s left
+          30s  still waiting: RUNNING, usually 2m10s, about 40s left; 7 polls, polling now
+        1m00s  still waiting: RUNNING, usually 2m10s, about 10s left; 7 polls, polling now
+        1m30s  still waiting: RUNNING, usually 2m10s, any moment now; 7 polls, polling now
+        2m00s  still waiting: RUNNING, usually 2m10s, longer than ever; 7 polls, polling now
+        ");
+    }
+
+    #[test]
+    fn what_is_expected_from_one_job_alone_is_told_as_that() {
+        let told = log([
+            first(1, expected_from(1, "RUNNING", true, Some(seconds(129)))),
+            first(132, expected_from(1, "RUNNING", false, None)),
+            Tick(132),
+        ]);
+        assert_snapshot!(told, @"
+           1s  RUNNING (masterStandbySwapJob), last time 2m10s, about 2m10s left
+        2m12s  still waiting: RUNNING, last time 2m10s, longer this time; 7 polls, next poll in 4s
+        ");
+    }
+
+    #[test]
+    fn nothing_is_expected_while_nobody_could_see_it() {
+        let told = log([
+            first(1, expected("RUNNING", true, Some(seconds(20)))),
+            first(5, trouble(503, 1)),
+            Tick(30),
+            first(33, expected("RUNNING", false, Some(seconds(7)))),
+            Tick(60),
+        ]);
+        assert_snapshot!(told, @"
+           1s  RUNNING (masterStandbySwapJob), usually 2m10s, about 20s left
+           5s  trouble: Internal service error. (HTTP 503, DCS.5000, request r1); next try in 4s
+          30s  still waiting: RUNNING, HTTP 503; 7 polls, polling now
+          33s  recovered: RUNNING (masterStandbySwapJob), usually 2m10s, about 7s left
+        1m00s  still waiting: RUNNING, usually 2m10s, any moment now; 7 polls, polling now
+        ");
+    }
+
+    #[test]
+    fn a_heartbeat_for_several_jobs_says_only_what_is_left() {
+        let told = log([
+            first(1, expected("RUNNING", true, Some(seconds(300)))),
+            second(2, expected("INIT", true, None)),
+            Event(event("third", 2, polled("RUNNING", true))),
+            Tick(30),
+        ]);
+        assert_snapshot!(told, @"
+         1s  RUNNING (masterStandbySwapJob), usually 2m10s, about 5m00s left
+         2s  ff8080818822bbf70188235afc24141b: INIT (masterStandbySwapJob), usually 2m10s, longer than ever
+         2s  third: RUNNING (masterStandbySwapJob)
+        30s  still waiting for 3 of 3 jobs: ff8080818822bbf70188235afc24141a: RUNNING, about 4m40s left; ff8080818822bbf70188235afc24141b: INIT, longer than ever; third: RUNNING; 21 polls, polling now
         ");
     }
 

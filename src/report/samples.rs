@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::model::{
-    Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
+    Estimate, Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
 };
 
 pub(super) const FIRST: &str = "ff8080818822bbf70188235afc24141a";
@@ -43,10 +43,35 @@ pub(super) fn ended_job(status: &str) -> Job {
 
 pub(super) fn polled(status: &str, changed: bool) -> WatchEventKind {
     WatchEventKind::Polled {
-        job: std::sync::Arc::new(job(status)),
+        job: Arc::new(job(status)),
         changed,
         next: seconds(4),
         estimate: None,
+    }
+}
+
+/// One whose type usually takes 2m10s, with that much left.
+pub(super) fn expected(status: &str, changed: bool, left: Option<Duration>) -> WatchEventKind {
+    expected_from(31, status, changed, left)
+}
+
+/// One that so many before it let expect something of.
+pub(super) fn expected_from(
+    count: usize,
+    status: &str,
+    changed: bool,
+    left: Option<Duration>,
+) -> WatchEventKind {
+    WatchEventKind::Polled {
+        job: Arc::new(job(status)),
+        changed,
+        next: seconds(4),
+        estimate: Some(Estimate {
+            count,
+            median: Duration::from_millis(130_312),
+            p90: seconds(180),
+            left,
+        }),
     }
 }
 

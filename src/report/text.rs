@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::clean::{SENTENCE, WORD, clean};
 use super::duration::duration;
+use super::estimate;
 use crate::model::{
-    Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
+    Estimate, Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
 };
 
 pub(super) fn started(job_id: &JobId) -> String {
@@ -25,6 +26,12 @@ pub(super) fn job_type(job: Option<&Job>) -> Option<String> {
 /// Status and type.
 pub(super) fn job(job: &Job) -> String {
     format!("{}{}", status(&job.status), of_type(Some(job)))
+}
+
+/// Status and type, and what is to be expected.
+pub(super) fn goes_on(job: &Job, estimate: Option<&Estimate>) -> String {
+    let estimate = estimate.map(|estimate| format!(", {}", estimate::in_full(estimate)));
+    format!("{}{}", self::job(job), estimate.unwrap_or_default())
 }
 
 pub(super) fn unknown_status(job: &Job) -> String {
@@ -128,7 +135,7 @@ pub fn event_line(event: &WatchEvent) -> Option<String> {
         WatchEventKind::Polled { job, .. } if matches!(job.status, JobStatus::Other(_)) => {
             unknown_status(job)
         }
-        WatchEventKind::Polled { job, .. } => self::job(job),
+        WatchEventKind::Polled { job, estimate, .. } => goes_on(job, estimate.as_ref()),
         WatchEventKind::NotYetVisible { grace, .. } => not_visible(*grace),
         WatchEventKind::Trouble { fault, next, .. } => trouble(fault, *next),
         WatchEventKind::Throttled { limit, next } => throttled(*limit, *next),
@@ -300,7 +307,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_news_takes_a_line() {
-        use samples::{FIRST, event, polled};
+        use samples::{FIRST, event, expected, polled};
         let line = |kind| event_line(&event(FIRST, 1, kind));
         assert_eq!(
             line(WatchEventKind::Started).unwrap(),
@@ -309,6 +316,10 @@ mod tests {
         assert_eq!(
             line(polled("RUNNING", true)).unwrap(),
             format!("{FIRST}: RUNNING (masterStandbySwapJob)")
+        );
+        assert_eq!(
+            line(expected("RUNNING", true, None)).unwrap(),
+            format!("{FIRST}: RUNNING (masterStandbySwapJob), usually 2m10s, longer than ever")
         );
         assert_eq!(line(polled("RUNNING", false)), None);
         assert_eq!(

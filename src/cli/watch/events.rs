@@ -7,7 +7,7 @@ use crate::daemon::http::shapes::{
     About, EventShape, FaultShape, ResultShape, WatchShape, WatchStateShape,
 };
 use crate::model::{
-    Fault, Job, JobId, JobStatus, JobType, WatchEvent, WatchEventKind, WatchReport,
+    Estimate, Fault, Job, JobId, JobStatus, JobType, WatchEvent, WatchEventKind, WatchReport,
 };
 
 /// An event of a watch, and that watch's ID. Nothing for an event of another kind, or of a job that
@@ -24,6 +24,7 @@ pub(super) fn watch_event(shape: EventShape) -> Option<(String, WatchEvent)> {
             job_type,
             changed,
             next_ms,
+            estimate,
         } => {
             let job = Job {
                 status: JobStatus::from(status.as_str()),
@@ -38,7 +39,7 @@ pub(super) fn watch_event(shape: EventShape) -> Option<(String, WatchEvent)> {
                 job,
                 changed,
                 next,
-                estimate: None,
+                estimate: estimate.map(Estimate::from),
             };
             (about, kind)
         }

@@ -12,8 +12,8 @@ use crate::cli::{output, table};
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchStateShape};
 use crate::environment::Environment;
-use crate::model::Exit;
-use crate::report::{clean_message, ended_line, event_line, json};
+use crate::model::{Estimate, Exit};
+use crate::report::{clean_message, ended_line, estimate_line, event_line, json};
 
 pub(super) async fn run(
     args: FollowArgs,
@@ -78,8 +78,11 @@ fn line(event: &EventShape) -> Option<String> {
     match event {
         EventShape::Watch { watch } => {
             let status = watch.status.as_deref().unwrap_or("not seen yet");
+            let estimate = watch.estimate.map(Estimate::from);
+            let estimate = estimate.map(|estimate| format!(", {}", estimate_line(&estimate)));
+            let state = format!("{status}{}", estimate.unwrap_or_default());
             Some(report(watch).map_or_else(
-                || format!("{}: {}", watch.job_id, clean_message(status)),
+                || format!("{}: {}", watch.job_id, clean_message(&state)),
                 |report| ended_line(&report),
             ))
         }

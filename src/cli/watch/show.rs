@@ -12,8 +12,8 @@ use crate::cli::{output, table};
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{AnswersShape, WatchDetail, WatchShape};
 use crate::environment::Environment;
-use crate::model::Exit;
-use crate::report::{clean_message, duration, json};
+use crate::model::{Estimate, Exit};
+use crate::report::{clean_message, duration, estimate_line, json};
 
 pub(super) async fn run(
     args: OneWatchArgs,
@@ -70,12 +70,14 @@ fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
         .error
         .clone()
         .map(|error| events::fault(error).to_string());
+    let expected = watch.estimate.map(Estimate::from);
     let facts = [
         ("watch", Some(watch.id.clone())),
         ("job", Some(watch.job_id.clone())),
         ("type", watch.job_type.clone()),
         ("project", Some(watch.project.clone())),
         ("state", Some(state)),
+        ("expected", expected.as_ref().map(estimate_line)),
         ("reason", watch.fail_reason.clone()),
         ("error", error),
         ("accepted", Some(at(&watch.accepted_at))),

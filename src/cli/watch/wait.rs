@@ -16,8 +16,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchDetail, WatchShape};
 use crate::engine::{Told, Until};
 use crate::model::{
-    Exit, Fault, JobId, JobStatus, Outcome, ProjectName, WatchEvent, WatchEventKind, WatchId,
-    WatchReport,
+    Estimate, Exit, Fault, JobId, JobStatus, Outcome, ProjectName, WatchEvent, WatchEventKind,
+    WatchId, WatchReport,
 };
 
 /// How long after the last deadline a daemon that is away may still come back and say how watches
@@ -180,7 +180,7 @@ impl<'a> Wait<'a> {
                     job: Arc::new(job),
                     changed: true,
                     next: Duration::ZERO,
-                    estimate: None,
+                    estimate: watch.estimate.map(Estimate::from),
                 },
                 (None, None) => continue,
             };

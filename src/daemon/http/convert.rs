@@ -1,16 +1,17 @@
 //! The model in the shapes that go over the control API.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::shapes::{
-    About, AnswersShape, AttemptShape, DeliveryShape, DeliveryStateShape, EventShape, FaultShape,
-    HealthShape, LimitShape, ProjectShape, ResultShape, WatchShape, WatchStateShape,
+    About, AnswersShape, AttemptShape, DeliveryShape, DeliveryStateShape, EstimateShape,
+    EventShape, FaultShape, HealthShape, JobTypeShape, LimitShape, ProjectShape, ResultShape,
+    WatchShape, WatchStateShape,
 };
 use crate::engine::{Health, ProjectHealth, Told};
 use crate::forms::{millis, rfc3339};
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryState, Fault, Job, WatchEvent, WatchEventKind, WatchRecord,
-    WatchReport,
+    Answers, Attempt, Delivery, DeliveryState, Durations, Estimate, Fault, Job, JobType,
+    ProjectName, WatchEvent, WatchEventKind, WatchRecord, WatchReport,
 };
 
 /// A time of this machine's clock, which is always one that can be written.
@@ -18,8 +19,9 @@ fn ours(time: SystemTime) -> String {
     rfc3339(time).unwrap_or_default()
 }
 
-impl From<&WatchRecord> for WatchShape {
-    fn from(record: &WatchRecord) -> Self {
+impl WatchShape {
+    /// A watch, with what is to be expected of its job.
+    pub(super) fn new(record: &WatchRecord, estimate: Option<Estimate>) -> Self {
         let (watch, job) = (&record.watch, record.progress.job.as_deref());
         let end = record.end.as_ref();
         Self {
@@ -37,6 +39,7 @@ impl From<&WatchRecord> for WatchShape {
             end_time: job.and_then(|job| rfc3339(job.end_time?)),
             duration_ms: job.and_then(Job::duration).map(millis),
             fail_reason: job.and_then(|job| owned(job.fail_reason.as_deref())),
+            estimate: estimate.map(EstimateShape::from),
             polls: record.progress.polls,
             accepted_at: ours(watch.accepted_at),
             deadline_at: watch.deadline_at.and_then(rfc3339),
@@ -173,13 +176,17 @@ fn of_watch(about: About, event: &WatchEvent) -> EventShape {
     match &event.kind {
         WatchEventKind::Started => EventShape::Started { about },
         WatchEventKind::Polled {
-            job, changed, next, ..
+            job,
+            changed,
+            next,
+            estimate,
         } => EventShape::Polled {
             about,
             status: job.status.to_string(),
             job_type: owned(job.job_type.as_deref()),
             changed: *changed,
             next_ms: millis(*next),
+            estimate: estimate.map(EstimateShape::from),
         },
         WatchEventKind::NotYetVisible { next, grace } => EventShape::NotYetVisible {
             about,
@@ -233,6 +240,25 @@ impl EventShape {
             Self::Delivery { .. } => "delivery",
             Self::Lagged { .. } => "lagged",
         }
+    }
+}
+
+impl JobTypeShape {
+    /// A type of job; nothing where none of that type has ended.
+    pub(super) fn new(
+        project: &ProjectName,
+        job_type: &JobType,
+        durations: &Durations,
+    ) -> Option<Self> {
+        let usual = EstimateShape::from(durations.ranked().estimate(Duration::ZERO)?);
+        Some(Self {
+            project: project.to_string(),
+            job_type: job_type.to_string(),
+            count: usual.count,
+            median_ms: usual.median_ms,
+            p90_ms: usual.p90_ms,
+            durations_ms: durations.iter().map(millis).collect(),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shapes::ErrorShape;
-use super::{App, deliveries, events, problem, state, watches};
+use super::{App, deliveries, events, job_types, problem, state, watches};
 
 /// What every operation may answer.
 const COMMON: [(&str, &str); 6] = [
@@ -48,6 +48,7 @@ const COMMON: [(&str, &str); 6] = [
     tags(
         (name = "watches", description = "Jobs that are waited for."),
         (name = "deliveries", description = "What hooks owe for watches that have ended."),
+        (name = "job types", description = "How long jobs took that have ended."),
         (name = "events", description = "What happens, as it happens."),
         (name = "state", description = "How the daemon is."),
     )
@@ -74,6 +75,7 @@ pub(super) fn routes() -> (Router<App>, String) {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::replay))
+        .routes(routes!(job_types::list))
         .routes(routes!(events::follow))
         .routes(routes!(state::healthz))
         .routes(routes!(state::readyz))

@@ -14,7 +14,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc;
 
 use super::problem::{Problem, text};
-use super::shapes::{ErrorShape, EventShape, WatchShape};
+use super::shapes::{ErrorShape, EventShape};
 use super::{App, ask, watches};
 use crate::engine::{Engine, Told};
 use crate::model::{WatchEvent, WatchEventKind, WatchId, WatchRecord};
@@ -66,7 +66,7 @@ pub(super) async fn follow(State(app): State<App>, uri: Uri) -> Result<Response,
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let teller = Teller {
-        engine: app.engine.clone(),
+        app: App::clone(&app),
         told,
         reader: sender,
     };
@@ -95,7 +95,7 @@ struct Gone;
 
 /// Tells one reader.
 struct Teller {
-    engine: Engine,
+    app: App,
     told: broadcast::Receiver<Told>,
     reader: mpsc::Sender<Event>,
 }
@@ -125,7 +125,7 @@ impl Teller {
         let mut stands = Some(record);
         loop {
             if let Some(record) = stands.take() {
-                let watch = Box::new(WatchShape::from(&record));
+                let watch = Box::new(watches::shape(&self.app, &record));
                 let sent = self.send(&EventShape::Watch { watch }).await;
                 if sent.is_err() || record.end.is_some() {
                     return;
@@ -147,7 +147,7 @@ impl Teller {
                     }
                     // The end may be among what was missed. A watch that can't be read breaks the
                     // stream off, so that its reader asks again.
-                    match read(&self.engine, id).await {
+                    match read(&self.app.engine, id).await {
                         Ok(Some(record)) => stands = Some(record),
                         Ok(None) | Err(_) => return,
                     }

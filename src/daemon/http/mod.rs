@@ -6,6 +6,7 @@ mod deliveries;
 mod description;
 mod door;
 mod events;
+mod job_types;
 mod listen;
 mod patient;
 mod problem;

@@ -143,6 +143,8 @@ pub struct WatchShape {
     pub duration_ms: Option<u64>,
     /// Why the job failed, in the service's words.
     pub fail_reason: Option<String>,
+    /// What jobs of its type let expect of one that goes on, where any has ended.
+    pub estimate: Option<EstimateShape>,
     /// Requests sent so far, as far as they are stored.
     pub polls: u32,
     /// When the watch was accepted.

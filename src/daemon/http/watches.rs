@@ -13,7 +13,7 @@ use super::shapes::{
 };
 use super::{App, ask};
 use crate::engine::Heard;
-use crate::model::{Outcome, WatchId};
+use crate::model::{Estimate, Outcome, WatchId, WatchRecord};
 use crate::store::{DeliveryFilter, Page, WatchFilter};
 
 /// How many deliveries a watch is shown with at most.
@@ -46,7 +46,7 @@ pub(super) async fn add(State(app): State<App>, request: Request) -> Result<Resp
     } else {
         StatusCode::CREATED
     };
-    let watch = WatchShape::from(&accepted.record);
+    let watch = shape(&app, &accepted.record);
     let location = HeaderValue::try_from(format!("/v1/watches/{}", watch.id));
     let joined = accepted.joined;
     let mut response = json(status, &AcceptedShape { joined, watch });
@@ -97,7 +97,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
     let (watches, next) = ask::page_of(
         &records,
         limit,
-        |one| one.into(),
+        |one| shape(&app, one),
         |one: &WatchShape| &one.id,
     );
     Ok(json(StatusCode::OK, &WatchPage { watches, next }))
@@ -135,7 +135,7 @@ pub(super) async fn show(
     };
     let deliveries = store.deliveries(&filter, page).await?;
     let detail = WatchDetail {
-        watch: (&record).into(),
+        watch: shape(&app, &record),
         answers: answers.iter().map(AnswersShape::from).collect(),
         deliveries: deliveries.iter().map(DeliveryShape::from).collect(),
     };
@@ -201,8 +201,24 @@ async fn answer(app: &App, id: WatchId, heard: Heard) -> Result<Response, Proble
             "already_ended",
             format!("the watch has ended already: {}", end.outcome.as_str()),
         )),
-        _ => Ok(json(StatusCode::ACCEPTED, &WatchShape::from(&record))),
+        _ => Ok(json(StatusCode::ACCEPTED, &shape(app, &record))),
     }
+}
+
+/// The watch as it is shown now.
+pub(super) fn shape(app: &App, record: &WatchRecord) -> WatchShape {
+    WatchShape::new(record, estimate(app, record))
+}
+
+/// What is to be expected of the job of a watch that goes on.
+fn estimate(app: &App, record: &WatchRecord) -> Option<Estimate> {
+    let job = record.progress.job.as_deref();
+    let job = job.filter(|_| record.end.is_none())?;
+    // A job that the service gives no beginning is as old as its watch, as far as anybody knows.
+    let begin = job.begin_time.unwrap_or(record.watch.accepted_at);
+    let age = app.clock.now().duration_since(begin).unwrap_or_default();
+    let project = &record.watch.project;
+    app.engine.estimate(project, job.job_type.as_ref()?, age)
 }
 
 /// There is no such watch.

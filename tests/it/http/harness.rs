@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dcs_wait::api::{Answer, Content, Gate, JobSource, Renewal, Session};
-use dcs_wait::clock::SystemClock;
+use dcs_wait::clock::{Clock, SystemClock};
 use dcs_wait::daemon::Metrics;
 use dcs_wait::daemon::http::{Listeners, ServerParts};
 use dcs_wait::engine::{Engine, Parts, Project, Retries, Setup, Told};
@@ -30,14 +30,37 @@ use super::store::Moody;
 pub(super) const TOKEN: &str = "a-token-of-the-tests";
 pub(super) const JSON: (&str, &str) = ("content-type", "application/json");
 
+/// How long the service's jobs take.
+pub(super) const TOOK: Duration = Duration::from_secs(3600);
+
 /// A service whose jobs run until they are told to end.
 #[derive(Default)]
-pub(super) struct Service(Mutex<HashMap<String, String>>);
+pub(super) struct Service(Mutex<HashMap<String, Job>>);
 
 impl Service {
+    /// The job has ended so.
     pub(super) fn end(&self, job_id: &str, status: &str) {
-        let mut ended = self.0.lock().unwrap();
-        ended.insert(job_id.to_owned(), status.to_owned());
+        let begin = UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+        self.describe(job_id, job(status, Some(begin), Some(begin + TOOK)));
+    }
+
+    /// The job runs, and has for so long.
+    pub(super) fn run_for(&self, job_id: &str, age: Duration) {
+        self.describe(job_id, job("RUNNING", Some(SystemClock.now() - age), None));
+    }
+
+    fn describe(&self, job_id: &str, job: Job) {
+        self.0.lock().unwrap().insert(job_id.to_owned(), job);
+    }
+}
+
+fn job(status: &str, begin_time: Option<SystemTime>, end_time: Option<SystemTime>) -> Job {
+    Job {
+        status: status.into(),
+        job_type: Some("masterStandbySwapJob".into()),
+        begin_time,
+        end_time,
+        fail_reason: None,
     }
 }
 
@@ -45,16 +68,9 @@ struct Source(Arc<Service>);
 
 impl JobSource for Source {
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
-        let ended = self.0.0.lock().unwrap();
-        let status = ended.get(job.as_str()).map_or("RUNNING", String::as_str);
-        let answer = Content::Job(Job {
-            status: status.into(),
-            job_type: Some("masterStandbySwapJob".into()),
-            begin_time: None,
-            end_time: None,
-            fail_reason: None,
-        });
-        Box::pin(async { answer.into() })
+        let described = self.0.0.lock().unwrap().get(job.as_str()).cloned();
+        let answer = described.unwrap_or_else(|| self::job("RUNNING", None, None));
+        Box::pin(async { Content::Job(answer).into() })
     }
 
     fn project_id(&self) -> Option<ProjectId> {

@@ -5,6 +5,7 @@ mod client;
 mod deliveries;
 mod events;
 mod harness;
+mod job_types;
 mod limits;
 mod sockets;
 mod state;

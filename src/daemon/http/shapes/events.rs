@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{DeliveryStateShape, FaultShape, OutcomeShape, WatchShape};
+use super::{DeliveryStateShape, EstimateShape, FaultShape, OutcomeShape, WatchShape};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -89,6 +89,8 @@ pub enum EventShape {
         changed: bool,
         /// Time until the next request.
         next_ms: u64,
+        /// What jobs of its type let expect, where any has ended.
+        estimate: Option<EstimateShape>,
     },
     /// The service doesn't know the job yet.
     NotYetVisible {

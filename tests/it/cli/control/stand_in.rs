@@ -201,7 +201,7 @@ pub(super) fn active() -> Value {
         "id": WATCH, "project": "main", "job_id": "job", "state": "active", "outcome": null,
         "status": "RUNNING", "job_type": "masterStandbySwapJob",
         "begin_time": "2026-11-24T08:00:00.000Z", "end_time": null, "duration_ms": null,
-        "fail_reason": null, "polls": 3, "accepted_at": "2026-11-24T08:00:00.000Z",
+        "fail_reason": null, "estimate": null, "polls": 3, "accepted_at": "2026-11-24T08:00:00.000Z",
         "deadline_at": null, "ended_at": null, "hooks": ["deploy"], "error": null,
     })
 }
@@ -242,8 +242,16 @@ pub(super) fn event(name: &str, members: Value) -> Value {
 pub(super) fn polled(status: &str) -> Value {
     event(
         "polled",
-        json!({"status": status, "job_type": null, "changed": true, "next_ms": 1000}),
+        json!({
+            "status": status, "job_type": null, "changed": true, "next_ms": 1000,
+            "estimate": null,
+        }),
     )
+}
+
+/// What jobs of a type that usually take 2m10s let expect.
+pub(super) fn estimate(left_ms: Option<u64>) -> Value {
+    json!({"count": 31, "median_ms": 130_312, "p90_ms": 180_000, "left_ms": left_ms})
 }
 
 pub(super) fn ended_event(outcome: &str, status: &str) -> Value {

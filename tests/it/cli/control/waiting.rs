@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::stand_in::{
-    OTHER, StandIn, WATCH, active, detail, ended, ended_event, error, polled, with,
+    OTHER, StandIn, WATCH, active, detail, ended, ended_event, error, estimate, polled, with,
 };
 use crate::cli::harness::Invocation;
 
@@ -36,6 +36,41 @@ fn a_job_that_succeeds_ends_with_0_and_its_result() {
         .says("INIT")
         .says("succeeded in 3s")
         .prints(&["job succeeded 3s masterStandbySwapJob"]);
+}
+
+#[test]
+fn what_the_daemon_expects_is_told_here_as_well() {
+    let known = json!({"estimate": estimate(Some(40_000))});
+    let longer = json!({"estimate": estimate(None)});
+    let daemon = || {
+        accepting()
+            .answers(&shown(), 200, detail(with(active(), known.clone())))
+            .tells_and_stays([
+                with(polled("INIT"), longer.clone()),
+                ended_event("succeeded", "SUCCESS"),
+            ])
+    };
+    let ended = waiting(&daemon()).run();
+    ended
+        .exits_with(0)
+        .says("RUNNING (masterStandbySwapJob), usually 2m10s, about 40s left")
+        .says("INIT, usually 2m10s, longer than ever");
+    let ended = waiting(&daemon()).arg("--output=json").run();
+    ended
+        .exits_with(0)
+        .says(r#""estimate":{"count":31,"median_ms":130312,"p90_ms":180000,"left_ms":40000}}"#)
+        .says(r#""p90_ms":180000,"left_ms":null}}"#);
+}
+
+#[test]
+fn a_daemon_that_estimates_nothing_yet_will_do() {
+    let mut earlier = active();
+    earlier.as_object_mut().unwrap().remove("estimate");
+    let daemon = accepting()
+        .answers(&shown(), 200, detail(earlier))
+        .tells_and_stays([ended_event("succeeded", "SUCCESS")]);
+    let ended = waiting(&daemon).run();
+    ended.exits_with(0).says("RUNNING (masterStandbySwapJob)");
 }
 
 #[test]

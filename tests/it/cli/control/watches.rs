@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::stand_in::{
-    OTHER, StandIn, WATCH, active, detail, ended, ended_event, error, event, polled, with,
+    OTHER, StandIn, WATCH, active, detail, ended, ended_event, error, estimate, event, polled, with,
 };
 use crate::cli::harness::json_lines;
 
@@ -133,6 +133,23 @@ fn a_watch_is_named_by_its_job_as_well() {
 }
 
 #[test]
+fn a_watch_that_goes_on_is_shown_with_what_is_to_be_expected() {
+    let known = json!({"estimate": estimate(Some(40_000))});
+    let watch = with(active(), known);
+    let daemon = StandIn::new()
+        .answers(
+            "GET /v1/watches?job_id=job&limit=100",
+            200,
+            page([watch.clone()]),
+        )
+        .answers(&format!("GET /v1/watches/{WATCH}"), 200, detail(watch));
+    let ended = daemon.asked(["watch", "show", "job"]).run();
+    ended
+        .exits_with(0)
+        .prints_line("expected   usually 2m10s, nine of ten within 3m00s; about 40s left");
+}
+
+#[test]
 fn a_job_of_several_projects_has_to_be_told_apart() {
     let elsewhere = with(active(), json!({"id": OTHER, "project": "spare"}));
     let daemon = StandIn::new()
@@ -223,7 +240,12 @@ fn one_watch_is_followed_to_its_end() {
         )
         .tells_and_stays([
             json!({"event": "watch", "watch": active()}),
+            json!({"event": "watch", "watch": with(active(), json!({"estimate": estimate(None)}))}),
             polled("INIT"),
+            with(
+                polled("RUNNING"),
+                json!({"estimate": estimate(Some(40_000))}),
+            ),
             json!({"event": "something_of_later", "x": 1}),
             ended_event("succeeded", "SUCCESS"),
         ]);
@@ -237,7 +259,9 @@ fn one_watch_is_followed_to_its_end() {
         lines,
         [
             "job: RUNNING",
+            "job: RUNNING, usually 2m10s, nine of ten within 3m00s; longer than ever",
             "job: INIT",
+            "job: RUNNING, usually 2m10s, about 40s left",
             "job: succeeded in 3s (masterStandbySwapJob)"
         ]
     );
