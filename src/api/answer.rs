@@ -1,6 +1,6 @@
 //! What came back for one question, not yet judged.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{ClockOffset, RateLimit};
 use crate::http::Trouble;
@@ -14,6 +14,8 @@ pub struct Answer {
     /// How far the machine's clock is off, where this answer showed it for the first time.
     /// Requests after this one are signed with the corrected time.
     pub clock_off: Option<ClockOffset>,
+    /// When it came, by the service's clock, as far as that is known.
+    pub at: Option<SystemTime>,
 }
 
 /// The kinds of answers.
@@ -89,6 +91,7 @@ impl From<Content> for Answer {
         Self {
             content,
             clock_off: None,
+            at: None,
         }
     }
 }

@@ -61,7 +61,7 @@ impl DcsClient {
             Ok(reply) => {
                 let request_id = reply.header("x-request-id");
                 tracing::debug!(%job, status = reply.status, request_id, ?took, "answered");
-                self.read(&reply, job)
+                self.read(&reply, job, took)
             }
             Err(trouble) => {
                 tracing::debug!(%job, %trouble, ?took, "no answer");
@@ -83,10 +83,12 @@ impl DcsClient {
         request
     }
 
-    fn read(&self, reply: &Reply, job: &JobId) -> Answer {
+    fn read(&self, reply: &Reply, job: &JobId, took: Duration) -> Answer {
+        let date = reply.date();
         Answer {
             content: wire::read(reply, job),
-            clock_off: reply.date().and_then(|date| self.clock.observe(date)),
+            at: Some(self.clock.time_of_answer(date, took)),
+            clock_off: date.and_then(|date| self.clock.observe(date)),
         }
     }
 }

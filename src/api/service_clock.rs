@@ -1,14 +1,17 @@
 //! The service's clock, as far as its answers show it. A signature is refused when its time is
 //! more than 15 minutes off, so requests are signed with this clock and not the machine's.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 
 /// Differences below this are left alone: `Date` counts in seconds, and answers travel.
 const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// In milliseconds.
+const SECOND: i64 = 1000;
 
 /// How far the machine's clock is from the service's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,9 @@ pub struct ServiceClock {
     machine: Arc<dyn Clock>,
     /// Milliseconds to add to the machine's time.
     correction: AtomicI64,
+    /// The least and the most milliseconds that the service's clock can be ahead of the machine's,
+    /// as its answers so far have it.
+    bounds: Mutex<Option<(i64, i64)>>,
 }
 
 impl ServiceClock {
@@ -32,6 +38,7 @@ impl ServiceClock {
         Self {
             machine,
             correction: AtomicI64::new(0),
+            bounds: Mutex::new(None),
         }
     }
 
@@ -47,6 +54,37 @@ impl ServiceClock {
         }
     }
 
+    /// The service's time now, to a fraction of a second: that of an answer that has just arrived and
+    /// took so long, with its `Date` where it has one.
+    ///
+    /// `Date` counts in whole seconds. But each answer says between which two times the service's
+    /// clock was when it was made, and few answers leave little room between all of them. Where the
+    /// machine's clock fits in, it is right.
+    pub fn time_of_answer(&self, date: Option<SystemTime>, took: Duration) -> SystemTime {
+        let arrived = self.machine.now();
+        let mut bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(date) = date {
+            let sent = arrived.checked_sub(took).unwrap_or(arrived);
+            let least = millis_between(date, arrived);
+            let most = millis_between(date, sent).saturating_add(SECOND);
+            *bounds = match *bounds {
+                Some((low, high)) if low.max(least) <= high.min(most) => {
+                    Some((low.max(least), high.min(most)))
+                }
+                // One of the clocks was set meanwhile, or runs faster than the other.
+                _ => Some((least, most)),
+            };
+        }
+        let ahead = bounds.map_or(0, |(low, high)| 0.clamp(low, high));
+        let distance = Duration::from_millis(ahead.unsigned_abs());
+        let time = if ahead < 0 {
+            arrived.checked_sub(distance)
+        } else {
+            arrived.checked_add(distance)
+        };
+        time.unwrap_or(arrived)
+    }
+
     /// Takes in the time of an answer that has just arrived. When it shows that this clock is more
     /// than a minute off, corrects it and tells how far the machine's is off.
     pub fn observe(&self, date: SystemTime) -> Option<ClockOffset> {
@@ -59,6 +97,13 @@ impl ServiceClock {
             .store(if ahead { -millis } else { millis }, Ordering::Relaxed);
         Some(ClockOffset { off_by, ahead })
     }
+}
+
+/// Milliseconds from `b` to `a`.
+fn millis_between(a: SystemTime, b: SystemTime) -> i64 {
+    let (distance, ahead) = distance(a, b);
+    let millis = i64::try_from(distance.as_millis()).unwrap_or(i64::MAX);
+    if ahead { millis } else { -millis }
 }
 
 /// How far `a` is from `b`, and whether it is ahead of it.

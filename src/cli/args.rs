@@ -16,7 +16,7 @@ pub(super) use control::{
 };
 pub(super) use daemon::DaemonArgs;
 pub(super) use simulate::SimulateArgs;
-pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, WaitArgs};
+pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, ScheduleArg, WaitArgs};
 
 /// Waits for Huawei Cloud DCS jobs, says how they ended, and ends with a code that scripts can trust.
 #[derive(Debug, Parser)]

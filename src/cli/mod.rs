@@ -12,6 +12,7 @@ mod error;
 mod hooks;
 mod jobs;
 mod output;
+mod pacing;
 mod signals;
 mod simulate;
 mod table;

@@ -17,6 +17,7 @@ use super::args::{OutputArg, OutputArgs, WaitArgs};
 use super::connect::{Pace, connect};
 use super::error::CliError;
 use super::hooks::WaitHooks;
+use super::pacing::Pacing;
 use super::signals::Interrupts;
 use super::values::{Timeout, parse_timeout};
 use super::{jobs, output};
@@ -25,7 +26,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
 use crate::model::{DeliveryState, Exit, Fault, JobId, Outcome, WatchEventKind, WatchReport};
-use crate::poll::{Backoff, BackoffSpec, Deadline, WatchSpec};
+use crate::poll::{Deadline, WatchSpec};
 use crate::report::{self, AttemptEvent, Output, Progress, Reporter, Style, Surroundings, Then};
 
 /// How long to wait when nothing else is said.
@@ -90,25 +91,19 @@ pub(super) fn explain(reports: &[WatchReport]) {
 /// What the options say, checked before anything is asked or read.
 pub(super) struct Settings {
     timeout: Option<Duration>,
-    backoff: Backoff,
+    pacing: Pacing,
 }
 
 impl Settings {
     pub(super) fn of(args: &WaitArgs, environment: &dyn Environment) -> Result<Self, CliError> {
         let Timeout(timeout) = timeout(args, environment)?;
-        let backoff = Backoff::try_from(BackoffSpec {
-            initial_interval: args.initial_interval,
-            max_interval: args.max_interval,
-            multiplier: args.multiplier,
-            jitter: args.jitter,
-        })
-        .map_err(|why| CliError::usage(format!("--{} {why}", why.name().replace('_', "-"))))?;
+        let pacing = Pacing::of(args)?;
         if args.request_timeout.is_zero() {
             return Err(CliError::usage(
                 "--request-timeout is zero; give the time that an answer may take, such as 15s",
             ));
         }
-        Ok(Self { timeout, backoff })
+        Ok(Self { timeout, pacing })
     }
 }
 
@@ -120,7 +115,10 @@ pub(super) async fn prepare(
     start: Instant,
     environment: &Arc<dyn Environment>,
 ) -> Result<(WaitSpec, Session), CliError> {
-    let &Settings { timeout, backoff } = settings;
+    let &Settings {
+        timeout,
+        pacing: Pacing { schedule, backoff },
+    } = settings;
     let pace = Pace {
         request_timeout: args.request_timeout,
         max_rps: args.max_rps,
@@ -131,6 +129,7 @@ pub(super) async fn prepare(
     let deadline = pace.deadline.at();
     let session = connect(&args.connect, &pace, Arc::clone(environment)).await?;
     let watch = WatchSpec {
+        schedule,
         backoff,
         not_found_grace: args.not_found_grace,
         mending_grace: Duration::ZERO,

@@ -49,6 +49,8 @@ pub(super) const POLL: Shape = Shape {
     is_list: false,
     keys: &[
         "timeout",
+        "schedule",
+        "delay_per_request",
         "initial_interval",
         "max_interval",
         "multiplier",

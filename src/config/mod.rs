@@ -26,7 +26,7 @@ use crate::connect::{self, Plan};
 use crate::environment::Environment;
 use crate::hooks::HookSpec;
 use crate::model::{HookName, JobId, ProjectId, ProjectName};
-use crate::poll::Backoff;
+use crate::poll::{Backoff, ScheduleSpec};
 
 /// Everything that a daemon is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +88,9 @@ impl ProjectConfig {
 /// How jobs are polled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PollConfig {
-    /// The intervals between requests.
+    /// How requests follow each other while a job goes on.
+    pub schedule: ScheduleSpec,
+    /// The intervals between requests, exponential ones and those after failures.
     pub backoff: Backoff,
     /// How long a watch lasts unless it says otherwise; `None` for no limit.
     pub timeout: Option<Duration>,

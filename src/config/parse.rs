@@ -22,7 +22,10 @@ use super::{
 };
 use crate::clean::system_words;
 use crate::environment::Environment;
-use crate::poll::{Backoff, BackoffSpec, InvalidBackoff};
+use crate::poll::{Backoff, BackoffSpec, DelayPerRequest, InvalidBackoff, ScheduleSpec};
+
+/// The keys of `[poll]` that are of the exponential schedule.
+const EXPONENTIAL: [&str; 4] = ["initial_interval", "max_interval", "multiplier", "jitter"];
 
 /// The longest path that a Unix socket can have, in bytes: `sun_path` less the final zero.
 const MAX_SOCKET_PATH: usize = 107;
@@ -201,6 +204,7 @@ fn poll(table: &Table<'_>) -> Option<PollConfig> {
             .unwrap_or(defaults::REQUEST_TIMEOUT),
         not_found_codes: not_found_codes(table)
             .unwrap_or_else(|| defaults::NOT_FOUND_CODES.map(str::to_owned).to_vec()),
+        schedule: schedule(table),
         backoff: backoff(table)?,
     })
 }
@@ -214,6 +218,30 @@ fn not_found_codes(table: &Table<'_>) -> Option<Vec<String>> {
         })
     };
     Some(codes.iter().filter_map(read).collect())
+}
+
+fn schedule(table: &Table<'_>) -> ScheduleSpec {
+    const NAMES: [(&str, bool); 2] = [("learned", true), ("exponential", false)];
+    let named = table.get("schedule").and_then(|entry| entry.word(&NAMES));
+    let is_unnamed = table.get("schedule").is_none();
+    // A file keeps what it asked for before there was another schedule.
+    let exponential = EXPONENTIAL.iter().find(|key| table.get(key).is_some());
+    let delay = table.get("delay_per_request");
+    if let (Some(delay), Some(key), true) = (&delay, exponential, is_unnamed) {
+        delay.refuse::<()>(format!(
+            "it is for the learned schedule, and {key} by itself asks for the exponential one; give \
+             schedule as well"
+        ));
+    }
+    let delay = delay.and_then(|entry| {
+        let delay = entry.duration()?;
+        DelayPerRequest::try_from(delay).map_or_else(|why| entry.refuse(why), Some)
+    });
+    match named {
+        Some(false) => ScheduleSpec::Exponential,
+        None if is_unnamed && exponential.is_some() => ScheduleSpec::Exponential,
+        _ => ScheduleSpec::Learned(delay.unwrap_or_default()),
+    }
 }
 
 fn backoff(table: &Table<'_>) -> Option<Backoff> {

@@ -175,6 +175,7 @@ async fn tried(
 fn spec(config: &Config) -> WatchSpec {
     let poll = &config.poll;
     WatchSpec {
+        schedule: poll.schedule,
         backoff: poll.backoff,
         not_found_grace: poll.not_found_grace,
         mending_grace: poll.mending_grace,

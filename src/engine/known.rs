@@ -1,31 +1,53 @@
 //! What is known of the types of jobs: how long those took that have ended.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::{Durations, Estimate, JobType, ProjectName, Ran};
+use tokio::time::Instant;
+
+use crate::model::{Durations, JobType, ProjectName, Ran};
+use crate::poll::Experience;
 
 /// How many types are known in one project at most: the service has a few dozens. Nothing is
 /// learned of any beyond.
 const MOST_TYPES: usize = 200;
 
+/// How long what was made of the durations is good enough while more come: making it anew takes
+/// about half a millisecond, and a thousand jobs may end in a second.
+const GOOD_ENOUGH: Duration = Duration::from_millis(100);
+
 /// The types of each project.
 #[derive(Default)]
-pub(super) struct KnownTypes(Mutex<HashMap<ProjectName, HashMap<JobType, Durations>>>);
+pub(super) struct KnownTypes(Mutex<Projects>);
+
+type Projects = HashMap<ProjectName, HashMap<JobType, Known>>;
+
+/// What is known of one type.
+#[derive(Default)]
+struct Known {
+    durations: Durations,
+    /// What was made of them, and when.
+    made: Option<(Arc<Experience>, Instant)>,
+    /// Whether more have come since.
+    outdated: bool,
+}
 
 impl KnownTypes {
-    fn projects(&self) -> MutexGuard<'_, HashMap<ProjectName, HashMap<JobType, Durations>>> {
+    fn projects(&self) -> MutexGuard<'_, Projects> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in what is known from before.
     pub(super) fn restore(&self, project: ProjectName, job_type: JobType, durations: Durations) {
         let mut projects = self.projects();
-        projects
-            .entry(project)
-            .or_default()
-            .insert(job_type, durations);
+        projects.entry(project).or_default().insert(
+            job_type,
+            Known {
+                durations,
+                ..Known::default()
+            },
+        );
     }
 
     /// Takes in how long a job took.
@@ -35,18 +57,35 @@ impl KnownTypes {
         if types.len() >= MOST_TYPES && !types.contains_key(&ran.job_type) {
             return;
         }
-        types.entry(ran.job_type.clone()).or_default().add(ran.took);
+        let known = types.entry(ran.job_type.clone()).or_default();
+        known.durations.add(ran.took);
+        known.outdated = true;
     }
 
-    /// What is to be expected of a job of this type that has run for so long.
-    pub(super) fn estimate(
+    /// What jobs of this type tell about the next, where any has ended.
+    pub(super) fn experience(
         &self,
         project: &ProjectName,
         job_type: &JobType,
-        age: Duration,
-    ) -> Option<Estimate> {
-        let projects = self.projects();
-        projects.get(project)?.get(job_type)?.ranked().estimate(age)
+    ) -> Option<Arc<Experience>> {
+        let mut projects = self.projects();
+        let known = projects.get_mut(project)?.get_mut(job_type)?;
+        if let Some((experience, made_at)) = &known.made
+            && (!known.outdated || made_at.elapsed() < GOOD_ENOUGH)
+        {
+            return Some(Arc::clone(experience));
+        }
+        let experience = Arc::new(Experience::of(&known.durations));
+        known.made = Some((Arc::clone(&experience), Instant::now()));
+        known.outdated = false;
+        Some(experience)
+    }
+
+    /// Has everything made anew from the durations: it may be meant for other schedules now.
+    pub(super) fn reconsider(&self) {
+        for known in self.projects().values_mut().flat_map(HashMap::values_mut) {
+            known.made = None;
+        }
     }
 
     /// All types by project and name.
@@ -55,8 +94,8 @@ impl KnownTypes {
         let mut all: Vec<_> = projects
             .iter()
             .flat_map(|(project, types)| {
-                types.iter().map(|(job_type, durations)| {
-                    (project.clone(), job_type.clone(), durations.clone())
+                types.iter().map(|(job_type, known)| {
+                    (project.clone(), job_type.clone(), known.durations.clone())
                 })
             })
             .collect();

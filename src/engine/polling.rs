@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::active::{Active, Wish};
 use super::shared::Shared;
 use super::supervisor::Command;
-use crate::model::{JobId, Outcome, WatchEvent, WatchReport};
-use crate::poll::{Control, Misconfigured, Poller, Subject};
+use crate::model::{JobId, JobType, Outcome, WatchEvent, WatchReport};
+use crate::poll::{Control, Experience, Misconfigured, Poller, Subject};
 
 /// Why a loop came back.
 pub(super) enum Left {
@@ -148,6 +148,11 @@ impl Subject for Loop {
 
     fn span(&self) -> tracing::Span {
         self.active.span()
+    }
+
+    fn experience(&self, job_type: &JobType) -> Option<Arc<Experience>> {
+        let project = &self.active.watch.project;
+        self.shared.known.experience(project, job_type)
     }
 
     fn hear(&self, event: WatchEvent) {

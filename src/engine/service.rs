@@ -240,7 +240,8 @@ impl Engine {
         job_type: &JobType,
         age: Duration,
     ) -> Option<Estimate> {
-        self.0.known.estimate(project, job_type, age)
+        let experience = self.0.known.experience(project, job_type)?;
+        experience.estimate(age)
     }
 
     /// What is kept. For reading only: writing is the engine's.

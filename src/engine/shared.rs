@@ -131,6 +131,7 @@ impl Shared {
     /// Replaces the setup. The watches that it means something else for begin anew.
     pub(super) fn configure(&self, setup: Setup) {
         self.dispatcher.configure(setup.hooks.clone());
+        self.known.reconsider();
         let setup = Arc::new(setup);
         let before = std::mem::replace(&mut *lock(&self.setup), Arc::clone(&setup));
         for active in self.active() {

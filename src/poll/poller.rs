@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::deadline::within;
 use super::held::Held;
 use super::leave::{Leave, Seat, free_seat};
+use super::outlook::{Outlook, ScheduleSpec, age_of};
 use super::renewal::Refused;
 use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
@@ -22,7 +23,9 @@ use crate::model::{Fault, Outcome, Progress, WatchEventKind, WatchReport};
 /// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WatchSpec {
-    /// The intervals between requests, and after failures.
+    /// How requests follow each other while the job goes on.
+    pub schedule: ScheduleSpec,
+    /// The intervals after failures.
     pub backoff: Backoff,
     /// How long a job may stay unknown from the start on.
     pub not_found_grace: Duration,
@@ -46,7 +49,7 @@ pub struct Poller<'a, S> {
     pub(super) spec: Arc<WatchSpec>,
     session: Arc<Session>,
     random: fastrand::Rng,
-    /// The intervals while the job goes on.
+    /// The intervals while the job goes on, where they are exponential as well.
     schedule: Interval,
     /// The intervals after failures.
     backoff: Interval,
@@ -197,7 +200,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                     clock_corrected: answer.clock_off.is_some(),
                 }))
             }
-            _ => Ok(self.conclude(session, pass, &answer.content, verdict)),
+            _ => Ok(self.conclude(session, pass, &answer, verdict)),
         }
     }
 
@@ -220,9 +223,10 @@ impl<'a, S: Subject> Poller<'a, S> {
         &mut self,
         session: &Session,
         pass: Pass<'_>,
-        content: &Content,
+        answer: &Answer,
         verdict: Verdict,
     ) -> Step {
+        let content = &answer.content;
         match credential(content) {
             Some(true) => {
                 pass.accepted();
@@ -245,12 +249,18 @@ impl<'a, S: Subject> Poller<'a, S> {
         } else {
             self.held.well_placed();
         }
+        let outlook = self.outlook(answer);
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
             Verdict::Rejected => return Step::End(Outcome::Rejected),
             // Another watch is renewing the credential; being admitted waits for that.
             Verdict::Reauthenticate => Duration::ZERO,
-            Verdict::GoesOn => self.spec.backoff.next(&mut self.schedule, &mut self.random),
+            Verdict::GoesOn => outlook.next(
+                self.spec.schedule,
+                &self.spec.backoff,
+                &mut self.schedule,
+                &mut self.random,
+            ),
             Verdict::NotYetVisible(left) => self.after_failure().min(left),
             Verdict::Throttled | Verdict::Trouble | Verdict::Misconfigured => {
                 self.back_off(session, content, verdict)
@@ -262,7 +272,7 @@ impl<'a, S: Subject> Poller<'a, S> {
         }
         let next = self.deadline().cut(after);
         if verdict != Verdict::Reauthenticate {
-            self.tell_next(content, verdict, changed, next);
+            self.tell_next(content, verdict, changed, next, outlook.estimate());
         }
         Step::AskAgain(next)
     }
@@ -286,6 +296,17 @@ impl<'a, S: Subject> Poller<'a, S> {
             self.progress.job = Some(Arc::new(job.clone()));
         }
         changed
+    }
+
+    /// What an answer lets expect of the job, where it describes one.
+    fn outlook(&self, answer: &Answer) -> Outlook {
+        let waited = self.subject.start().elapsed();
+        let Content::Job(job) = &answer.content else {
+            return Outlook::new(waited, None);
+        };
+        let job_type = job.job_type.as_ref();
+        let experience = job_type.and_then(|job_type| self.subject.experience(job_type));
+        Outlook::new(age_of(job, answer.at, waited), experience)
     }
 
     pub(super) fn fail(&mut self, fault: Fault) {

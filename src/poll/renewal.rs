@@ -48,7 +48,7 @@ impl<S: Subject> Poller<'_, S> {
         match self.send(session, due).await {
             Some(answer) => {
                 let verdict = self.judge(&answer.content, true);
-                self.conclude(session, pass, &answer.content, verdict)
+                self.conclude(session, pass, &answer, verdict)
             }
             None => Step::End(self.out_of_time(session)),
         }

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::Control;
-use crate::model::{JobId, WatchEvent};
+use super::{Control, Experience};
+use crate::model::{JobId, JobType, WatchEvent};
 
 /// A watch, as its poller sees it: what it would hold twice otherwise.
 pub trait Subject: Send + Sync {
@@ -27,6 +28,11 @@ pub trait Subject: Send + Sync {
     /// The span that it is polled in.
     fn span(&self) -> tracing::Span {
         tracing::Span::none()
+    }
+
+    /// What jobs of this type in its project tell about the next, where any has ended.
+    fn experience(&self, _job_type: &JobType) -> Option<Arc<Experience>> {
+        None
     }
 
     /// Hears of everything that happens but the watch's end, which is for whoever keeps it to tell.

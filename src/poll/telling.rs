@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::poller::Poller;
 use super::{Subject, Verdict};
 use crate::api::Content;
-use crate::model::{Fault, WatchEvent, WatchEventKind};
+use crate::model::{Estimate, Fault, WatchEvent, WatchEventKind};
 
 impl<S: Subject> Poller<'_, S> {
     /// Tells of an answer that was noted, and of when the next one is asked for.
@@ -15,11 +15,11 @@ impl<S: Subject> Poller<'_, S> {
         verdict: Verdict,
         changed: bool,
         next: Duration,
+        estimate: Option<Estimate>,
     ) {
         match (content.reading(), verdict, content) {
             (Ok(_), ..) => {
                 if let Some(job) = self.progress.job.clone() {
-                    let estimate = None;
                     self.tell(WatchEventKind::Polled {
                         job,
                         changed,

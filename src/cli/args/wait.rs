@@ -63,32 +63,32 @@ pub(in crate::cli) struct WaitArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Waiting")]
     pub(in crate::cli) not_found_grace: Duration,
 
-    /// Time between the first and the second request for a job
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
-    pub(in crate::cli) initial_interval: Duration,
-    /// Longest time between two requests for a job
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
-    pub(in crate::cli) max_interval: Duration,
-    /// What the time between requests grows by
+    /// When to ask: 'learned', as jobs of the type usually end, or 'exponential' [default: learned;
+    /// exponential where one of the four options for it is given]
     #[arg(
         long,
-        value_name = "FACTOR",
-        default_value = "1.5",
-        value_parser = parse_number,
-        allow_hyphen_values = true,
+        value_name = "NAME",
+        value_enum,
+        hide_possible_values = true,
         help_heading = "Polling"
     )]
-    pub(in crate::cli) multiplier: f64,
-    /// Share of the time between requests that is left to chance, 0 to 1
-    #[arg(
-        long,
-        value_name = "SHARE",
-        default_value = "0.2",
-        value_parser = parse_number,
-        allow_hyphen_values = true,
-        help_heading = "Polling"
-    )]
-    pub(in crate::cli) jitter: f64,
+    pub(in crate::cli) schedule: Option<ScheduleArg>,
+    /// How much later one may know for one request less, 10ms to 1h [default: 500ms]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) delay_per_request: Option<Duration>,
+    /// Exponential schedule, and after errors: time between the first and the second request for a
+    /// job [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) initial_interval: Option<Duration>,
+    /// Longest time between two such requests [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) max_interval: Option<Duration>,
+    /// What the time between such requests grows by [default: 1.5]
+    #[arg(long, value_name = "FACTOR", value_parser = parse_number, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) multiplier: Option<f64>,
+    /// Share of the time between such requests that is left to chance, 0 to 1 [default: 0.2]
+    #[arg(long, value_name = "SHARE", value_parser = parse_number, allow_hyphen_values = true, help_heading = "Polling")]
+    pub(in crate::cli) jitter: Option<f64>,
     /// Longest time for one request and its answer
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) request_timeout: Duration,
@@ -112,6 +112,26 @@ pub(in crate::cli) struct WaitArgs {
 
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
+}
+
+impl WaitArgs {
+    /// An option that is given and is of the exponential schedule.
+    pub(in crate::cli) fn exponential_option(&self) -> Option<&'static str> {
+        [
+            (self.initial_interval.is_some(), "--initial-interval"),
+            (self.max_interval.is_some(), "--max-interval"),
+            (self.multiplier.is_some(), "--multiplier"),
+            (self.jitter.is_some(), "--jitter"),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ScheduleArg {
+    Learned,
+    Exponential,
 }
 
 /// Whom to tell that a job has ended.

@@ -74,7 +74,7 @@ fn an_unknown_key_is_answered_with_the_nearest_or_with_where_it_belongs() {
     assert_snapshot!(errors(text), @r#"
     dcs-wait.toml:4:1: poll.max-interval: [poll] has no such key; did you mean max_interval?
     dcs-wait.toml:5:1: poll.max_rps: [poll] has no such key; it belongs to [limits]
-    dcs-wait.toml:6:1: poll.colour: [poll] has no such key; there are: timeout, initial_interval, max_interval, multiplier, jitter, request_timeout, not_found_grace, mending_grace, not_found_codes
+    dcs-wait.toml:6:1: poll.colour: [poll] has no such key; there are: timeout, schedule, delay_per_request, initial_interval, max_interval, multiplier, jitter, request_timeout, not_found_grace, mending_grace, not_found_codes
     dcs-wait.toml:9:1: http.token: [http] has no such key; did you mean token_file?
     "#);
 }

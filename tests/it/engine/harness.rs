@@ -12,7 +12,7 @@ use dcs_wait::model::{
     BoxFuture, Delivery, JobId, Meter, NoMeter, Outcome, ProjectId, ProjectName, WatchEventKind,
     WatchId, WatchRecord,
 };
-use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
+use dcs_wait::poll::{Backoff, BackoffSpec, ScheduleSpec, WatchSpec};
 use dcs_wait::store::{DeliveryFilter, Page, Store};
 use tokio::time::Instant;
 
@@ -158,6 +158,7 @@ pub(super) fn watch_spec() -> WatchSpec {
         jitter: 0.0,
     };
     WatchSpec {
+        schedule: ScheduleSpec::Exponential,
         backoff: Backoff::try_from(backoff).unwrap(),
         not_found_grace: secs(10),
         mending_grace: secs(900),

@@ -15,7 +15,7 @@ use dcs_wait::hooks::{Configured, DEFAULT_ON, Hook, Message, Receipt};
 use dcs_wait::model::{
     BoxFuture, DeliveryState, Fault, Job, JobId, NoMeter, ProjectId, WatchEventKind,
 };
-use dcs_wait::poll::{Backoff, BackoffSpec, WatchSpec};
+use dcs_wait::poll::{Backoff, BackoffSpec, ScheduleSpec, WatchSpec};
 use dcs_wait::secret::Secret;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -289,6 +289,7 @@ fn setup(projects: &[&str], service: &Arc<Service>, receives: &Arc<AtomicBool>) 
         jitter: 0.0,
     };
     let watch = Arc::new(WatchSpec {
+        schedule: ScheduleSpec::Exponential,
         backoff: Backoff::try_from(backoff).unwrap(),
         not_found_grace: Duration::ZERO,
         mending_grace: Duration::ZERO,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
 use dcs_wait::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
 use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, Outcome, ProjectId, WatchEvent};
-use dcs_wait::poll::{Backoff, BackoffSpec, Control, Subject, WatchSpec};
+use dcs_wait::poll::{Backoff, BackoffSpec, Control, ScheduleSpec, Subject, WatchSpec};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -183,6 +183,7 @@ impl Wait {
             },
             jobs: ids.iter().map(|id| id.parse().unwrap()).collect(),
             watch: WatchSpec {
+                schedule: ScheduleSpec::Exponential,
                 backoff: Backoff::try_from(backoff).unwrap(),
                 not_found_grace: secs(10),
                 mending_grace: Duration::ZERO,
