@@ -20,22 +20,23 @@ impl KnownTypes {
     }
 
     /// Takes in what is known from before.
-    pub(super) fn restore(&self, project: ProjectName, job_type: JobType, durations: Durations) {
-        let mut projects = self.projects();
-        projects
-            .entry(project)
-            .or_default()
-            .insert(job_type, durations);
+    pub(super) fn restore(&self, project: &ProjectName, job_type: &JobType, durations: Durations) {
+        if let Some(known) = place(&mut self.projects(), project, job_type) {
+            *known = durations;
+        }
+    }
+
+    /// Whether it can be learned. From then on its type has its place, so that no more types can be
+    /// stored than are known, however many end at once.
+    pub(super) fn has_room(&self, project: &ProjectName, ran: &Ran) -> bool {
+        place(&mut self.projects(), project, &ran.job_type).is_some()
     }
 
     /// Takes in how long a job took.
     pub(super) fn learn(&self, project: &ProjectName, ran: &Ran) {
-        let mut projects = self.projects();
-        let types = projects.entry(project.clone()).or_default();
-        if types.len() >= MOST_TYPES && !types.contains_key(&ran.job_type) {
-            return;
+        if let Some(known) = place(&mut self.projects(), project, &ran.job_type) {
+            known.add(ran.took);
         }
-        types.entry(ran.job_type.clone()).or_default().add(ran.took);
     }
 
     /// What is to be expected of a job of this type that has run for so long.
@@ -55,7 +56,8 @@ impl KnownTypes {
         let mut all: Vec<_> = projects
             .iter()
             .flat_map(|(project, types)| {
-                types.iter().map(|(job_type, durations)| {
+                let types = types.iter().filter(|(_, known)| !known.is_empty());
+                types.map(|(job_type, durations)| {
                     (project.clone(), job_type.clone(), durations.clone())
                 })
             })
@@ -63,4 +65,17 @@ impl KnownTypes {
         all.sort_by(|a, b| (a.0.as_str(), &*a.1).cmp(&(b.0.as_str(), &*b.1)));
         all
     }
+}
+
+/// The place of a type, where there is room for it.
+fn place<'a>(
+    projects: &'a mut HashMap<ProjectName, HashMap<JobType, Durations>>,
+    project: &ProjectName,
+    job_type: &JobType,
+) -> Option<&'a mut Durations> {
+    let types = projects.entry(project.clone()).or_default();
+    if types.len() >= MOST_TYPES && !types.contains_key(job_type) {
+        return None;
+    }
+    Some(types.entry(job_type.clone()).or_default())
 }
