@@ -48,15 +48,19 @@ pub(super) async fn end(
         deliveries(shared, watch, project_id, &progress, &end, hooks)
     };
     let deliveries = owed(&hooks);
+    let ran = progress.job.as_deref().and_then(Ran::of);
+    let ran = ran.filter(|ran| shared.known.has_room(&watch.project, ran));
     let change = Change::End {
         watch_id: watch.id,
         progress: progress.clone(),
         end: end.clone(),
         answers,
         deliveries: deliveries.clone(),
+        ran: ran.clone(),
     };
     if let Effect::Nothing = shared.recorder.keep(change).await {
         tracing::warn!("its end was stored before, and is told as it was stored");
+        // Whether anything was learned with it isn't known here: the next run reads it.
         while let Err(error) = catch_up(shared, active, &report).await {
             tracing::warn!(%error, "what it owes can't be read or stored now, and waits");
             sleep(AGAIN).await;
@@ -71,7 +75,7 @@ pub(super) async fn end(
     if misconfigured && let Some(attendant) = &shared.attendant {
         attendant(Aside::Misconfigured);
     }
-    if let Some(ran) = progress.job.as_deref().and_then(Ran::of) {
+    if let Some(ran) = ran {
         shared.known.learn(&watch.project, &ran);
     }
     tell(shared, watch, report);

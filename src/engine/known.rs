@@ -39,27 +39,27 @@ impl KnownTypes {
     }
 
     /// Takes in what is known from before.
-    pub(super) fn restore(&self, project: ProjectName, job_type: JobType, durations: Durations) {
-        let mut projects = self.projects();
-        projects.entry(project).or_default().insert(
-            job_type,
-            Known {
+    pub(super) fn restore(&self, project: &ProjectName, job_type: &JobType, durations: Durations) {
+        if let Some(known) = place(&mut self.projects(), project, job_type) {
+            *known = Known {
                 durations,
                 ..Known::default()
-            },
-        );
+            };
+        }
+    }
+
+    /// Whether it can be learned. From then on its type has its place, so that no more types can be
+    /// stored than are known, however many end at once.
+    pub(super) fn has_room(&self, project: &ProjectName, ran: &Ran) -> bool {
+        place(&mut self.projects(), project, &ran.job_type).is_some()
     }
 
     /// Takes in how long a job took.
     pub(super) fn learn(&self, project: &ProjectName, ran: &Ran) {
-        let mut projects = self.projects();
-        let types = projects.entry(project.clone()).or_default();
-        if types.len() >= MOST_TYPES && !types.contains_key(&ran.job_type) {
-            return;
+        if let Some(known) = place(&mut self.projects(), project, &ran.job_type) {
+            known.durations.add(ran.took);
+            known.outdated = true;
         }
-        let known = types.entry(ran.job_type.clone()).or_default();
-        known.durations.add(ran.took);
-        known.outdated = true;
     }
 
     /// What jobs of this type tell about the next, where any has ended.
@@ -70,6 +70,9 @@ impl KnownTypes {
     ) -> Option<Arc<Experience>> {
         let mut projects = self.projects();
         let known = projects.get_mut(project)?.get_mut(job_type)?;
+        if known.durations.is_empty() {
+            return None;
+        }
         if let Some((experience, made_at)) = &known.made
             && (!known.outdated || made_at.elapsed() < GOOD_ENOUGH)
         {
@@ -94,7 +97,10 @@ impl KnownTypes {
         let mut all: Vec<_> = projects
             .iter()
             .flat_map(|(project, types)| {
-                types.iter().map(|(job_type, known)| {
+                let types = types
+                    .iter()
+                    .filter(|(_, known)| !known.durations.is_empty());
+                types.map(|(job_type, known)| {
                     (project.clone(), job_type.clone(), known.durations.clone())
                 })
             })
@@ -102,4 +108,17 @@ impl KnownTypes {
         all.sort_by(|a, b| (a.0.as_str(), &*a.1).cmp(&(b.0.as_str(), &*b.1)));
         all
     }
+}
+
+/// The place of a type, where there is room for it.
+fn place<'a>(
+    projects: &'a mut Projects,
+    project: &ProjectName,
+    job_type: &JobType,
+) -> Option<&'a mut Known> {
+    let types = projects.entry(project.clone()).or_default();
+    if types.len() >= MOST_TYPES && !types.contains_key(job_type) {
+        return None;
+    }
+    Some(types.entry(job_type.clone()).or_default())
 }

@@ -51,13 +51,16 @@ impl Engine {
         self.0.configure(setup);
     }
 
-    /// Takes up the watches and deliveries that an earlier run left in the store. Says how many of
-    /// each.
+    /// Takes up the watches and deliveries that an earlier run left in the store, and what it
+    /// learned. Says how many watches and deliveries.
     ///
     /// # Errors
     /// When the store can't be read.
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
+        for (project, job_type, durations) in shared.store.durations().await? {
+            shared.known.restore(&project, &job_type, durations);
+        }
         let (mut watches, mut deliveries) = (0, 0);
         // Deliveries first: what the watches come to owe from now on is none of theirs.
         let mut after = None;

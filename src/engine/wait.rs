@@ -164,7 +164,7 @@ fn start(spec: &WaitSpec, session: Arc<Session>, heard: UnboundedSender<Heard>) 
         let shared = engine.shared();
         shared
             .known
-            .restore(project_name(), job_type.clone(), durations.clone());
+            .restore(&project_name(), job_type, durations.clone());
     }
     engine
 }

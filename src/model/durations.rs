@@ -28,12 +28,16 @@ impl Ran {
     /// What is to be learned from a job; `None` while it goes on, and where its times make no sense.
     #[must_use]
     pub fn of(job: &Job) -> Option<Self> {
-        let job_type = job.job_type.clone()?;
-        let took = job.duration()?;
-        let sound = job.status.is_terminal()
-            && took <= LONGEST_LEARNED
-            && (1..=LONGEST_TYPE).contains(&job_type.len());
-        sound.then_some(Self { job_type, took })
+        let has_ended = job.status.is_terminal();
+        let ran = Self::new(job.job_type.clone()?, job.duration()?);
+        ran.filter(|_| has_ended)
+    }
+
+    /// Likewise, as it was kept; `None` where it makes no sense.
+    #[must_use]
+    pub fn new(job_type: JobType, took: Duration) -> Option<Self> {
+        let is_sound = took <= LONGEST_LEARNED && (1..=LONGEST_TYPE).contains(&job_type.len());
+        is_sound.then_some(Self { job_type, took })
     }
 }
 

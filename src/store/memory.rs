@@ -1,6 +1,6 @@
 //! A store that ends with the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -8,8 +8,8 @@ use super::{
     Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreFuture, WatchFilter,
 };
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, JobId, Progress, ProjectName, Watch,
-    WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, JobId, JobType, Progress,
+    ProjectName, Watch, WatchId, WatchRecord,
 };
 
 /// Keeps everything in memory. Reading and writing always succeed.
@@ -26,6 +26,7 @@ struct State {
     deliveries: BTreeMap<DeliveryId, (Delivery, Vec<Attempt>)>,
     /// The deliveries of each watch.
     owed: BTreeMap<WatchId, Vec<DeliveryId>>,
+    durations: HashMap<(ProjectName, JobType), Durations>,
 }
 
 impl MemoryStore {
@@ -107,6 +108,18 @@ impl Store for MemoryStore {
         at_once(found.cloned().collect())
     }
 
+    fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>> {
+        let state = self.state();
+        let durations = state.durations.iter();
+        let mut all: Vec<_> = durations
+            .map(|((project, job_type), durations)| {
+                (project.clone(), job_type.clone(), durations.clone())
+            })
+            .collect();
+        all.sort_by(|a, b| (&a.0, &*a.1).cmp(&(&b.0, &*b.1)));
+        at_once(all)
+    }
+
     fn counts(&self) -> StoreFuture<'_, Counts> {
         let state = self.state();
         let ended = state.watches.values().filter(|(one, _)| one.end.is_some());
@@ -153,6 +166,7 @@ impl State {
                 end,
                 answers,
                 deliveries,
+                ran,
             } => {
                 let Some(record) = self.proceed(*watch_id, progress, answers) else {
                     return Effect::Nothing;
@@ -161,6 +175,10 @@ impl State {
                 let key = (record.watch.project.clone(), record.watch.job_id.clone());
                 if !end.outcome.is_of_the_job() {
                     self.joinable.remove(&key);
+                }
+                if let Some(ran) = ran {
+                    let of_type = (key.0, ran.job_type.clone());
+                    self.durations.entry(of_type).or_default().add(ran.took);
                 }
                 self.owe(deliveries);
                 Effect::Done

@@ -13,8 +13,8 @@ pub use sqlite::SqliteStore;
 use std::time::SystemTime;
 
 use crate::model::{
-    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, HookName, JobId,
-    Outcome, Progress, ProjectName, Watch, WatchId, WatchRecord,
+    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Durations, End, HookName,
+    JobId, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 
 /// How many watches one [`Change::Prune`] forgets at most, so that no commit takes long.
@@ -49,6 +49,9 @@ pub enum Change {
         answers: Vec<Answers>,
         /// What is owed.
         deliveries: Vec<Delivery>,
+        /// How long the job ran, where that is to be remembered for its type; longer than the
+        /// watch, see [`Store::durations`].
+        ran: Option<Ran>,
     },
     /// More that is owed for watches that have ended. Skips hooks that have their delivery already.
     /// It is [`Effect::Done`] where any was stored: whoever must know which owes one at a time.
@@ -219,6 +222,13 @@ pub trait Store: Send + Sync {
         filter: &'a DeliveryFilter,
         page: Page<DeliveryId>,
     ) -> StoreFuture<'a, Vec<Delivery>>;
+
+    /// How long jobs took, by project and type: the last [`crate::model::KEPT_DURATIONS`] of each,
+    /// in the order in which they were stored. They stay when their watches are forgotten.
+    ///
+    /// # Errors
+    /// When they can't be read. Those that make no sense are left out.
+    fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>>;
 
     /// How much there is.
     ///

@@ -19,7 +19,9 @@ use self::lock::StoreLock;
 use super::{
     Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, StoreFuture, WatchFilter,
 };
-use crate::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord};
+use crate::model::{
+    Answers, Attempt, Delivery, DeliveryId, Durations, JobType, ProjectName, WatchId, WatchRecord,
+};
 
 /// Keeps everything in one SQLite file.
 ///
@@ -155,6 +157,10 @@ impl Store for SqliteStore {
                 .await
                 .map_err(unread)
         })
+    }
+
+    fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>> {
+        Box::pin(async move { read::durations(&self.readers).await.map_err(unread) })
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

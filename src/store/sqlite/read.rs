@@ -8,8 +8,8 @@ use sqlx::{Encode, QueryBuilder, Sqlite, SqlitePool, Type};
 
 use super::values::{self, select_delivery, select_watch};
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, HookName, JobId, Outcome, ProjectName,
-    WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, HookName, JobId, JobType,
+    Outcome, ProjectName, WatchId, WatchRecord,
 };
 use crate::store::{Counts, DeliveryFilter, Page, WatchFilter};
 
@@ -136,6 +136,26 @@ pub(super) async fn deliveries(
     let before = page.before.map(|id| *id.as_bytes());
     let rows = query.page(readers, before, page.limit).await?;
     rows.iter().map(values::delivery).collect()
+}
+
+pub(super) async fn durations(
+    readers: &SqlitePool,
+) -> sqlx::Result<Vec<(ProjectName, JobType, Durations)>> {
+    let rows = sqlx::query(
+        "SELECT project, job_type, millis FROM duration ORDER BY project, job_type, id",
+    )
+    .fetch_all(readers)
+    .await?;
+    let mut all: Vec<(ProjectName, JobType, Durations)> = Vec::new();
+    for (project, ran) in rows.iter().filter_map(values::duration) {
+        match all.last_mut() {
+            Some((of, job_type, durations)) if *of == project && *job_type == ran.job_type => {
+                durations.add(ran.took);
+            }
+            _ => all.push((project, ran.job_type, [ran.took].into_iter().collect())),
+        }
+    }
+    Ok(all)
 }
 
 pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {

@@ -10,7 +10,10 @@ pub(super) const APPLICATION_ID: i64 = 0x6463_7377;
 
 /// Each makes a database of the version of its place in the list one of the next. What has been
 /// released is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_durations.sql"),
+];
 
 /// The version that this program works with.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

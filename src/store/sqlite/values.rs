@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fault, HookName, Job, JobStatus,
-    JobType, Outcome, Progress, Watch, WatchId, WatchRecord,
+    JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 use crate::store::Counts;
 
@@ -206,6 +206,20 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
         })
     };
     of_row("the attempts of delivery", row, read())
+}
+
+/// How long a job took, of the columns `project, job_type, millis`. `None` where that makes no
+/// sense: it only helps to choose when to ask, and is no reason for a daemon not to start.
+pub(super) fn duration(row: &SqliteRow) -> Option<(ProjectName, Ran)> {
+    let read = || -> Result<_, BoxError> {
+        let took = Duration::from_millis(u64::try_from(row.try_get::<i64, _>(2)?)?);
+        Ok((
+            row.try_get::<&str, _>(0)?.parse()?,
+            Ran::new(row.try_get::<&str, _>(1)?.into(), took),
+        ))
+    };
+    let (project, ran) = read().ok()?;
+    Some((project, ran?))
 }
 
 /// Counts of active and ended watches, of pending and dead deliveries, and the time of the oldest of

@@ -8,7 +8,7 @@ use super::batch::{Batch, Prepared, batch};
 use super::schema::{self, VERSION};
 use super::values::{self, duration_millis, joined, millis, select_watch};
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Progress, Watch, WatchId,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Progress, Ran, Watch, WatchId,
     WatchRecord,
 };
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
@@ -38,6 +38,11 @@ const OWE: Batch = batch!(
      ON CONFLICT (watch_id, hook) DO NOTHING;"
 );
 
+const ADD_DURATION: Batch = batch!(
+    "INSERT INTO duration (project, job_type, millis) SELECT project, ?, ? FROM watch \
+     WHERE id = ?;"
+);
+
 const ADD_ATTEMPT: Batch = batch!(
     "INSERT INTO attempt (delivery_id, number, at, took, answer, delivered) \
      SELECT id, ?, ?, ?, ?, ? FROM delivery WHERE id = ? ON CONFLICT DO NOTHING;"
@@ -64,6 +69,7 @@ struct Step<'a> {
     end: Option<&'a End>,
     answers: &'a [Answers],
     deliveries: &'a [Delivery],
+    ran: Option<&'a Ran>,
 }
 
 impl<'a> Step<'a> {
@@ -79,6 +85,7 @@ impl<'a> Step<'a> {
                 end: None,
                 answers,
                 deliveries: &[],
+                ran: None,
             }),
             Change::End {
                 watch_id,
@@ -86,12 +93,14 @@ impl<'a> Step<'a> {
                 end,
                 answers,
                 deliveries,
+                ran,
             } => Some(Self {
                 watch_id: *watch_id,
                 progress,
                 end: Some(end),
                 answers,
                 deliveries,
+                ran: ran.as_ref(),
             }),
             _ => None,
         }
@@ -255,6 +264,17 @@ async fn proceed(
         .flat_map(|step| step.deliveries)
         .collect();
     owe(connection, &deliveries).await?;
+    let durations: Vec<(WatchId, &Ran)> = changed(steps, &took)
+        .filter_map(|step| Some((step.watch_id, step.ran?)))
+        .collect();
+    ADD_DURATION
+        .run(connection, &durations, |query, (watch_id, ran)| {
+            query
+                .bind(&*ran.job_type)
+                .bind(duration_millis(ran.took))
+                .bind(watch_id.as_bytes().as_slice())
+        })
+        .await?;
     Ok(done_each(took))
 }
 

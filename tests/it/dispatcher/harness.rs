@@ -123,6 +123,7 @@ impl House {
                     },
                     answers: Vec::new(),
                     deliveries: deliveries.clone(),
+                    ran: None,
                 },
             ])
             .await

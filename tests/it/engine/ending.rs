@@ -65,6 +65,7 @@ async fn an_end_that_was_stored_before_is_told_and_delivered_as_it_was_stored() 
         },
         answers: Vec::new(),
         deliveries: Vec::new(),
+        ran: None,
     };
     let effects = house.store.commit(&[end]).await.unwrap();
     assert!(matches!(effects[..], [Effect::Done]));

@@ -5,6 +5,7 @@ mod configuring;
 mod ending;
 mod harness;
 mod history;
+mod learning;
 mod mishaps;
 mod polling;
 mod recorder;

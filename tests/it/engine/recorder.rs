@@ -39,6 +39,7 @@ fn end(watch: &Watch) -> Change {
         },
         answers: vec![answers("SUCCESS")],
         deliveries: Vec::new(),
+        ran: None,
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use dcs_wait::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord};
+use dcs_wait::model::{
+    Answers, Attempt, Delivery, DeliveryId, Durations, JobType, ProjectName, WatchId, WatchRecord,
+};
 use dcs_wait::store::{
     Change, Counts, DeliveryFilter, Effect, MemoryStore, Page, Store, StoreError, StoreFuture,
     WatchFilter,
@@ -149,6 +151,10 @@ impl Store for Fickle {
                 self.inner.deliveries(filter, page)
             }
         }
+    }
+
+    fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>> {
+        self.inner.durations()
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use dcs_wait::model::{Answers, Attempt, BoxFuture, Delivery, DeliveryId, WatchId, WatchRecord};
+use dcs_wait::model::{
+    Answers, Attempt, BoxFuture, Delivery, DeliveryId, Durations, JobType, ProjectName, WatchId,
+    WatchRecord,
+};
 use dcs_wait::store::{
     Change, Counts, DeliveryFilter, Effect, MemoryStore, Page, Store, StoreError, WatchFilter,
 };
@@ -107,6 +110,12 @@ impl Store for Moody {
         page: Page<DeliveryId>,
     ) -> BoxFuture<'a, Result<Vec<Delivery>, StoreError>> {
         self.inner.deliveries(filter, page)
+    }
+
+    fn durations(
+        &self,
+    ) -> BoxFuture<'_, Result<Vec<(ProjectName, JobType, Durations)>, StoreError>> {
+        self.inner.durations()
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {

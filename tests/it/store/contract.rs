@@ -1,6 +1,7 @@
 //! What every store promises. Each promise is tried on each form of store.
 
 mod deliveries;
+mod durations;
 mod lists;
 mod pruning;
 mod round_trip;

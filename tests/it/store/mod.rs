@@ -7,3 +7,4 @@ mod full_disk;
 mod opening;
 mod samples;
 mod sqlite;
+mod upgrading;

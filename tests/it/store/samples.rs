@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dcs_wait::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, HookName, Outcome, Progress, Watch,
-    WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, End, HookName, JobType,
+    Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 use dcs_wait::store::{Change, Effect, Page, SqliteStore, Store};
 use tempfile::TempDir;
@@ -83,7 +83,27 @@ pub(super) fn end(n: u64, outcome: Outcome, deliveries: Vec<Delivery>) -> Change
         },
         answers: vec![answers("SUCCESS", 1)],
         deliveries,
+        ran: None,
     }
+}
+
+/// Likewise, of a job that ran for so many seconds.
+pub(super) fn end_of(n: u64, job_type: &str, seconds: u64) -> Change {
+    let mut change = end(n, Outcome::Succeeded, Vec::new());
+    if let Change::End { ran, .. } = &mut change {
+        *ran = Ran::new(job_type.into(), Duration::from_secs(seconds));
+    }
+    change
+}
+
+/// A line for each type: its project, its name, and how many seconds each job took.
+pub(super) async fn durations(store: &dyn Store) -> Vec<String> {
+    let all = store.durations().await.unwrap();
+    let line = |(project, job_type, durations): &(ProjectName, JobType, Durations)| {
+        let seconds: Vec<f64> = durations.iter().map(|one| one.as_secs_f64()).collect();
+        format!("{project} {} {seconds:?}", &**job_type)
+    };
+    all.iter().map(line).collect()
 }
 
 /// A delivery that is pending.

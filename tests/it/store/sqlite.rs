@@ -5,8 +5,8 @@ use dcs_wait::store::{Store, StoreError, WatchFilter};
 
 use super::opening::change;
 use super::samples::{
-    accept, attempted, commit, delivery, delivery_id, end, opened, page, place, record, watch_id,
-    words,
+    accept, attempted, commit, delivery, delivery_id, durations, end, end_of, opened, page, place,
+    record, watch_id, words,
 };
 
 /// Opens a store with an ended watch that somebody has changed by hand, and says what it answers
@@ -90,6 +90,39 @@ async fn a_row_that_makes_no_sense_is_named() {
         assert!(answer.contains(row.as_str()), "{sql}: {answer}");
         assert!(answer.contains(why), "{sql}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn durations_that_make_no_sense_are_left_out() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    commit(&store, &[accept(1), end_of(1, "swap", 3)]).await;
+    store.close().await;
+    let added = "INSERT INTO duration (project, job_type, millis) VALUES \
+         ('main', 'swap', -1), ('main', '', 5), ('ma in', 'swap', 5), ('', 'swap', 5), \
+         ('main', 'swap', 196000001), ('main', 'swap', 9223372036854775807), \
+         ('main', CAST(x'ff' AS TEXT), 5), ('main', 'swap', 4000)";
+    change(&path, added).await;
+    let store = opened(&path).await;
+    assert_eq!(durations(&store).await, ["main swap [3.0, 4.0]"]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_last_durations_are_kept_whoever_adds_one() {
+    let (_directory, path) = place();
+    opened(&path).await.close().await;
+    let added = "WITH RECURSIVE number(n) AS \
+         (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1000) \
+         INSERT INTO duration (project, job_type, millis) \
+         SELECT 'main', 'swap', n FROM number; \
+         INSERT INTO duration (project, job_type, millis) VALUES ('main', 'resize', 1)";
+    change(&path, added).await;
+    let store = opened(&path).await;
+    let kept = store.durations().await.unwrap();
+    let swaps: Vec<_> = kept[1].2.iter().map(|one| one.as_millis()).collect();
+    assert_eq!(swaps, (937..=1000).collect::<Vec<_>>());
+    store.close().await;
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ async fn assert_comes_back(
             end,
             answers: answers.to_vec(),
             deliveries: deliveries.to_vec(),
+            ran: None,
         },
         None => Change::Note {
             watch_id: watch.id,
