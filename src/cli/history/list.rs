@@ -14,7 +14,6 @@ use crate::cli::output;
 use crate::cli::table::table;
 use crate::daemon::http::shapes::{JobTypeShape, JobTypesShape};
 use crate::environment::Environment;
-use crate::forms::millis;
 use crate::model::Exit;
 use crate::report::{clean_message, duration, json};
 
@@ -74,15 +73,7 @@ fn own(environment: &dyn Environment) -> Result<(Vec<JobTypeShape>, String), Cli
 }
 
 fn shape(entry: &Entry) -> Option<JobTypeShape> {
-    let estimate = entry.durations.ranked().estimate(Duration::ZERO)?;
-    Some(JobTypeShape {
-        project: entry.project.to_string(),
-        job_type: entry.job_type.to_string(),
-        count: estimate.count.try_into().unwrap_or(u32::MAX),
-        median_ms: millis(estimate.median),
-        p90_ms: millis(estimate.p90),
-        durations_ms: entry.durations.iter().map(millis).collect(),
-    })
+    JobTypeShape::new(entry.project.as_str(), &entry.job_type, &entry.durations)
 }
 
 /// A table for each project, below its name where there are several.
