@@ -13,7 +13,7 @@ pub const KEPT_DURATIONS: usize = 64;
 pub const LONGEST_LEARNED: Duration = Duration::from_secs(196_000);
 
 /// The longest name of a type that is learned from, in bytes; the service's own have up to 22.
-pub const LONGEST_TYPE: usize = 100;
+const LONGEST_TYPE: usize = 100;
 
 /// How long a job ran that has ended, well or not.
 #[derive(Debug, Clone, PartialEq, Eq)]

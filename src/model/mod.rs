@@ -13,9 +13,7 @@ mod meter;
 mod outcome;
 mod watch;
 
-pub use durations::{
-    Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, LONGEST_TYPE, Ran, Ranked,
-};
+pub use durations::{Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, Ran, Ranked};
 pub use event::{WatchEvent, WatchEventKind};
 pub use exit::Exit;
 pub use fault::Fault;

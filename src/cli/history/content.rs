@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::forms::millis;
-use crate::model::{Durations, JobType, LONGEST_LEARNED, LONGEST_TYPE, ProjectId, Ran};
+use crate::model::{Durations, JobType, ProjectId, Ran};
 use crate::report::json;
 
 /// The version of the form that is read and written.
@@ -126,15 +126,13 @@ impl Content {
 
 /// An entry, where it is one that this program would have written.
 fn entry(shape: EntryShape) -> Option<Entry> {
-    let longest = millis(LONGEST_LEARNED);
-    let sound = (1..=LONGEST_TYPE).contains(&shape.job_type.len())
-        && !shape.durations_ms.is_empty()
-        && shape.durations_ms.iter().all(|&one| one <= longest);
-    let durations = shape.durations_ms.into_iter().map(Duration::from_millis);
+    let job_type = JobType::from(shape.job_type.as_str());
+    let took = |one| Some(Ran::new(job_type.clone(), Duration::from_millis(one))?.took);
+    let durations: Option<Durations> = shape.durations_ms.into_iter().map(took).collect();
     Some(Entry {
-        project: shape.project_id.parse().ok().filter(|_| sound)?,
-        job_type: shape.job_type.as_str().into(),
-        durations: durations.collect(),
+        project: shape.project_id.parse().ok()?,
+        durations: durations.filter(|durations| !durations.is_empty())?,
+        job_type,
     })
 }
 
@@ -183,7 +181,7 @@ mod tests {
     #[test]
     fn only_what_this_program_writes_is_read() {
         let of = |entry: &str| format!(r#"{{"dcs_wait_history":1,"types":[{entry}]}}"#);
-        let too_long = "x".repeat(LONGEST_TYPE + 1);
+        let too_long = "x".repeat(101);
         for text in [
             "{}".to_owned(),
             "secret".to_owned(),
@@ -228,10 +226,7 @@ mod tests {
         for n in 0..MOST_TYPES {
             let project = project(&format!("{n:064}"));
             for _ in 0..crate::model::KEPT_DURATIONS {
-                content.learn(
-                    &project,
-                    &ran(&"\u{1b}".repeat(LONGEST_TYPE), u64::from(u32::MAX)),
-                );
+                content.learn(&project, &ran(&"\u{1b}".repeat(100), u64::from(u32::MAX)));
             }
         }
         let length = content.to_json().len() as u64;
