@@ -3,6 +3,7 @@
 mod check;
 mod control;
 mod daemon;
+mod history;
 mod simulate;
 mod wait;
 
@@ -15,6 +16,7 @@ pub(super) use control::{
     WatchesArgs,
 };
 pub(super) use daemon::DaemonArgs;
+pub(super) use history::HistoryArgs;
 pub(super) use simulate::SimulateArgs;
 pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, ScheduleArg, WaitArgs};
 
@@ -26,7 +28,7 @@ pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, ScheduleArg,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     after_help = AFTER_HELP,
-    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait credentials|check|simulate|demo [OPTIONS]",
+    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait history|credentials|check|simulate|demo [OPTIONS]",
     max_term_width = 100,
 )]
 pub(super) struct Args {
@@ -72,6 +74,8 @@ pub(super) enum Command {
     /// See what hooks deliver, and have it delivered again
     #[command(subcommand)]
     Delivery(DeliveryCommand),
+    /// Show how long jobs took, by their type
+    History(HistoryArgs),
     /// Show which credential would be used, and why
     Credentials(ConnectArgs),
     /// Say what is wrong with a configuration file, without starting anything

@@ -3,6 +3,7 @@
 
 mod stream;
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -120,6 +121,11 @@ impl Daemon {
             place: Place::Socket(socket),
             token: None,
         })
+    }
+
+    /// Where it listens.
+    pub(super) fn place(&self) -> impl Display {
+        &self.place
     }
 
     /// Asks for what is at this path.

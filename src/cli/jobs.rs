@@ -12,11 +12,12 @@ use crate::model::JobId;
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
 /// The commands. After an option or a job, the parser takes their names for job IDs.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "daemon",
     "check",
     "watch",
     "delivery",
+    "history",
     "credentials",
     "simulate",
     "demo",

@@ -9,6 +9,7 @@ mod daemon;
 mod delivery;
 mod demo;
 mod error;
+mod history;
 mod hooks;
 mod jobs;
 mod output;
@@ -83,6 +84,11 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
         Some(Command::Watch(command)) => watch::run(command, environment, interrupts).await,
         Some(Command::Delivery(command)) => {
             delivery::run(command, environment.as_ref(), interrupts).await
+        }
+        Some(Command::History(args)) => {
+            interrupts
+                .guard(history::run(args, environment.as_ref()))
+                .await
         }
         Some(Command::Demo(args)) => demo::run(args, environment, interrupts).await,
         Some(Command::Daemon(args)) => daemon::run(args, environment, interrupts).await,

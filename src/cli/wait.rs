@@ -16,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::args::{OutputArg, OutputArgs, WaitArgs};
 use super::connect::{Pace, connect};
 use super::error::CliError;
+use super::history::History;
 use super::hooks::WaitHooks;
 use super::pacing::Pacing;
 use super::signals::Interrupts;
@@ -57,8 +58,15 @@ pub(super) async fn run(
     hooks.check_for_jobs(jobs.len())?;
     // What feeds standard input may take its time; the wait begins when the jobs are known.
     let start = Instant::now();
+    let mut history = History::of(&args, environment.as_ref());
+    let preparing = async {
+        let prepared = prepare(&args, &settings, jobs.clone(), start, &environment).await;
+        let (mut spec, session) = prepared?;
+        spec.known = history.known(session.source.project_id()).await;
+        Ok((spec, session))
+    };
     let prepared = tokio::select! {
-        prepared = prepare(&args, &settings, jobs.clone(), start, &environment) => prepared,
+        prepared = preparing => prepared,
         exit = interrupts.next() => return Err(CliError::new(exit, goes_on(&jobs))),
     };
     let (mut spec, session) = match prepared {
@@ -75,6 +83,11 @@ pub(super) async fn run(
     let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
     if style.progress == Progress::Silent {
         explain(&result.reports);
+    }
+    tokio::select! {
+        () = history.keep(&result.reports) => {}
+        // How the jobs ended is told, and stands.
+        _ = interrupts.next() => {}
     }
     Ok(result.exit(spec.until))
 }

@@ -26,7 +26,7 @@ pub(in crate::cli) struct ControlArgs {
 /// The form of what is printed.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(in crate::cli) struct FormArgs {
-    /// text, or json: what the daemon answers, one object a line
+    /// text, or json: one object a line
     #[arg(
         long = "output",
         value_name = "FORM",

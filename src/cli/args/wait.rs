@@ -95,6 +95,9 @@ pub(in crate::cli) struct WaitArgs {
     /// Most requests per second, for all jobs together
     #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = parse_rate, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) max_rps: f64,
+    /// Neither know nor keep how long jobs took; see dcs-wait history
+    #[arg(long, help_heading = "Polling")]
+    pub(in crate::cli) no_history: bool,
     /// Error codes of HTTP 400 that mean that there is no such job
     #[arg(
         long,

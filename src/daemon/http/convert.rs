@@ -11,7 +11,7 @@ use crate::engine::{Health, ProjectHealth, Told};
 use crate::forms::{millis, rfc3339};
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryState, Durations, Estimate, Fault, Job, JobType,
-    ProjectName, WatchEvent, WatchEventKind, WatchRecord, WatchReport,
+    WatchEvent, WatchEventKind, WatchRecord, WatchReport,
 };
 
 /// A time of this machine's clock, which is always one that can be written.
@@ -245,11 +245,7 @@ impl EventShape {
 
 impl JobTypeShape {
     /// A type of job; nothing where none of that type has ended.
-    pub(super) fn new(
-        project: &ProjectName,
-        job_type: &JobType,
-        durations: &Durations,
-    ) -> Option<Self> {
+    pub(crate) fn new(project: &str, job_type: &JobType, durations: &Durations) -> Option<Self> {
         let usual = EstimateShape::from(durations.ranked().estimate(Duration::ZERO)?);
         Some(Self {
             project: project.to_string(),

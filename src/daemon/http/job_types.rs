@@ -29,7 +29,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
         .iter()
         .filter(|(project, ..)| only.as_ref().is_none_or(|only| only == project))
         .filter_map(|(project, job_type, durations)| {
-            JobTypeShape::new(project, job_type, durations)
+            JobTypeShape::new(project.as_str(), job_type, durations)
         })
         .collect();
     Ok(json(StatusCode::OK, &JobTypesShape { job_types }))

@@ -21,6 +21,7 @@ fn help_and_version_are_answers_on_standard_output() {
         (&["watch", "--help"], "Have jobs watched by the daemon"),
         (&["watch", "add", "--help"], "Hand jobs to the daemon"),
         (&["delivery", "--help"], "See what hooks deliver"),
+        (&["history", "--help"], "Show how long jobs took"),
     ] {
         let ended = dcs_wait(arguments).run();
         ended.exits_with(0).says_nothing().prints_line(start);

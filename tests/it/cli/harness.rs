@@ -199,6 +199,8 @@ impl Invocation {
     pub(super) fn run_with_open_files(self, most: u32) -> Ended {
         let mut shell = Command::new("sh");
         shell
+            .env_clear()
+            .env("HOME", self.home.path())
             .args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")])
             .arg(self.command.get_program())
             .args(self.command.get_args());

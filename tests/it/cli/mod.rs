@@ -6,6 +6,7 @@ mod control;
 mod credentials;
 mod exit_codes;
 mod harness;
+mod history;
 mod hooks;
 mod input;
 mod misbehavior;

@@ -3,6 +3,7 @@
 
 mod client;
 mod deliveries;
+mod history;
 mod real;
 mod stand_in;
 mod waiting;
