@@ -23,7 +23,7 @@ Exit codes:
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct HistoryArgs {
-    /// The daemon's, instead of your own; so does any option that says how it is reached
+    /// What the daemon knows, instead of your own history; the options below mean that, too
     #[arg(long)]
     pub(in crate::cli) daemon: bool,
     #[command(flatten)]

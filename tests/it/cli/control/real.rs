@@ -38,6 +38,21 @@ fn a_job_is_added_waited_for_and_its_hook_arrives() {
 }
 
 #[test]
+fn the_daemon_tells_how_long_jobs_took_and_the_users_own_history_stays_empty() {
+    let house = House::new();
+    let daemon = house.start();
+    house.job("job", [Step::success()]);
+    let ended = asked(&house, ["watch", "add", "job", "--wait"]).run();
+    let ended = ended.exits_with(0);
+    assert!(!ended.home.path().join(".local").exists());
+    let ended = asked(&house, ["history", "--daemon"]).run();
+    ended
+        .exits_with(0)
+        .prints_line("masterStandbySwapJob  1     2.9s    2.9s  2.9s █");
+    daemon.stop();
+}
+
+#[test]
 fn an_end_is_found_over_a_kill_of_the_daemon() {
     let house = House::new();
     let daemon = house.start();
