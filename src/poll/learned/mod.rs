@@ -129,3 +129,123 @@ impl Schedule for Learned {
         interval
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn learned(secs: &[u64]) -> Learned {
+        let durations: Durations = secs.iter().copied().map(Duration::from_secs).collect();
+        Learned {
+            delay_per_request: DelayPerRequest::default(),
+            experience: Some(Arc::new(Experience::of(&durations))),
+        }
+    }
+
+    fn random() -> fastrand::Rng {
+        fastrand::Rng::with_seed(7)
+    }
+
+    /// When a job is asked for from its start on, up to this age.
+    fn times(schedule: &Learned, up_to: u64) -> Vec<f64> {
+        let mut random = random();
+        let mut age = schedule.first();
+        let mut times = Vec::new();
+        while age < Duration::from_secs(up_to) {
+            schedule.next(&mut age, &mut random);
+            times.push(age.as_secs_f64());
+        }
+        times
+    }
+
+    #[test]
+    fn without_history_intervals_grow_like_the_root_of_the_age() {
+        let schedule = learned(&[]);
+        let mut random = random();
+        for secs in [0, 1, 100, 10_000, 1_000_000] {
+            let right = (2.0 * 0.5 * (secs as f64 + 10.0)).sqrt();
+            let interval = schedule.next(&mut Duration::from_secs(secs), &mut random);
+            let share = interval.as_secs_f64() / right;
+            assert!((0.9..=1.1).contains(&share), "{share} at {secs}");
+        }
+    }
+
+    #[test]
+    fn with_history_a_job_is_asked_for_around_when_those_before_it_ended() {
+        let minutes: Vec<u64> = (0..30).map(|n| 50 + n * 7 % 20).collect();
+        let before = |times: &[f64]| times.iter().filter(|time| **time < 45.0).count();
+        let known = times(&learned(&minutes), 70);
+        assert!(before(&known) <= 2, "{known:?}");
+        assert!(known.len() >= 5, "{known:?}");
+        assert!(before(&times(&learned(&[]), 70)) >= 8);
+    }
+
+    #[test]
+    fn no_interval_is_shorter_than_the_delay_that_a_request_is_worth() {
+        for schedule in [learned(&[0; 64]), learned(&[1; 64]), learned(&[])] {
+            let mut random = random();
+            let mut age = Duration::ZERO;
+            for _ in 0..50 {
+                let interval = schedule.next(&mut age, &mut random);
+                assert!(interval >= Duration::from_millis(500));
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_asks_at_the_same_times() {
+        let schedule = learned(&[20, 60, 21, 59]);
+        assert_eq!(times(&schedule, 300), times(&schedule, 300));
+    }
+
+    #[test]
+    fn a_plan_holds_for_the_worth_that_it_was_made_for() {
+        let mut schedule = learned(&[60; 30]);
+        let mut random = random();
+        schedule.next(&mut schedule.first(), &mut random);
+        schedule.delay_per_request = Duration::from_secs(2).try_into().unwrap();
+        // Another is made with the next experience; until then, it is as without any.
+        let interval = schedule.next(&mut schedule.first(), &mut random);
+        assert!(interval < Duration::from_secs(8));
+    }
+
+    #[test]
+    fn what_a_request_is_worth_has_bounds() {
+        let hour = Duration::from_secs(3600);
+        for good in [DelayPerRequest::MIN, hour] {
+            assert!(DelayPerRequest::try_from(good).is_ok());
+        }
+        for bad in [Duration::from_millis(9), hour + Duration::from_millis(1)] {
+            assert_eq!(DelayPerRequest::try_from(bad), Err(InvalidDelayPerRequest));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn any_age_and_any_history_have_an_interval_in_bounds(
+            millis in prop::collection::vec(0..200_000_000_u64, 0..64),
+            age in prop_oneof![Just(u64::MAX), 0..1_000_000_000_u64, 0..100_000_u64],
+            worth in 10..3_600_000_u64,
+        ) {
+            let durations = millis.into_iter().map(Duration::from_millis).collect();
+            let worth = Duration::from_millis(worth);
+            let schedule = Learned {
+                delay_per_request: worth.try_into().unwrap(),
+                experience: Some(Arc::new(Experience::of(&durations))),
+            };
+            let age = Duration::from_millis(age);
+            let mut after = age;
+            let interval = schedule.next(&mut after, &mut random());
+            prop_assert!(interval >= worth);
+            prop_assert_eq!(after, age + interval);
+            // Nothing is planned so late that not asking for hours could be right.
+            let root = (2.0 * worth.as_secs_f64() * (age.as_secs_f64() + 10.0)).sqrt();
+            let reach = 200_000.0_f64.max(1.1 * root);
+            prop_assert!(interval.as_secs_f64() <= reach);
+        }
+    }
+}

@@ -67,3 +67,108 @@ impl Plan {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Durations;
+
+    fn survival(millis: impl IntoIterator<Item = u64>) -> Survival {
+        let durations: Durations = millis.into_iter().map(Duration::from_millis).collect();
+        Survival::of(&durations)
+    }
+
+    /// What following a plan from the start of a job on costs.
+    fn cost(next: impl Fn(usize) -> usize, survival: &Survival, worth: f64) -> f64 {
+        let (ages, chances) = (ages(), survival.chances());
+        let mut cost = 0.0;
+        let mut at = 0;
+        while at < STEPS {
+            let to = next(at);
+            let run: f64 = (at + 1..=to)
+                .map(|one| 0.5 * (chances[one] + chances[one - 1]) * (ages[one] - ages[one - 1]))
+                .sum();
+            cost += worth * chances[at] + chances[at] * (ages[to] - ages[at]) - run;
+            at = to;
+        }
+        cost
+    }
+
+    fn cost_of(plan: &Plan, survival: &Survival, worth: f64) -> f64 {
+        cost(|at| usize::from(plan.0[at]), survival, worth)
+    }
+
+    #[test]
+    fn a_job_that_always_takes_the_same_is_asked_about_right_after() {
+        let survival = survival([45_000; 64]);
+        let plan = Plan::of(&survival, 0.5);
+        let mut age = 20.0;
+        while age < 45.0 {
+            age += plan.next(age).unwrap().interval;
+        }
+        assert!(age < 46.5, "{age}");
+    }
+
+    #[test]
+    fn beyond_the_grid_nothing_is_planned() {
+        let plan = Plan::of(&survival([3000]), 0.5);
+        assert_eq!(plan.next(196_500.0), None);
+        assert_eq!(plan.next(f64::INFINITY), None);
+        assert!(plan.next(0.0).is_some());
+    }
+
+    #[test]
+    fn the_more_a_request_is_worth_the_fewer_there_are() {
+        let survival = survival((0..30).map(|n| 30_000 + n * 2000));
+        let requests = |worth| {
+            let plan = Plan::of(&survival, worth);
+            let (mut age, mut requests) = (0.0, 0);
+            while age < 90.0 {
+                age += plan.next(age).unwrap().interval;
+                requests += 1;
+            }
+            requests
+        };
+        assert!(requests(5.0) < requests(0.5));
+        assert!(requests(0.5) < requests(0.05));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50))]
+
+        #[test]
+        fn the_later_one_asks_the_later_one_asks_next(
+            millis in prop::collection::vec(0..1_000_000_u64, 0..64), worth in 0.01..100.0_f64
+        ) {
+            let plan = Plan::of(&survival(millis), worth);
+            for (at, next) in plan.0.iter().enumerate().take(STEPS) {
+                prop_assert!(usize::from(*next) > at);
+            }
+            prop_assert!(plan.0.is_sorted());
+        }
+
+        #[test]
+        fn no_other_plan_costs_less(
+            millis in prop::collection::vec(0..100_000_u64, 0..10),
+            worth in 0.1..10.0_f64,
+            at in 0..STEPS, other in 0..STEPS,
+        ) {
+            let survival = survival(millis);
+            let plan = Plan::of(&survival, worth);
+            let least = cost_of(&plan, &survival, worth);
+            let mut changed = plan.clone();
+            changed.0[at] = (other.max(at) + 1) as u16;
+            prop_assert!(cost_of(&changed, &survival, worth) >= least - 1e-9);
+            // As jobs without history are asked for: intervals that grow like √t.
+            let by_root = |at: usize| {
+                let age = ages()[at];
+                place_of(age + (2.0 * worth * (age + 10.0)).sqrt()).clamp(at + 1, STEPS)
+            };
+            prop_assert!(cost(by_root, &survival, worth) >= least - 1e-9);
+        }
+    }
+}

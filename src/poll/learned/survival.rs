@@ -28,7 +28,7 @@ const CHANGE: f64 = 0.01;
 const SHORTEST: f64 = 0.001;
 
 /// What weighs less than this is left out.
-const NEGLIGIBLE: f64 = 1e-6;
+const NEGLIGIBLE: f64 = 1e-9;
 
 /// Beyond so many widths a kernel has fallen from one to zero, as far as anybody can tell.
 const REACH: f64 = 12.0;
@@ -172,4 +172,110 @@ fn weigh(likely: &mut [f64], width: f64, log: f64, before: &[f64]) {
 fn density(z: f64) -> f64 {
     let power = (-z.abs()).exp();
     power / ((1.0 + power) * (1.0 + power))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::LONGEST_LEARNED;
+
+    fn seconds(all: impl IntoIterator<Item = u64>) -> Durations {
+        all.into_iter().map(Duration::from_secs).collect()
+    }
+
+    /// The chances at ages of about 1, 3, 10, 45, 100 and 1000 s.
+    fn chances(durations: &Durations) -> [f64; 6] {
+        let survival = Survival::of(durations);
+        [186, 275, 372, 493, 557, 742].map(|place| survival.chances()[place])
+    }
+
+    #[track_caller]
+    fn assert_near(chances: [f64; 6], expected: [f64; 6]) {
+        for (chance, expected) in chances.into_iter().zip(expected) {
+            let near = (chance - expected).abs() < 2e-5;
+            assert!(near, "{chance} where {expected} is right");
+        }
+    }
+
+    #[test]
+    fn without_history_half_of_the_jobs_run_longer_than_the_median_of_the_prior() {
+        let expected = [0.90946, 0.76877, 0.4991, 0.18143, 0.09098, 0.00995];
+        assert_near(chances(&Durations::default()), expected);
+    }
+
+    #[test]
+    fn one_duration_counts_twice_as_much_as_the_prior() {
+        // The prior foretells it as well with any width, so that all count the same; and with a
+        // chance of 1 % the type has changed since.
+        let survival = Survival::of(&seconds([45]));
+        for (age, chance) in ages().iter().zip(survival.chances()) {
+            let prior = 1.0 / (1.0 + age / 10.0);
+            let kernels = WIDTHS.map(|width| 1.0 / (1.0 + (age / 45.0).powf(1.0 / width)));
+            let kernel = kernels.iter().sum::<f64>() / 4.0;
+            let expected = 0.01 * prior + 0.99 * (0.5 * prior + kernel) / 1.5;
+            assert!((chance - expected).abs() < 1e-5, "at {age}");
+        }
+    }
+
+    // The numbers of the next three are those of a program that follows the formulas as they stand,
+    // term by term.
+
+    #[test]
+    fn three_durations_outweigh_the_prior() {
+        let expected = [0.95888, 0.52418, 0.09131, 0.02789, 0.01394, 0.00152];
+        assert_near(chances(&seconds([2, 3, 4])), expected);
+    }
+
+    #[test]
+    fn sixty_four_durations_leave_the_prior_little() {
+        let even = (0..64).map(|n| 20 + n * 37 % 41);
+        let expected = [0.99638, 0.99076, 0.97991, 0.3669, 0.00453, 0.0004];
+        assert_near(chances(&seconds(even)), expected);
+    }
+
+    #[test]
+    fn durations_that_are_equal_are_smoothed_little() {
+        let expected = [0.98629, 0.96498, 0.92413, 0.40044, 0.01384, 0.00151];
+        assert_near(chances(&seconds([45, 45, 45])), expected);
+    }
+
+    #[test]
+    fn a_type_that_has_changed_forgets_how_it_was() {
+        let slow = std::iter::repeat_n(60, 30);
+        let runs_longer_than_30_s = |fast| {
+            let durations = seconds(slow.clone().chain(std::iter::repeat_n(15, fast)));
+            Survival::of(&durations).chances()[place_of(30.0)]
+        };
+        assert!(runs_longer_than_30_s(0) > 0.9);
+        assert!(runs_longer_than_30_s(2) < 0.5);
+        assert!(runs_longer_than_30_s(4) < 0.1);
+    }
+
+    #[test]
+    fn an_outlier_is_no_change() {
+        let usual = std::iter::repeat_n(60, 30);
+        let durations = seconds(usual.clone().chain([15]).chain(usual.take(3)));
+        assert!(Survival::of(&durations).chances()[place_of(30.0)] > 0.9);
+    }
+
+    proptest! {
+        #[test]
+        fn chances_begin_at_one_and_fall_but_never_to_zero(
+            millis in prop::collection::vec(
+                prop_oneof![Just(0), Just(LONGEST_LEARNED.as_millis() as u64), 0..200_000_000_u64, 0..5_000_u64],
+                0..64,
+            )
+        ) {
+            let durations = millis.into_iter().map(Duration::from_millis).collect();
+            let survival = Survival::of(&durations);
+            prop_assert!((survival.chances()[0] - 1.0).abs() < 1e-6);
+            for pair in survival.chances().windows(2) {
+                prop_assert!(pair[1] > 0.0 && pair[1] <= pair[0] + 1e-12, "{pair:?}");
+            }
+        }
+    }
 }
