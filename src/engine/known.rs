@@ -13,9 +13,10 @@ use crate::poll::Experience;
 /// learned of any beyond.
 const MOST_TYPES: usize = 200;
 
-/// How long what was made of the durations is good enough while more come: making it anew takes
-/// about half a millisecond, and a thousand jobs may end in a second.
-const GOOD_ENOUGH: Duration = Duration::from_millis(100);
+/// How long what was made of the durations is good enough while more come, at least, and as a share of
+/// the median: making it anew takes about half a millisecond, and a thousand jobs may end in a second;
+/// and a watch keeps what was made when its job began, so that this bounds how many there are.
+const GOOD_ENOUGH: (Duration, u32) = (Duration::from_millis(100), 32);
 
 /// The types of each project.
 #[derive(Default)]
@@ -74,7 +75,7 @@ impl KnownTypes {
             return None;
         }
         if let Some((experience, made_at)) = &known.made
-            && (!known.outdated || made_at.elapsed() < GOOD_ENOUGH)
+            && (!known.outdated || made_at.elapsed() < good_enough(experience))
         {
             return Some(Arc::clone(experience));
         }
@@ -108,6 +109,13 @@ impl KnownTypes {
         all.sort_by(|a, b| (a.0.as_str(), &*a.1).cmp(&(b.0.as_str(), &*b.1)));
         all
     }
+}
+
+/// How long it is good enough.
+fn good_enough(experience: &Experience) -> Duration {
+    let (least, share) = GOOD_ENOUGH;
+    let estimate = experience.estimate(Duration::ZERO);
+    estimate.map_or(least, |estimate| least.max(estimate.median / share))
 }
 
 /// The place of a type, where there is room for it.

@@ -16,7 +16,7 @@ use super::outlook::{Outlook, ScheduleSpec, age_of};
 use super::renewal::Refused;
 use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
-use super::{Backoff, Deadline, Interval, Schedule as _};
+use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
 use crate::model::{Fault, Outcome, Progress, WatchEventKind, WatchReport};
 
@@ -51,6 +51,9 @@ pub struct Poller<'a, S> {
     random: fastrand::Rng,
     /// The intervals while the job goes on, where they are exponential as well.
     schedule: Interval,
+    /// What was known of its type when the job was first described, or else as soon as anything was.
+    // Of jobs that began together, the short ones end first: what they tell would mislead about the rest.
+    experience: Option<Arc<Experience>>,
     /// The intervals after failures.
     backoff: Interval,
     pub(super) progress: Progress,
@@ -81,6 +84,7 @@ impl<'a, S: Subject> Poller<'a, S> {
             subject,
             schedule: spec.backoff.after(progress.polls, &mut random),
             backoff: spec.backoff.first(),
+            experience: None,
             random,
             progress,
             failures: 0,
@@ -299,14 +303,17 @@ impl<'a, S: Subject> Poller<'a, S> {
     }
 
     /// What an answer lets expect of the job, where it describes one.
-    fn outlook(&self, answer: &Answer) -> Outlook {
+    fn outlook(&mut self, answer: &Answer) -> Outlook {
         let waited = self.subject.start().elapsed();
         let Content::Job(job) = &answer.content else {
             return Outlook::new(waited, None);
         };
-        let job_type = job.job_type.as_ref();
-        let experience = job_type.and_then(|job_type| self.subject.experience(job_type));
-        Outlook::new(age_of(job, answer.at, waited), experience)
+        if self.experience.is_none()
+            && let Some(job_type) = &job.job_type
+        {
+            self.experience = self.subject.experience(job_type);
+        }
+        Outlook::new(age_of(job, answer.at, waited), self.experience.clone())
     }
 
     pub(super) fn fail(&mut self, fault: Fault) {
