@@ -116,13 +116,59 @@ fn distance(a: SystemTime, b: SystemTime) -> (Duration, bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::FixedClock;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
+    /// The fractions of a second, in milliseconds, that answers are made at.
+    const FRACTIONS: [u64; 6] = [0, 1, 250, 500, 900, 999];
+
     fn noon() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_684_238_400)
+        UNIX_EPOCH + Duration::from_secs(1_684_238_400)
+    }
+
+    const fn millis(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// A machine whose clock is ahead of the service's or behind it, and can be set.
+    struct Machine {
+        clock: ServiceClock,
+        time: Arc<Mutex<SystemTime>>,
+        /// In milliseconds.
+        ahead: i64,
+    }
+
+    struct SetClock(Arc<Mutex<SystemTime>>);
+
+    impl Clock for SetClock {
+        fn now(&self) -> SystemTime {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    impl Machine {
+        fn ahead_by(ahead: i64) -> Self {
+            let time = Arc::new(Mutex::new(noon()));
+            let clock = ServiceClock::new(Arc::new(SetClock(Arc::clone(&time))));
+            Self { clock, time, ahead }
+        }
+
+        /// How far off, in milliseconds, the time of an answer is that arrives when it is `at` at the
+        /// service. It travels so long, as its request has before it.
+        fn is_off_by(&self, at: SystemTime, travels: Duration) -> i64 {
+            let off = millis(self.ahead.unsigned_abs());
+            *self.time.lock().unwrap() = if self.ahead < 0 { at - off } else { at + off };
+            let made = (at - travels).duration_since(UNIX_EPOCH).unwrap();
+            let date = UNIX_EPOCH + Duration::from_secs(made.as_secs());
+            let time = self.clock.time_of_answer(Some(date), 2 * travels);
+            millis_between(time, at)
+        }
     }
 
     #[test]
@@ -149,5 +195,114 @@ mod tests {
         let clock = ServiceClock::new(Arc::new(FixedClock(noon())));
         assert_eq!(clock.observe(noon() + TOLERANCE), None);
         assert_eq!(clock.now(), noon());
+    }
+
+    #[test]
+    fn a_machine_in_step_with_the_service_is_right_at_any_fraction_of_a_second() {
+        for travels in [0, 40, 3000] {
+            let machine = Machine::ahead_by(0);
+            for fraction in FRACTIONS {
+                let at = noon() + millis(fraction);
+                assert_eq!(machine.is_off_by(at, millis(travels)), 0, "{fraction}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_off_is_up_to_a_second_off_at_first_and_hardly_after_a_few_answers() {
+        for ahead in [10_000, -10_000] {
+            for first in FRACTIONS {
+                let machine = Machine::ahead_by(ahead);
+                let off = machine.is_off_by(noon() + millis(first), Duration::ZERO);
+                assert!(off.abs() <= SECOND, "{ahead}, {first}: {off}");
+                for fraction in FRACTIONS {
+                    machine.is_off_by(noon() + millis(fraction), Duration::ZERO);
+                }
+                let off = machine.is_off_by(noon() + millis(first), Duration::ZERO);
+                assert!(off.abs() <= 2, "{ahead}, {first}: {off}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_that_take_longer_leave_more_room() {
+        let off_after = |travels| {
+            let machine = Machine::ahead_by(10_000);
+            let offs = FRACTIONS.map(|fraction| {
+                let at = noon() + millis(fraction + travels);
+                machine.is_off_by(at, millis(travels))
+            });
+            offs[FRACTIONS.len() - 1].abs()
+        };
+        assert!(off_after(0) <= 1);
+        assert!((99..=101).contains(&off_after(100)));
+        assert!((1999..=2001).contains(&off_after(2000)));
+    }
+
+    #[test]
+    fn an_answer_that_took_long_does_not_undo_what_quick_ones_have_shown() {
+        let machine = Machine::ahead_by(10_000);
+        for fraction in FRACTIONS {
+            machine.is_off_by(noon() + millis(fraction), Duration::ZERO);
+        }
+        assert!(machine.is_off_by(noon(), millis(4000)).abs() <= 2);
+    }
+
+    #[test]
+    fn an_answer_without_a_date_has_the_time_that_those_before_it_have_shown() {
+        let machine = Machine::ahead_by(10_000);
+        let undated = |machine: &Machine| machine.clock.time_of_answer(None, millis(40));
+        assert_eq!(undated(&machine), noon(), "that of the machine");
+        for fraction in FRACTIONS {
+            machine.is_off_by(noon() + millis(fraction), Duration::ZERO);
+        }
+        *machine.time.lock().unwrap() = noon() + HOUR;
+        let off = millis_between(undated(&machine), noon() + HOUR);
+        assert!((off + 10_000).abs() <= 2, "{off}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_meanwhile_is_found_out_about_afresh() {
+        let mut machine = Machine::ahead_by(10_000);
+        for ahead in [10_000, -3_600_000, 0, 700_000] {
+            machine.ahead = ahead;
+            let off = machine.is_off_by(noon(), Duration::ZERO);
+            assert!(off.abs() <= SECOND, "{ahead}: {off}");
+            for fraction in FRACTIONS {
+                machine.is_off_by(noon() + millis(fraction), Duration::ZERO);
+            }
+            let off = machine.is_off_by(noon(), Duration::ZERO);
+            assert!(off.abs() <= 2, "{ahead}: {off}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_makes_no_sense_is_as_good_as_any() {
+        let ends = [0, i64::MAX as u64 / 1000, i64::MAX as u64]
+            .map(|secs| UNIX_EPOCH + Duration::from_secs(secs));
+        for machine in ends {
+            let clock = ServiceClock::new(Arc::new(FixedClock(machine)));
+            for date in ends {
+                for took in [Duration::ZERO, HOUR, Duration::MAX] {
+                    clock.time_of_answer(Some(date), took);
+                    clock.time_of_answer(None, took);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_time_of_an_answer_is_never_off_by_more_than_a_second_and_its_way(
+            ahead in -100_000_000..100_000_000i64,
+            answers in prop::collection::vec((0..100_000u64, 0..5000u64), 1..20),
+        ) {
+            let machine = Machine::ahead_by(ahead);
+            for (after, travels) in answers {
+                let off = machine.is_off_by(noon() + millis(after), millis(travels));
+                let room = SECOND + travels as i64;
+                prop_assert!(off.abs() <= room, "{off} of {room}");
+            }
+        }
     }
 }

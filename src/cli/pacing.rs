@@ -35,13 +35,14 @@ fn schedule(args: &WaitArgs) -> Result<ScheduleSpec, CliError> {
         .map_err(|why| CliError::usage(format!("--delay-per-request {why}")))?;
     match (args.schedule, delay) {
         (Some(ScheduleArg::Exponential), Some(_)) => Err(CliError::usage(
-            "--delay-per-request says nothing to the exponential schedule; leave one of them out",
+            "--delay-per-request is for the learned schedule, and --schedule asks for the exponential \
+             one; leave one of them out",
         )),
         (None, Some(_)) if args.exponential_option().is_some() => {
             let other = args.exponential_option().unwrap_or_default();
             Err(CliError::usage(format!(
                 "--delay-per-request is for the learned schedule, and {other} by itself asks for the \
-                 exponential one; say which with --schedule"
+                 exponential one; give --schedule learned or --schedule exponential as well"
             )))
         }
         (Some(ScheduleArg::Exponential), None) => Ok(ScheduleSpec::Exponential),

@@ -230,7 +230,7 @@ fn schedule(table: &Table<'_>) -> ScheduleSpec {
     if let (Some(delay), Some(key), true) = (&delay, exponential, is_unnamed) {
         delay.refuse::<()>(format!(
             "it is for the learned schedule, and {key} by itself asks for the exponential one; give \
-             schedule as well"
+             schedule = \"learned\" or \"exponential\" as well"
         ));
     }
     let delay = delay.and_then(|entry| {

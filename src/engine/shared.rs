@@ -131,7 +131,6 @@ impl Shared {
     /// Replaces the setup. The watches that it means something else for begin anew.
     pub(super) fn configure(&self, setup: Setup) {
         self.dispatcher.configure(setup.hooks.clone());
-        self.known.reconsider();
         let setup = Arc::new(setup);
         let before = std::mem::replace(&mut *lock(&self.setup), Arc::clone(&setup));
         for active in self.active() {
@@ -145,6 +144,8 @@ impl Shared {
                 active.wish(Wish::BeginAnew);
             }
         }
+        // Only now: a watch that has yet to begin anew would have plans made for what was before.
+        self.known.reconsider();
     }
 
     /// A generator of its own for whoever needs chance more than once.

@@ -63,8 +63,9 @@ pub(in crate::cli) struct WaitArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Waiting")]
     pub(in crate::cli) not_found_grace: Duration,
 
-    /// When to ask: 'learned', as jobs of the type usually end, or 'exponential' [default: learned;
-    /// exponential where one of the four options for it is given]
+    /// When to ask: 'learned', as jobs of the type usually end, or 'exponential', at intervals that
+    /// grow [default: learned; with --initial-interval, --max-interval, --multiplier or --jitter:
+    /// exponential]
     #[arg(
         long,
         value_name = "NAME",
@@ -73,20 +74,21 @@ pub(in crate::cli) struct WaitArgs {
         help_heading = "Polling"
     )]
     pub(in crate::cli) schedule: Option<ScheduleArg>,
-    /// How much later one may know for one request less, 10ms to 1h [default: 500ms]
+    /// How much later the learned schedule may notice the end to save a request, 10ms to 1h
+    /// [default: 500ms]
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) delay_per_request: Option<Duration>,
-    /// Exponential schedule, and after errors: time between the first and the second request for a
-    /// job [default: 1s]
+    /// First interval of the exponential schedule, and after errors of either, 10ms to 24h
+    /// [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) initial_interval: Option<Duration>,
-    /// Longest time between two such requests [default: 30s]
+    /// Longest such interval, up to 24h [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) max_interval: Option<Duration>,
-    /// What the time between such requests grows by [default: 1.5]
+    /// What such intervals grow by, 1 to 100 [default: 1.5]
     #[arg(long, value_name = "FACTOR", value_parser = parse_number, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) multiplier: Option<f64>,
-    /// Share of the time between such requests that is left to chance, 0 to 1 [default: 0.2]
+    /// Share of such an interval that is left to chance, 0 to 1 [default: 0.2]
     #[arg(long, value_name = "SHARE", value_parser = parse_number, allow_hyphen_values = true, help_heading = "Polling")]
     pub(in crate::cli) jitter: Option<f64>,
     /// Longest time for one request and its answer

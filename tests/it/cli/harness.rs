@@ -258,6 +258,11 @@ impl Running {
         assert!(lines.any(|line| line.contains(text)), "never said {text:?}");
     }
 
+    /// The next line of standard error.
+    pub(super) fn next_said(&mut self) -> String {
+        self.said.next().unwrap().unwrap()
+    }
+
     /// The next line of standard output.
     pub(super) fn next_printed(&mut self) -> String {
         self.printed.next().unwrap().unwrap()

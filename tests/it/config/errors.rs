@@ -126,6 +126,46 @@ fn intervals_have_the_ranges_of_the_command_line() {
 }
 
 #[test]
+fn a_schedule_is_one_of_two() {
+    let text = r#"
+        [poll]
+        schedule = "lerned"
+        initial_interval = "2s"
+        delay_per_request = "2s"
+        "#;
+    assert_snapshot!(errors(text), @r#"dcs-wait.toml:4:12: poll.schedule is "lerned": there is no such choice; did you mean learned?"#);
+    let errors_of = |value: &str| errors(&format!("\n[poll]\nschedule = {value}\n"));
+    assert_snapshot!(errors_of("\"fixed\""), @r#"dcs-wait.toml:4:12: poll.schedule is "fixed": there is no such choice; there are: learned, exponential"#);
+    assert_snapshot!(errors_of("true"), @r#"dcs-wait.toml:4:12: poll.schedule is true (a truth value); give one of "learned", "exponential""#);
+}
+
+#[test]
+fn what_a_request_is_worth_has_a_range_whatever_the_schedule() {
+    let text = r#"
+        [poll]
+        schedule = "exponential"
+        delay_per_request = "9ms"
+        "#;
+    assert_snapshot!(errors(text), @"dcs-wait.toml:5:21: poll.delay_per_request: must be from 10ms to 1h");
+    for value in ["0s", "3601s", "2h"] {
+        let errors = errors(&format!("\n[poll]\ndelay_per_request = {value:?}\n"));
+        assert!(errors.contains("from 10ms to 1h"), "{errors}");
+    }
+    assert_snapshot!(errors("\n[poll]\ndelay_per_request = 0.5\n"), @r#"dcs-wait.toml:4:21: poll.delay_per_request is 0.5 (a number); give a time such as "90s""#);
+}
+
+#[test]
+fn what_both_schedules_need_is_refused_where_neither_is_named() {
+    let text = r#"
+        [poll]
+        jitter = 0
+        max_interval = "1m"
+        delay_per_request = "2s"
+        "#;
+    assert_snapshot!(errors(text), @r#"dcs-wait.toml:6:21: poll.delay_per_request: it is for the learned schedule, and max_interval by itself asks for the exponential one; give schedule = "learned" or "exponential" as well"#);
+}
+
+#[test]
 fn an_address_without_a_token_is_refused() {
     let text = r#"
         [http]

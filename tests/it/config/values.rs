@@ -7,6 +7,7 @@ use std::time::Duration;
 use dcs_wait::config::{Config, LogLevel, LogTarget};
 use dcs_wait::hooks::{DEFAULT_ON, FileSpec, HookKind};
 use dcs_wait::model::Outcome;
+use dcs_wait::poll::{DelayPerRequest, ScheduleSpec};
 
 use super::{PROJECT, good, parse};
 
@@ -138,4 +139,57 @@ fn a_credential_of_systemd_begins_a_path() {
     let config = Config::parse(Path::new("c.toml"), &text, &environment).unwrap();
     let file = config.projects[0].credential.auth_token_file.as_deref();
     assert_eq!(file, Some(Path::new("/run/x/token")));
+}
+
+/// The schedule of a file whose `[poll]` has these lines.
+#[track_caller]
+fn schedule(lines: &str) -> ScheduleSpec {
+    good(&format!("[poll]\n{lines}\n")).poll.schedule
+}
+
+fn learned(delay: Duration) -> ScheduleSpec {
+    ScheduleSpec::Learned(DelayPerRequest::try_from(delay).unwrap())
+}
+
+#[test]
+fn jobs_are_asked_for_by_the_learned_schedule_unless_the_file_says_otherwise() {
+    let usual = learned(Duration::from_millis(500));
+    assert_eq!(good("").poll.schedule, usual);
+    assert_eq!(schedule(r#"schedule = "learned""#), usual);
+    assert_eq!(
+        schedule(r#"schedule = "exponential""#),
+        ScheduleSpec::Exponential
+    );
+    for (text, delay) in [
+        ("10ms", DelayPerRequest::MIN),
+        ("2s", Duration::from_secs(2)),
+        ("1h", DelayPerRequest::MAX),
+    ] {
+        let line = format!("delay_per_request = {text:?}");
+        assert_eq!(schedule(&line), learned(delay));
+    }
+}
+
+#[test]
+fn a_file_that_says_only_how_intervals_grow_keeps_the_exponential_schedule() {
+    for line in [
+        r#"initial_interval = "2s""#,
+        r#"max_interval = "1m""#,
+        "multiplier = 2",
+        "jitter = 0",
+    ] {
+        assert_eq!(schedule(line), ScheduleSpec::Exponential, "{line}");
+        let named = format!("schedule = \"learned\"\n{line}");
+        assert_eq!(schedule(&named), learned(Duration::from_millis(500)));
+    }
+    let poll = good("[poll]\nschedule = \"learned\"\ninitial_interval = \"2s\"\n").poll;
+    assert_ne!(poll.backoff, good("").poll.backoff, "that after errors");
+}
+
+#[test]
+fn a_file_that_names_its_schedule_may_say_what_the_other_needs() {
+    let both = "delay_per_request = \"2s\"\ninitial_interval = \"2s\"\n";
+    let named = |name| schedule(&format!("schedule = {name:?}\n{both}"));
+    assert_eq!(named("learned"), learned(Duration::from_secs(2)));
+    assert_eq!(named("exponential"), ScheduleSpec::Exponential);
 }

@@ -1,12 +1,14 @@
 //! Waits in the making, an in-memory service that answers them, and what came of them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
 use dcs_wait::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
-use dcs_wait::model::{BoxFuture, Fault, Job, JobId, NoMeter, Outcome, ProjectId, WatchEvent};
+use dcs_wait::model::{
+    BoxFuture, Durations, Fault, Job, JobId, JobType, NoMeter, Outcome, ProjectId, WatchEvent,
+};
 use dcs_wait::poll::{Backoff, BackoffSpec, Control, ScheduleSpec, Subject, WatchSpec};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -20,6 +22,10 @@ pub(crate) const fn secs(n: u64) -> Duration {
 #[derive(Default)]
 pub(super) struct Service {
     pub(super) answers: Mutex<VecDeque<Answer>>,
+    /// Jobs that go on by themselves, of which the service tells how they stand.
+    pub(super) lives: HashMap<JobId, Life>,
+    /// What is answered instead to the requests of these numbers, counted from zero.
+    pub(super) instead: HashMap<usize, Answer>,
     pub(super) takes: Duration,
     /// The number of the request that takes two seconds more, counted from zero.
     pub(super) slow: Option<usize>,
@@ -41,11 +47,14 @@ impl JobSource for Service {
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
         let mut asked = self.log.asked.lock().unwrap();
         let is_slow = self.slow == Some(asked.len());
+        let instead = self.instead.get(&asked.len());
         asked.push((job.to_string(), Instant::now()));
         let mut answers = self.answers.lock().unwrap();
-        let answer = match answers.len() {
-            1 => answers[0].clone(),
-            _ => answers.pop_front().unwrap(),
+        let answer = match (instead, self.lives.get(job), answers.len()) {
+            (Some(answer), ..) => answer.clone(),
+            (None, Some(life), _) => life.now(),
+            (None, None, 1) => answers[0].clone(),
+            (None, None, _) => answers.pop_front().unwrap(),
         };
         let takes = self.takes + if is_slow { secs(2) } else { Duration::ZERO };
         Box::pin(async move {
@@ -70,6 +79,56 @@ impl JobSource for Service {
             tokio::time::sleep(self.renewal_takes).await;
             renewal
         })
+    }
+}
+
+/// A job that runs and succeeds by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Life {
+    job_type: &'static str,
+    takes: Duration,
+    /// How long it has run when its service starts.
+    age: Duration,
+    /// Whether its answers say when they came.
+    pub(super) dated: bool,
+    start: Instant,
+}
+
+impl Life {
+    /// One that starts now.
+    pub(super) fn of(job_type: &'static str, takes: Duration) -> Self {
+        Self {
+            job_type,
+            takes,
+            age: Duration::ZERO,
+            dated: true,
+            start: Instant::now(),
+        }
+    }
+
+    /// The same, where it started before.
+    pub(super) fn begun(mut self, ago: Duration) -> Self {
+        self.age = ago;
+        self
+    }
+
+    /// How it stands. Its service's clock is at some time in 2023 when it starts.
+    fn now(&self) -> Answer {
+        let start = UNIX_EPOCH + secs(1_684_191_545);
+        let now: SystemTime = start + self.start.elapsed();
+        let begin = start - self.age;
+        let end = Some(begin + self.takes).filter(|end| *end <= now);
+        Answer {
+            at: self.dated.then_some(now),
+            ..Content::Job(Job {
+                status: if end.is_some() { "SUCCESS" } else { "RUNNING" }.into(),
+                job_type: Some(self.job_type.into()),
+                begin_time: Some(begin),
+                end_time: end,
+                fail_reason: None,
+            })
+            .into()
+        }
     }
 }
 
@@ -157,6 +216,7 @@ pub(super) struct Wait {
     pub(super) max_rps: f64,
     pub(super) max_in_flight: usize,
     pub(super) cancel_after: Option<Duration>,
+    pub(super) known: Vec<(JobType, Durations)>,
 }
 
 /// A wait that has ended.
@@ -195,6 +255,7 @@ impl Wait {
             max_rps: 1000.0,
             max_in_flight: 64,
             cancel_after: None,
+            known: Vec::new(),
         }
     }
 
@@ -227,7 +288,7 @@ impl Wait {
                 jitter: 0.0,
             },
             seed: 7,
-            known: Vec::new(),
+            known: self.known,
         };
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let cancel = CancellationToken::new();

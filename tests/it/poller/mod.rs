@@ -3,6 +3,7 @@
 mod credential;
 pub(crate) mod harness;
 mod held;
+mod learned;
 mod limits;
 mod one_job;
 mod resumed;
