@@ -77,10 +77,9 @@ pub(crate) fn simulate_change(
     let mut random = fastrand::Rng::with_seed(1);
     let mut waits = Waits::default();
     for _ in 0..HISTORIES {
-        let mut history = drawn(before, candidate.history, &mut random);
-        for took in drawn(now, jobs, &mut random).iter() {
-            history.add(took);
-        }
+        let before = drawn(before, candidate.history, &mut random);
+        let since = drawn(now, jobs, &mut random);
+        let history = before.iter().chain(since.iter()).collect();
         wait_for_jobs(candidate, &history, now, &mut random, &mut waits);
     }
     waits.averages()

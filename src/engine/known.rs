@@ -58,7 +58,7 @@ impl KnownTypes {
     /// Takes in how long a job took.
     pub(super) fn learn(&self, project: &ProjectName, ran: &Ran) {
         if let Some(known) = place(&mut self.projects(), project, &ran.job_type) {
-            known.durations.add(ran.took);
+            known.durations.add(ran.began, ran.took);
             known.outdated = true;
         }
     }

@@ -1,7 +1,7 @@
 //! How long jobs of one type took, and what that lets expect of the next.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Job, JobType};
 
@@ -12,6 +12,9 @@ pub const KEPT_DURATIONS: usize = 64;
 /// clock's mistake than a job's.
 pub const LONGEST_LEARNED: Duration = Duration::from_secs(196_000);
 
+/// An odd number without a pattern: 2^32 divided by the golden ratio.
+const SCRAMBLE: u32 = 0x9E37_79B9;
+
 /// The longest name of a type that is learned from, in bytes; the service's own have up to 22.
 const LONGEST_TYPE: usize = 100;
 
@@ -20,7 +23,9 @@ const LONGEST_TYPE: usize = 100;
 pub struct Ran {
     /// What kind of operation it was.
     pub job_type: JobType,
-    /// From its begin to its end, both by the service's clock.
+    /// When it began, by the service's clock.
+    pub began: SystemTime,
+    /// From then to its end, by the same clock.
     pub took: Duration,
 }
 
@@ -29,31 +34,47 @@ impl Ran {
     #[must_use]
     pub fn of(job: &Job) -> Option<Self> {
         let has_ended = job.status.is_terminal();
-        let ran = Self::new(job.job_type.clone()?, job.duration()?);
+        let ran = Self::new(job.job_type.clone()?, job.begin_time?, job.duration()?);
         ran.filter(|_| has_ended)
     }
 
     /// Likewise, as it was kept; `None` where it makes no sense.
     #[must_use]
-    pub fn new(job_type: JobType, took: Duration) -> Option<Self> {
+    pub fn new(job_type: JobType, began: SystemTime, took: Duration) -> Option<Self> {
         let is_sound = took <= LONGEST_LEARNED && (1..=LONGEST_TYPE).contains(&job_type.len());
-        is_sound.then_some(Self { job_type, took })
+        is_sound.then_some(Self {
+            job_type,
+            began,
+            took,
+        })
     }
 }
 
-/// The durations of the last [`KEPT_DURATIONS`] jobs of one type, to the millisecond, the newest
-/// last.
+/// How long the last [`KEPT_DURATIONS`] jobs of one type took, in the order in which they ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Durations(VecDeque<u32>);
+pub struct Durations(VecDeque<Kept>);
+
+/// Milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    /// Since 1970.
+    began: u64,
+    took: u32,
+}
 
 impl Durations {
     /// Adds the newest; the oldest goes, where there are too many.
-    pub fn add(&mut self, took: Duration) {
+    pub fn add(&mut self, began: SystemTime, took: Duration) {
+        let since_epoch = began.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let took = took.min(LONGEST_LEARNED);
+        let kept = Kept {
+            began: since_epoch.as_millis().try_into().unwrap_or(u64::MAX),
+            took: took.as_millis().try_into().unwrap_or(u32::MAX),
+        };
         if self.0.len() == KEPT_DURATIONS {
             self.0.pop_front();
         }
-        let millis = took.min(LONGEST_LEARNED).as_millis();
-        self.0.push_back(millis.try_into().unwrap_or(u32::MAX));
+        self.0.push_back(kept);
     }
 
     /// How many there are.
@@ -70,22 +91,43 @@ impl Durations {
 
     /// All of them, the newest last.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Duration> + ExactSizeIterator {
-        self.0.iter().map(|&millis| of_millis(millis))
+        self.0.iter().map(|one| of_millis(one.took))
+    }
+
+    /// When each job began, to the millisecond, in the same order.
+    pub fn begun(&self) -> impl ExactSizeIterator<Item = SystemTime> {
+        let since_epoch = self.0.iter().map(|one| Duration::from_millis(one.began));
+        since_epoch.map(|one| UNIX_EPOCH.checked_add(one).unwrap_or(UNIX_EPOCH))
+    }
+
+    /// All of them in the order in which the jobs began. Of jobs that began together, the short ones
+    /// end first: in the order of their ends, it would look as if they took longer and longer.
+    #[must_use]
+    pub fn by_begin(&self) -> Vec<Duration> {
+        let mut all: Vec<Kept> = self.0.iter().copied().collect();
+        // Those of the same moment are put into an order that has nothing to do with their length.
+        all.sort_by_key(|one| (one.began, one.took.wrapping_mul(SCRAMBLE).rotate_left(16)));
+        all.into_iter().map(|one| of_millis(one.took)).collect()
     }
 
     /// All of them by their length.
     #[must_use]
     pub fn ranked(&self) -> Ranked {
-        let mut millis: Vec<u32> = self.0.iter().copied().collect();
+        let mut millis: Vec<u32> = self.0.iter().map(|one| one.took).collect();
         millis.sort_unstable();
         Ranked(millis.into())
     }
 }
 
+/// Those of jobs that began one after the other.
 impl FromIterator<Duration> for Durations {
     fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Self {
         let mut all = Self::default();
-        durations.into_iter().for_each(|took| all.add(took));
+        let mut began = UNIX_EPOCH;
+        for took in durations {
+            began += Duration::from_millis(1);
+            all.add(began, took);
+        }
         all
     }
 }
@@ -179,6 +221,20 @@ mod tests {
         assert_eq!(durations.len(), KEPT_DURATIONS);
         assert_eq!(durations.iter().next(), Some(secs(37)));
         assert_eq!(durations.iter().next_back(), Some(secs(100)));
+    }
+
+    #[test]
+    fn jobs_that_began_together_are_in_no_order() {
+        let mut durations = Durations::default();
+        let began = SystemTime::UNIX_EPOCH + secs(1_684_191_545);
+        for took in 1..=32 {
+            durations.add(began, secs(took));
+        }
+        durations.add(began - secs(60), secs(100));
+        let by_begin = durations.by_begin();
+        assert_eq!(by_begin[0], secs(100));
+        let rises = by_begin.windows(2).filter(|two| two[0] < two[1]).count();
+        assert!((8..24).contains(&rises), "{by_begin:?}");
     }
 
     #[test]

@@ -51,8 +51,7 @@ pub struct Poller<'a, S> {
     random: fastrand::Rng,
     /// The intervals while the job goes on, where they are exponential as well.
     schedule: Interval,
-    /// What was known of its type when the job was first described, or else as soon as anything was.
-    // Of jobs that began together, the short ones end first: what they tell would mislead about the rest.
+    /// What was known of its type when the job was first described, or since it is enough.
     experience: Option<Arc<Experience>>,
     /// The intervals after failures.
     backoff: Interval,
@@ -308,9 +307,8 @@ impl<'a, S: Subject> Poller<'a, S> {
         let Content::Job(job) = &answer.content else {
             return Outlook::new(waited, None);
         };
-        if self.experience.is_none()
-            && let Some(job_type) = &job.job_type
-        {
+        let is_enough = self.experience.as_ref().is_some_and(|one| one.is_enough());
+        if !is_enough && let Some(job_type) = &job.job_type {
             self.experience = self.subject.experience(job_type);
         }
         Outlook::new(age_of(job, answer.at, waited), self.experience.clone())

@@ -178,7 +178,10 @@ impl State {
                 }
                 if let Some(ran) = ran {
                     let of_type = (key.0, ran.job_type.clone());
-                    self.durations.entry(of_type).or_default().add(ran.took);
+                    self.durations
+                        .entry(of_type)
+                        .or_default()
+                        .add(ran.began, ran.took);
                 }
                 self.owe(deliveries);
                 Effect::Done

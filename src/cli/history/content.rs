@@ -1,7 +1,7 @@
 //! What the history holds, and how it is written: JSON with a version, of which this program reads
 //! only its own.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ const VERSION: u64 = 1;
 
 /// How many types are kept, of all projects: in the largest form, about 700 kB. The service has a
 /// few dozens of them.
-const MOST_TYPES: usize = 500;
+const MOST_TYPES: usize = 300;
 
 /// Why a text is no history.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,8 @@ struct ContentShape {
 struct EntryShape {
     project_id: String,
     job_type: String,
-    durations_ms: Vec<u64>,
+    /// When each job began, since 1970, and how long it took, both in milliseconds.
+    runs: Vec<(u64, u64)>,
 }
 
 impl Content {
@@ -78,10 +79,14 @@ impl Content {
     }
 
     pub(super) fn to_json(&self) -> String {
-        let entry = |entry: &Entry| EntryShape {
-            project_id: entry.project.to_string(),
-            job_type: entry.job_type.to_string(),
-            durations_ms: entry.durations.iter().map(millis).collect(),
+        let since_epoch = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let entry = |entry: &Entry| {
+            let begun = entry.durations.begun().map(|one| millis(since_epoch(one)));
+            EntryShape {
+                project_id: entry.project.to_string(),
+                job_type: entry.job_type.to_string(),
+                runs: begun.zip(entry.durations.iter().map(millis)).collect(),
+            }
         };
         json(&ContentShape {
             dcs_wait_history: VERSION,
@@ -101,7 +106,7 @@ impl Content {
                 durations: Durations::default(),
             },
         };
-        entry.durations.add(ran.took);
+        entry.durations.add(ran.began, ran.took);
         self.0.push(entry);
         let surplus = self.0.len().saturating_sub(MOST_TYPES);
         self.0.drain(..surplus);
@@ -127,11 +132,15 @@ impl Content {
 /// An entry, where it is one that this program would have written.
 fn entry(shape: EntryShape) -> Option<Entry> {
     let job_type = JobType::from(shape.job_type.as_str());
-    let took = |one| Some(Ran::new(job_type.clone(), Duration::from_millis(one))?.took);
-    let durations: Option<Durations> = shape.durations_ms.into_iter().map(took).collect();
+    let mut durations = Durations::default();
+    for (began, took) in shape.runs {
+        let began = UNIX_EPOCH.checked_add(Duration::from_millis(began))?;
+        let ran = Ran::new(job_type.clone(), began, Duration::from_millis(took))?;
+        durations.add(ran.began, ran.took);
+    }
     Some(Entry {
         project: shape.project_id.parse().ok()?,
-        durations: durations.filter(|durations| !durations.is_empty())?,
+        durations: Some(durations).filter(|durations| !durations.is_empty())?,
         job_type,
     })
 }
@@ -145,8 +154,13 @@ mod tests {
     }
 
     fn ran(job_type: &str, took: u64) -> Ran {
+        ran_at(1_684_191_545_379, job_type, took)
+    }
+
+    fn ran_at(began: u64, job_type: &str, took: u64) -> Ran {
         Ran {
             job_type: job_type.into(),
+            began: UNIX_EPOCH + Duration::from_millis(began),
             took: Duration::from_millis(took),
         }
     }
@@ -167,7 +181,7 @@ mod tests {
             ("p1", "masterStandbySwapJob", 3011),
         ]);
         let text = content.to_json();
-        insta::assert_snapshot!(text, @r#"{"dcs_wait_history":1,"types":[{"project_id":"p2","job_type":"主备\u001b[2J#\u0023[倒换]","durations_ms":[0]},{"project_id":"p1","job_type":"masterStandbySwapJob","durations_ms":[2869,3011]}]}"#);
+        insta::assert_snapshot!(text, @r#"{"dcs_wait_history":1,"types":[{"project_id":"p2","job_type":"主备\u001b[2J#\u0023[倒换]","runs":[[1684191545379,0]]},{"project_id":"p1","job_type":"masterStandbySwapJob","runs":[[1684191545379,2869],[1684191545379,3011]]}]}"#);
         assert_eq!(Content::parse(&text), Ok(content));
     }
 
@@ -188,14 +202,14 @@ mod tests {
             r#"{"dcs_wait_history":1}"#.to_owned(),
             r#"{"dcs_wait_history":-1,"types":[]}"#.to_owned(),
             r#"{"dcs_wait_history":1,"types":[],"more":1}"#.to_owned(),
-            of(r#"{"project_id":"p","job_type":"a","durations_ms":[196000001]}"#),
-            of(r#"{"project_id":"p","job_type":"a","durations_ms":[-1]}"#),
-            of(r#"{"project_id":"p","job_type":"a","durations_ms":[1.5]}"#),
-            of(r#"{"project_id":"p","job_type":"a","durations_ms":[]}"#),
-            of(r#"{"project_id":"../p","job_type":"a","durations_ms":[1]}"#),
-            of(r#"{"project_id":"p","job_type":"","durations_ms":[1]}"#),
+            of(r#"{"project_id":"p","job_type":"a","runs":[[1,196000001]]}"#),
+            of(r#"{"project_id":"p","job_type":"a","runs":[[1,-1]]}"#),
+            of(r#"{"project_id":"p","job_type":"a","runs":[[1,1.5]]}"#),
+            of(r#"{"project_id":"p","job_type":"a","runs":[]}"#),
+            of(r#"{"project_id":"../p","job_type":"a","runs":[[1,1]]}"#),
+            of(r#"{"project_id":"p","job_type":"","runs":[[1,1]]}"#),
             of(&format!(
-                r#"{{"project_id":"p","job_type":"{too_long}","durations_ms":[1]}}"#
+                r#"{{"project_id":"p","job_type":"{too_long}","runs":[[1,1]]}}"#
             )),
         ] {
             assert_eq!(Content::parse(&text), Err(Foreign::Another), "{text}");
@@ -225,8 +239,12 @@ mod tests {
         let mut content = Content::default();
         for n in 0..MOST_TYPES {
             let project = project(&format!("{n:064}"));
-            for _ in 0..crate::model::KEPT_DURATIONS {
-                content.learn(&project, &ran(&"\u{1b}".repeat(100), u64::from(u32::MAX)));
+            for began in 0..crate::model::KEPT_DURATIONS as u64 {
+                let job_type = "\u{1b}".repeat(100);
+                content.learn(
+                    &project,
+                    &ran_at(u64::MAX / 2 - began, &job_type, 196_000_000),
+                );
             }
         }
         let length = content.to_json().len() as u64;

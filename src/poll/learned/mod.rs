@@ -21,6 +21,9 @@ use crate::model::{Durations, Estimate, Ranked};
 /// well be meant for the moment after which a job has nearly always ended.
 const JITTER: f64 = 0.1;
 
+/// From how many durations on they say enough.
+const ENOUGH: usize = 16;
+
 /// How much delay one request is worth, 10 ms to an hour: κ. No interval is shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DelayPerRequest(Duration);
@@ -73,6 +76,14 @@ impl Experience {
             durations: durations.clone(),
             plan: OnceLock::new(),
         }
+    }
+
+    /// Whether a job that goes on has no use for more. Of jobs that begin together the short ones end
+    /// first, and what they tell would mislead about the rest; where little is known, it is better
+    /// than nothing.
+    #[must_use]
+    pub fn is_enough(&self) -> bool {
+        self.durations.len() >= ENOUGH
     }
 
     /// What they let expect of a job that has run for so long; `None` where there are none.

@@ -65,8 +65,11 @@ impl Survival {
 }
 
 fn logs_of(durations: &Durations) -> Vec<f64> {
-    let secs = durations.iter().map(|one| one.as_secs_f64());
-    secs.map(|secs| secs.max(SHORTEST).ln()).collect()
+    let in_turn = durations.by_begin();
+    let logs = in_turn
+        .iter()
+        .map(|one| one.as_secs_f64().max(SHORTEST).ln());
+    logs.collect()
 }
 
 /// What the survival is made of; the shares add up to one.

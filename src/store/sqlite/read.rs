@@ -142,17 +142,20 @@ pub(super) async fn durations(
     readers: &SqlitePool,
 ) -> sqlx::Result<Vec<(ProjectName, JobType, Durations)>> {
     let rows = sqlx::query(
-        "SELECT project, job_type, millis FROM duration ORDER BY project, job_type, id",
+        "SELECT project, job_type, began, took FROM duration ORDER BY project, job_type, id",
     )
     .fetch_all(readers)
     .await?;
     let mut all: Vec<(ProjectName, JobType, Durations)> = Vec::new();
     for (project, ran) in rows.iter().filter_map(values::duration) {
-        match all.last_mut() {
-            Some((of, job_type, durations)) if *of == project && *job_type == ran.job_type => {
-                durations.add(ran.took);
-            }
-            _ => all.push((project, ran.job_type, [ran.took].into_iter().collect())),
+        let is_next = |(of, job_type, _): &(ProjectName, JobType, Durations)| {
+            *of == project && *job_type == ran.job_type
+        };
+        if !all.last().is_some_and(is_next) {
+            all.push((project, ran.job_type, Durations::default()));
+        }
+        if let Some((.., durations)) = all.last_mut() {
+            durations.add(ran.began, ran.took);
         }
     }
     Ok(all)

@@ -208,14 +208,15 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
     of_row("the attempts of delivery", row, read())
 }
 
-/// How long a job took, of the columns `project, job_type, millis`. `None` where that makes no
+/// How long a job took, of the columns `project, job_type, began, took`. `None` where that makes no
 /// sense: it only helps to choose when to ask, and is no reason for a daemon not to start.
 pub(super) fn duration(row: &SqliteRow) -> Option<(ProjectName, Ran)> {
     let read = || -> Result<_, BoxError> {
-        let took = Duration::from_millis(u64::try_from(row.try_get::<i64, _>(2)?)?);
+        let began = time(row.try_get(2)?)?;
+        let took = Duration::from_millis(u64::try_from(row.try_get::<i64, _>(3)?)?);
         Ok((
             row.try_get::<&str, _>(0)?.parse()?,
-            Ran::new(row.try_get::<&str, _>(1)?.into(), took),
+            Ran::new(row.try_get::<&str, _>(1)?.into(), began, took),
         ))
     };
     let (project, ran) = read().ok()?;

@@ -39,7 +39,7 @@ const OWE: Batch = batch!(
 );
 
 const ADD_DURATION: Batch = batch!(
-    "INSERT INTO duration (project, job_type, millis) SELECT project, ?, ? FROM watch \
+    "INSERT INTO duration (project, job_type, began, took) SELECT project, ?, ?, ? FROM watch \
      WHERE id = ?;"
 );
 
@@ -271,6 +271,7 @@ async fn proceed(
         .run(connection, &durations, |query, (watch_id, ran)| {
             query
                 .bind(&*ran.job_type)
+                .bind(millis(ran.began))
                 .bind(duration_millis(ran.took))
                 .bind(watch_id.as_bytes().as_slice())
         })

@@ -1,6 +1,6 @@
 //! What is learned of ended jobs: how long they took, by project and type.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dcs_wait::api::{Answer, Content};
 use dcs_wait::model::{
@@ -200,7 +200,11 @@ async fn of_a_store_with_too_many_types_as_many_are_known_as_there_is_room_for()
             },
             answers: Vec::new(),
             deliveries: Vec::new(),
-            ran: Ran::new(format!("type-{number}").as_str().into(), secs(3)),
+            ran: Ran::new(
+                format!("type-{number}").as_str().into(),
+                SystemTime::UNIX_EPOCH,
+                secs(3),
+            ),
         };
         store.commit(&[Change::Accept(watch), end]).await.unwrap();
     }

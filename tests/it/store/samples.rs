@@ -91,7 +91,7 @@ pub(super) fn end(n: u64, outcome: Outcome, deliveries: Vec<Delivery>) -> Change
 pub(super) fn end_of(n: u64, job_type: &str, seconds: u64) -> Change {
     let mut change = end(n, Outcome::Succeeded, Vec::new());
     if let Change::End { ran, .. } = &mut change {
-        *ran = Ran::new(job_type.into(), Duration::from_secs(seconds));
+        *ran = Ran::new(job_type.into(), at(n), Duration::from_secs(seconds));
     }
     change
 }

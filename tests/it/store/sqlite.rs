@@ -98,10 +98,11 @@ async fn durations_that_make_no_sense_are_left_out() {
     let store = opened(&path).await;
     commit(&store, &[accept(1), end_of(1, "swap", 3)]).await;
     store.close().await;
-    let added = "INSERT INTO duration (project, job_type, millis) VALUES \
-         ('main', 'swap', -1), ('main', '', 5), ('ma in', 'swap', 5), ('', 'swap', 5), \
-         ('main', 'swap', 196000001), ('main', 'swap', 9223372036854775807), \
-         ('main', CAST(x'ff' AS TEXT), 5), ('main', 'swap', 4000)";
+    let added = "INSERT INTO duration (project, job_type, began, took) VALUES \
+         ('main', 'swap', 0, -1), ('main', '', 0, 5), ('ma in', 'swap', 0, 5), \
+         ('', 'swap', 0, 5), ('main', 'swap', 0, 196000001), \
+         ('main', 'swap', 0, 9223372036854775807), ('main', CAST(x'ff' AS TEXT), 0, 5), \
+         ('main', 'swap', -9223372036854775808, 4000)";
     change(&path, added).await;
     let store = opened(&path).await;
     assert_eq!(durations(&store).await, ["main swap [3.0, 4.0]"]);
@@ -114,9 +115,9 @@ async fn the_last_durations_are_kept_whoever_adds_one() {
     opened(&path).await.close().await;
     let added = "WITH RECURSIVE number(n) AS \
          (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 1000) \
-         INSERT INTO duration (project, job_type, millis) \
-         SELECT 'main', 'swap', n FROM number; \
-         INSERT INTO duration (project, job_type, millis) VALUES ('main', 'resize', 1)";
+         INSERT INTO duration (project, job_type, began, took) \
+         SELECT 'main', 'swap', n, n FROM number; \
+         INSERT INTO duration (project, job_type, began, took) VALUES ('main', 'resize', 1, 1)";
     change(&path, added).await;
     let store = opened(&path).await;
     let kept = store.durations().await.unwrap();
