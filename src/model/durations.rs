@@ -94,12 +94,6 @@ impl Durations {
         self.0.iter().map(|one| of_millis(one.took))
     }
 
-    /// When each job began, to the millisecond, in the same order.
-    pub fn begun(&self) -> impl ExactSizeIterator<Item = SystemTime> {
-        let since_epoch = self.0.iter().map(|one| Duration::from_millis(one.began));
-        since_epoch.map(|one| UNIX_EPOCH.checked_add(one).unwrap_or(UNIX_EPOCH))
-    }
-
     /// All of them in the order in which the jobs began. Of jobs that began together, the short ones
     /// end first: in the order of their ends, it would look as if they took longer and longer.
     #[must_use]

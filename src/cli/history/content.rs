@@ -6,15 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::forms::millis;
-use crate::model::{Durations, JobType, ProjectId, Ran};
+use crate::model::{Durations, JobType, KEPT_DURATIONS, ProjectId, Ran, WatchReport};
 use crate::report::json;
 
 /// The version of the form that is read and written.
 const VERSION: u64 = 1;
 
-/// How many types are kept, of all projects: in the largest form, about 700 kB. The service has a
+/// How many types are kept, of all projects: in the largest form, about 900 kB. The service has a
 /// few dozens of them.
-const MOST_TYPES: usize = 300;
+const MOST_TYPES: usize = 200;
 
 /// Why a text is no history.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,25 @@ pub(super) enum Foreign {
     AnotherVersion,
 }
 
-/// How long jobs took, by project and type; those that were last added to come last.
+/// A job that was seen to have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    project: ProjectId,
+    job_type: JobType,
+    job: Past,
+}
+
+/// What is kept of a job. Within a project and type, two that are the same are the same job: who
+/// waits again for one that has ended is told the same again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Past {
+    /// Since 1970, by the service's clock.
+    ended_ms: u64,
+    took_ms: u64,
+}
+
+/// How long jobs took, by project and type; the types that were last added to come last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Content(Vec<Entry>);
 
@@ -36,8 +54,8 @@ pub(super) struct Content(Vec<Entry>);
 pub(super) struct Entry {
     pub(super) project: ProjectId,
     pub(super) job_type: JobType,
-    /// At least one.
-    pub(super) durations: Durations,
+    /// At least one and at most [`KEPT_DURATIONS`], by their ends, each once.
+    jobs: Vec<Past>,
 }
 
 /// What every version has.
@@ -58,8 +76,67 @@ struct ContentShape {
 struct EntryShape {
     project_id: String,
     job_type: String,
-    /// When each job began, since 1970, and how long it took, both in milliseconds.
-    runs: Vec<(u64, u64)>,
+    jobs: Vec<Past>,
+}
+
+impl Past {
+    fn began(self) -> SystemTime {
+        let since_epoch = Duration::from_millis(self.ended_ms.saturating_sub(self.took_ms));
+        UNIX_EPOCH.checked_add(since_epoch).unwrap_or(UNIX_EPOCH)
+    }
+}
+
+impl Seen {
+    /// What is to be learned from a wait; `None` where its job goes on, or its times make no sense.
+    pub(super) fn of(report: &WatchReport) -> Option<Self> {
+        let job = report.job.as_ref()?;
+        let ran = Ran::of(job)?;
+        let ended = job.end_time?.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self {
+            project: report.project_id.clone()?,
+            job_type: ran.job_type,
+            job: Past {
+                ended_ms: millis(ended),
+                took_ms: millis(ran.took),
+            },
+        })
+    }
+}
+
+impl Entry {
+    /// An empty one for a job.
+    fn begun_by(seen: &Seen) -> Self {
+        Self {
+            project: seen.project.clone(),
+            job_type: seen.job_type.clone(),
+            jobs: Vec::new(),
+        }
+    }
+
+    fn is_of(&self, seen: &Seen) -> bool {
+        self.project == seen.project && self.job_type == seen.job_type
+    }
+
+    /// Adds a job where it belongs; those that ended first go, where there are too many. Says
+    /// whether that changed anything.
+    fn add(&mut self, job: Past) -> bool {
+        let Err(at) = self.jobs.binary_search(&job) else {
+            return false;
+        };
+        self.jobs.insert(at, job);
+        let surplus = self.jobs.len().saturating_sub(KEPT_DURATIONS);
+        self.jobs.drain(..surplus);
+        at >= surplus
+    }
+
+    /// How long the jobs took; the one that ended last comes last.
+    pub(super) fn durations(&self) -> Durations {
+        let mut durations = Durations::default();
+        for job in &self.jobs {
+            durations.add(job.began(), Duration::from_millis(job.took_ms));
+        }
+        durations
+    }
 }
 
 impl Content {
@@ -79,14 +156,10 @@ impl Content {
     }
 
     pub(super) fn to_json(&self) -> String {
-        let since_epoch = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let entry = |entry: &Entry| {
-            let begun = entry.durations.begun().map(|one| millis(since_epoch(one)));
-            EntryShape {
-                project_id: entry.project.to_string(),
-                job_type: entry.job_type.to_string(),
-                runs: begun.zip(entry.durations.iter().map(millis)).collect(),
-            }
+        let entry = |entry: &Entry| EntryShape {
+            project_id: entry.project.to_string(),
+            job_type: entry.job_type.to_string(),
+            jobs: entry.jobs.clone(),
         };
         json(&ContentShape {
             dcs_wait_history: VERSION,
@@ -94,30 +167,29 @@ impl Content {
         })
     }
 
-    /// Adds how long a job took. Of too many types, those go that weren't added to for longest.
-    pub(super) fn learn(&mut self, project: &ProjectId, ran: &Ran) {
-        let is_it = |entry: &Entry| entry.project == *project && entry.job_type == ran.job_type;
-        let found = self.0.iter().position(is_it);
-        let mut entry = match found {
-            Some(at) => self.0.remove(at),
-            None => Entry {
-                project: project.clone(),
-                job_type: ran.job_type.clone(),
-                durations: Durations::default(),
-            },
-        };
-        entry.durations.add(ran.began, ran.took);
-        self.0.push(entry);
+    /// Adds a job, and says whether that changed anything. Of too many types, those go that weren't
+    /// added to for longest.
+    pub(super) fn learn(&mut self, seen: &Seen) -> bool {
+        let found = self.0.iter().position(|entry| entry.is_of(seen));
+        let at = found.unwrap_or_else(|| {
+            self.0.push(Entry::begun_by(seen));
+            self.0.len() - 1
+        });
+        let later = self.0.get_mut(at..).unwrap_or_default();
+        let is_new = later.first_mut().is_some_and(|entry| entry.add(seen.job));
+        if is_new {
+            later.rotate_left(1);
+        }
         let surplus = self.0.len().saturating_sub(MOST_TYPES);
         self.0.drain(..surplus);
+        is_new
     }
 
     /// The types of one project.
-    pub(super) fn of_project(self, project: &ProjectId) -> Vec<(JobType, Durations)> {
-        let entries = self.0.into_iter();
+    pub(super) fn of_project(&self, project: &ProjectId) -> Vec<(JobType, Durations)> {
+        let entries = self.0.iter().filter(|entry| entry.project == *project);
         entries
-            .filter(|entry| entry.project == *project)
-            .map(|entry| (entry.job_type, entry.durations))
+            .map(|entry| (entry.job_type.clone(), entry.durations()))
             .collect()
     }
 
@@ -131,58 +203,118 @@ impl Content {
 
 /// An entry, where it is one that this program would have written.
 fn entry(shape: EntryShape) -> Option<Entry> {
-    let job_type = JobType::from(shape.job_type.as_str());
-    let mut durations = Durations::default();
-    for (began, took) in shape.runs {
-        let began = UNIX_EPOCH.checked_add(Duration::from_millis(began))?;
-        let ran = Ran::new(job_type.clone(), began, Duration::from_millis(took))?;
-        durations.add(ran.began, ran.took);
-    }
-    Some(Entry {
+    let mut entry = Entry {
         project: shape.project_id.parse().ok()?,
-        durations: Some(durations).filter(|durations| !durations.is_empty())?,
-        job_type,
-    })
+        job_type: JobType::from(shape.job_type.as_str()),
+        jobs: Vec::new(),
+    };
+    for job in shape.jobs {
+        let took = Duration::from_millis(job.took_ms);
+        Ran::new(entry.job_type.clone(), job.began(), took)?;
+        entry.add(job);
+    }
+    (!entry.jobs.is_empty()).then_some(entry)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Job, JobStatus, Outcome};
 
     fn project(id: &str) -> ProjectId {
         id.parse().unwrap()
     }
 
-    fn ran(job_type: &str, took: u64) -> Ran {
-        ran_at(1_684_191_545_379, job_type, took)
-    }
-
-    fn ran_at(began: u64, job_type: &str, took: u64) -> Ran {
-        Ran {
+    fn seen(id: &str, job_type: &str, ended_ms: u64, took_ms: u64) -> Seen {
+        Seen {
+            project: project(id),
             job_type: job_type.into(),
-            began: UNIX_EPOCH + Duration::from_millis(began),
-            took: Duration::from_millis(took),
+            job: Past { ended_ms, took_ms },
         }
     }
 
-    fn learned(all: &[(&str, &str, u64)]) -> Content {
+    fn learned(all: &[(&str, &str, u64, u64)]) -> Content {
         let mut content = Content::default();
-        for (id, job_type, took) in all {
-            content.learn(&project(id), &ran(job_type, *took));
+        for (id, job_type, ended, took) in all {
+            assert!(content.learn(&seen(id, job_type, *ended, *took)));
         }
         content
+    }
+
+    /// How long the jobs of the only type took, in milliseconds.
+    fn durations(content: &Content) -> Vec<u64> {
+        let [only] = content.0.as_slice() else {
+            panic!("{content:?}");
+        };
+        only.durations().iter().map(millis).collect()
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         let content = learned(&[
-            ("p1", "masterStandbySwapJob", 2869),
-            ("p2", "主备\u{1b}[2J##[倒换]", 0),
-            ("p1", "masterStandbySwapJob", 3011),
+            ("p1", "masterStandbySwapJob", 1_684_191_548_248, 2869),
+            ("p2", "主备\u{1b}[2J##[倒换]", 0, 0),
+            ("p1", "masterStandbySwapJob", 1_684_191_559_259, 3011),
         ]);
         let text = content.to_json();
-        insta::assert_snapshot!(text, @r#"{"dcs_wait_history":1,"types":[{"project_id":"p2","job_type":"主备\u001b[2J#\u0023[倒换]","runs":[[1684191545379,0]]},{"project_id":"p1","job_type":"masterStandbySwapJob","runs":[[1684191545379,2869],[1684191545379,3011]]}]}"#);
+        insta::assert_snapshot!(text, @r#"{"dcs_wait_history":1,"types":[{"project_id":"p2","job_type":"主备\u001b[2J#\u0023[倒换]","jobs":[{"ended_ms":0,"took_ms":0}]},{"project_id":"p1","job_type":"masterStandbySwapJob","jobs":[{"ended_ms":1684191548248,"took_ms":2869},{"ended_ms":1684191559259,"took_ms":3011}]}]}"#);
         assert_eq!(Content::parse(&text), Ok(content));
+    }
+
+    #[test]
+    fn a_job_counts_once() {
+        let mut content = learned(&[("p", "a", 1, 2869), ("p", "b", 1, 1)]);
+        let before = content.clone();
+        assert!(!content.learn(&seen("p", "a", 1, 2869)));
+        assert_eq!(content, before);
+    }
+
+    #[test]
+    fn jobs_that_differ_in_anything_count_each() {
+        let one = ("p", "a", 1, 2869);
+        learned(&[
+            one,
+            ("q", "a", 1, 2869),
+            ("p", "b", 1, 2869),
+            ("p", "a", 2, 2869),
+            ("p", "a", 1, 2870),
+        ]);
+    }
+
+    #[test]
+    fn the_jobs_that_ended_first_go_in_whatever_order_they_are_learned() {
+        let kept = KEPT_DURATIONS as u64;
+        let mut content = Content::default();
+        for ended in (1..=kept).rev() {
+            assert!(content.learn(&seen("p", "a", ended, ended)));
+        }
+        assert!(content.learn(&seen("p", "a", kept + 1, kept + 1)));
+        assert!(!content.learn(&seen("p", "a", 1, 1)), "it counted before");
+        assert_eq!(durations(&content), (2..=kept + 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_job_whose_times_make_no_sense_is_not_learned() {
+        let end = UNIX_EPOCH + Duration::from_secs(1_684_191_548);
+        let report = |end| WatchReport {
+            job_id: "job".parse().unwrap(),
+            project_id: Some(project("p")),
+            outcome: Outcome::Succeeded,
+            job: Some(Job {
+                status: JobStatus::Success,
+                job_type: Some("a".into()),
+                begin_time: Some(end - Duration::from_secs(3)),
+                end_time: Some(end),
+                fail_reason: None,
+            }),
+            polls: 1,
+            waited: Duration::ZERO,
+            fault: None,
+        };
+        let expected = seen("p", "a", 1_684_191_548_000, 3000);
+        assert_eq!(Seen::of(&report(end)), Some(expected));
+        let before_1970 = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Seen::of(&report(before_1970)), None);
     }
 
     #[test]
@@ -195,6 +327,12 @@ mod tests {
     #[test]
     fn only_what_this_program_writes_is_read() {
         let of = |entry: &str| format!(r#"{{"dcs_wait_history":1,"types":[{entry}]}}"#);
+        let jobs = |project: &str, job_type: &str, ended: &str, took: &str| {
+            format!(
+                r#"{{"project_id":"{project}","job_type":"{job_type}","jobs":[{{"ended_ms":{ended},"took_ms":{took}}}]}}"#
+            )
+        };
+        assert!(Content::parse(&of(&jobs("p", "a", "1", "1"))).is_ok());
         let too_long = "x".repeat(101);
         for text in [
             "{}".to_owned(),
@@ -202,15 +340,18 @@ mod tests {
             r#"{"dcs_wait_history":1}"#.to_owned(),
             r#"{"dcs_wait_history":-1,"types":[]}"#.to_owned(),
             r#"{"dcs_wait_history":1,"types":[],"more":1}"#.to_owned(),
-            of(r#"{"project_id":"p","job_type":"a","runs":[[1,196000001]]}"#),
-            of(r#"{"project_id":"p","job_type":"a","runs":[[1,-1]]}"#),
-            of(r#"{"project_id":"p","job_type":"a","runs":[[1,1.5]]}"#),
-            of(r#"{"project_id":"p","job_type":"a","runs":[]}"#),
-            of(r#"{"project_id":"../p","job_type":"a","runs":[[1,1]]}"#),
-            of(r#"{"project_id":"p","job_type":"","runs":[[1,1]]}"#),
-            of(&format!(
-                r#"{{"project_id":"p","job_type":"{too_long}","runs":[[1,1]]}}"#
-            )),
+            of(r#"{"project_id":"p","job_type":"a","jobs":[]}"#),
+            of(r#"{"project_id":"p","job_type":"a","durations_ms":[1]}"#),
+            of(r#"{"project_id":"p","job_type":"a","jobs":[{"ended_ms":1}]}"#),
+            of(&jobs("p", "a", "-1", "1")),
+            of(&jobs("p", "a", "1.5", "1")),
+            of(&jobs("p", "a", "1", "196000001")),
+            of(&jobs("p", "a", "1", "-1")),
+            of(&jobs("p", "a", "1", "1.5")),
+            of(&jobs("p", "a", "1", r#"1,"more":1"#)),
+            of(&jobs("../p", "a", "1", "1")),
+            of(&jobs("p", "", "1", "1")),
+            of(&jobs("p", &too_long, "1", "1")),
         ] {
             assert_eq!(Content::parse(&text), Err(Foreign::Another), "{text}");
         }
@@ -222,13 +363,14 @@ mod tests {
 
     #[test]
     fn the_types_that_were_not_added_to_for_longest_go() {
-        let mut content = learned(&[("p", "first", 1), ("p", "second", 1)]);
+        let mut content = learned(&[("p", "first", 1, 1), ("p", "second", 1, 1)]);
         for n in 2..MOST_TYPES {
-            content.learn(&project("p"), &ran(&format!("type-{n}"), 1));
+            content.learn(&seen("p", &format!("type-{n}"), 1, 1));
         }
-        content.learn(&project("p"), &ran("first", 2));
-        content.learn(&project("q"), &ran("new", 1));
-        let known = content.clone().of_project(&project("p"));
+        content.learn(&seen("p", "first", 2, 1));
+        content.learn(&seen("p", "second", 1, 1));
+        content.learn(&seen("q", "new", 1, 1));
+        let known = content.of_project(&project("p"));
         let has = |name| known.iter().any(|(job_type, _)| &**job_type == name);
         assert!(has("first") && !has("second"));
         assert_eq!(known.len(), MOST_TYPES - 1);
@@ -238,13 +380,10 @@ mod tests {
     fn the_largest_history_can_be_read_again() {
         let mut content = Content::default();
         for n in 0..MOST_TYPES {
-            let project = project(&format!("{n:064}"));
-            for began in 0..crate::model::KEPT_DURATIONS as u64 {
+            let project = format!("{n:064}");
+            for ended in (0..KEPT_DURATIONS as u64).map(|n| u64::MAX - n) {
                 let job_type = "\u{1b}".repeat(100);
-                content.learn(
-                    &project,
-                    &ran_at(u64::MAX / 2 - began, &job_type, 196_000_000),
-                );
+                content.learn(&seen(&project, &job_type, ended, 196_000_000));
             }
         }
         let length = content.to_json().len() as u64;

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::content::{Content, Foreign};
+use super::content::{Content, Foreign, Seen};
 use crate::clean::system_words;
 use crate::environment::Environment;
-use crate::model::{ProjectId, Ran};
 
 /// The largest file that is read, in bytes.
 pub(super) const MAX_BYTES: u64 = 1024 * 1024;
@@ -80,8 +79,8 @@ impl HistoryFile {
         read(&path).map_err(|why| ReadError { path, why })
     }
 
-    /// Adds how long jobs took. Never waits for another process.
-    pub(super) fn keep(&self, ran: &[(ProjectId, Ran)]) -> Result<(), KeepError> {
+    /// Adds jobs that have ended. Never waits for another process.
+    pub(super) fn keep(&self, seen: &[Seen]) -> Result<(), KeepError> {
         let mut make = DirBuilder::new();
         let made = make.recursive(true).mode(0o700).create(&self.0);
         made.map_err(KeepError::NoPlace)?;
@@ -99,8 +98,12 @@ impl HistoryFile {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let mut content = self.read()?;
-        for (project, ran) in ran {
-            content.learn(project, ran);
+        let mut is_new = false;
+        for seen in seen {
+            is_new |= content.learn(seen);
+        }
+        if !is_new {
+            return Ok(());
         }
         // Under the lock it is nobody else's; what a killed process left there goes.
         let beside = self.0.join("history.tmp");
@@ -133,10 +136,12 @@ fn read(path: &Path) -> Result<Content, Unreadable> {
         Err(error) if is_absence(path, &error) => return Ok(Content::default()),
         Err(error) => return Err(error.into()),
     };
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(Unreadable::NoFile);
     }
-    let mut bytes = Vec::new();
+    let length = metadata.len().min(MAX_BYTES);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Unreadable::TooLarge);

@@ -73,7 +73,7 @@ fn own(environment: &dyn Environment) -> Result<(Vec<JobTypeShape>, String), Cli
 }
 
 fn shape(entry: &Entry) -> Option<JobTypeShape> {
-    JobTypeShape::new(entry.project.as_str(), &entry.job_type, &entry.durations)
+    JobTypeShape::new(entry.project.as_str(), &entry.job_type, &entry.durations())
 }
 
 /// A table for each project, below its name where there are several.

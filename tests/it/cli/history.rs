@@ -4,7 +4,9 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
+use dcs_wait::clock::{Clock, SystemClock};
 use dcs_wait::sim::{PROJECT_ID, Step};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,11 +22,19 @@ struct Memory {
 
 impl Memory {
     fn new() -> Self {
-        Self {
+        let memory = Self {
             state: tempfile::tempdir().unwrap(),
-            service: Service::playing([Step::success()])
-                .and("failed", [Step::fail("no space left")])
-                .and("running", [Step::running()]),
+            service: Service::playing([Step::success()]).and("running", [Step::running()]),
+        };
+        memory.and("failed", Step::fail("no space left"))
+    }
+
+    /// Adds a job that ended just now, which is later than the others did.
+    fn and(self, id: &str, step: Step) -> Self {
+        until_the_next_millisecond();
+        Self {
+            service: self.service.and(id, [step]),
+            ..self
         }
     }
 
@@ -74,6 +84,12 @@ fn remembering(command: Invocation, state: &Path) -> Invocation {
     command.env("XDG_STATE_HOME", state.to_str().unwrap())
 }
 
+fn until_the_next_millisecond() {
+    let now = || SystemClock.now().duration_since(UNIX_EPOCH).unwrap();
+    let begin = now().as_millis();
+    while now().as_millis() == begin {}
+}
+
 fn mode(path: PathBuf) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
@@ -84,14 +100,17 @@ fn every_job_that_ended_is_remembered_in_a_file_of_its_owners() {
     let jobs = ["job", "failed", "running", "--timeout=200ms"];
     let ended = memory.wait_for(jobs).run();
     ended.exits_with(1).never_says("how long");
-    memory.wait_for(["job"]).run().exits_with(0);
     let text = fs::read_to_string(memory.file()).unwrap();
+    let mut content: Value = serde_json::from_str(&text).unwrap();
+    for job in content["types"][0]["jobs"].as_array_mut().unwrap() {
+        assert!(job["ended_ms"].take().as_u64().unwrap() > 1_684_191_548_248);
+    }
     assert_eq!(
-        serde_json::from_str::<Value>(&text).unwrap(),
+        content,
         json!({"dcs_wait_history": 1, "types": [{
             "project_id": PROJECT_ID,
             "job_type": "masterStandbySwapJob",
-            "durations_ms": [2869, 2869, 2869],
+            "jobs": [{"ended_ms": null, "took_ms": 2869}, {"ended_ms": null, "took_ms": 2869}],
         }]})
     );
     assert_eq!(mode(memory.folder()), 0o700);
@@ -100,6 +119,27 @@ fn every_job_that_ended_is_remembered_in_a_file_of_its_owners() {
     }
     let files = fs::read_dir(memory.folder()).unwrap().count();
     assert_eq!(files, 2, "the history and its lock");
+}
+
+#[test]
+fn a_job_counts_once_however_often_it_is_waited_for() {
+    let memory = Memory::new();
+    for _ in 0..3 {
+        memory.wait_for(["job"]).run().exits_with(0);
+    }
+    assert_eq!(memory.durations(), json!([2869]));
+    memory.wait_for(["failed", "job"]).run().exits_with(1);
+    assert_eq!(memory.durations(), json!([2869, 2869]));
+}
+
+#[test]
+fn a_job_that_counts_already_is_no_reason_to_wait_for_a_history_that_is_held() {
+    let memory = Memory::new();
+    memory.wait_for(["job"]).run().exits_with(0);
+    let lock = File::open(memory.lock()).unwrap();
+    lock.lock().unwrap();
+    let ended = memory.wait_for(["job"]).run();
+    ended.exits_with(0).never_says("how long");
 }
 
 #[test]
@@ -200,8 +240,11 @@ fn an_empty_file_is_a_history_of_nothing() {
 
 #[test]
 fn waits_that_end_at_once_lose_nothing() {
-    let memory = Memory::new();
-    let started: Vec<_> = (0..8).map(|_| memory.wait_for(["job"]).start()).collect();
+    let jobs = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    let memory = jobs
+        .iter()
+        .fold(Memory::new(), |memory, id| memory.and(id, Step::success()));
+    let started: Vec<_> = jobs.map(|id| memory.wait_for([id]).start()).into();
     for running in started {
         running.ended().exits_with(0).never_says("how long");
     }
@@ -272,8 +315,14 @@ fn a_history_that_cannot_be_written_for_another_reason_is_told() {
 fn the_types_are_listed_for_people_and_for_programs() {
     let memory = Memory::holding(
         json!({"dcs_wait_history": 1, "types": [
-            {"project_id": "p2", "job_type": "extendDCSInstance", "durations_ms": [1_230_000]},
-            {"project_id": "p1", "job_type": "masterStandbySwapJob", "durations_ms": [2900, 4100, 1500]},
+            {"project_id": "p2", "job_type": "extendDCSInstance", "jobs": [
+                {"ended_ms": 4, "took_ms": 1_230_000},
+            ]},
+            {"project_id": "p1", "job_type": "masterStandbySwapJob", "jobs": [
+                {"ended_ms": 1, "took_ms": 2900},
+                {"ended_ms": 2, "took_ms": 4100},
+                {"ended_ms": 3, "took_ms": 1500},
+            ]},
         ]})
         .to_string(),
     );
@@ -293,6 +342,16 @@ fn the_types_are_listed_for_people_and_for_programs() {
         "p90_ms": 4100, "durations_ms": [2900, 4100, 1500],
     });
     assert_eq!(ended.exits_with(0).results()[0], first);
+}
+
+#[test]
+fn a_list_that_nobody_reads_ends_well() {
+    let memory = Memory::new();
+    memory.wait_for(["job"]).run().exits_with(0);
+    for arguments in [[].as_slice(), &["--output=json"]] {
+        let ended = memory.listed(arguments).run_with_closed_stdout();
+        ended.exits_with(0).says_nothing();
+    }
 }
 
 #[test]
