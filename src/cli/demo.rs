@@ -100,7 +100,9 @@ async fn wait(
 fn arguments(endpoint: &str) -> Result<WaitArgs, CliError> {
     use clap::Parser;
     let options = ["dcs-wait", "--timeout", "1m", "--endpoint", endpoint];
-    Args::try_parse_from(options.into_iter().chain(JOBS))
+    // Its jobs take seconds, and somebody looks on.
+    let schedule = ["--delay-per-request", "50ms"];
+    Args::try_parse_from(options.into_iter().chain(schedule).chain(JOBS))
         .map(|args| args.wait)
         .map_err(CliError::internal)
 }
