@@ -89,6 +89,8 @@ pub(super) struct Life {
     takes: Duration,
     /// How long it has run when its service starts.
     age: Duration,
+    /// How long after that it can be seen, and begins.
+    later: Duration,
     /// Whether its answers say when they came.
     pub(super) dated: bool,
     start: Instant,
@@ -101,6 +103,7 @@ impl Life {
             job_type,
             takes,
             age: Duration::ZERO,
+            later: Duration::ZERO,
             dated: true,
             start: Instant::now(),
         }
@@ -112,11 +115,20 @@ impl Life {
         self
     }
 
+    /// The same, where it is unknown so long and starts only then.
+    pub(super) fn later(mut self, by: Duration) -> Self {
+        self.later = by;
+        self
+    }
+
     /// How it stands. Its service's clock is at some time in 2023 when it starts.
     fn now(&self) -> Answer {
         let start = UNIX_EPOCH + secs(1_684_191_545);
         let now: SystemTime = start + self.start.elapsed();
-        let begin = start - self.age;
+        let begin = start - self.age + self.later;
+        if self.start.elapsed() < self.later {
+            return refused(404, "DCS.4004");
+        }
         let end = Some(begin + self.takes).filter(|end| *end <= now);
         Answer {
             at: self.dated.then_some(now),

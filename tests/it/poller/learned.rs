@@ -249,24 +249,53 @@ async fn what_is_to_be_expected_is_told_with_each_answer() {
     assert_eq!(estimate.left, Some(secs(10)));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_job_that_ends_teaches_the_others_of_its_type_in_the_same_wait() {
-    let (took, apart) = (10 * MINUTE, secs(50));
-    // The first has begun 550 seconds before the last, and they end one by one.
-    let lives = (0..12)
-        .rev()
-        .map(|n| Life::of("swap", took).begun(n * apart));
-    let ended = wait_for(lives).ended().await;
-    let counts: Vec<usize> = estimates(&ended, "j11")
-        .iter()
+/// From how many jobs that was known which was told to be expected, after each good answer.
+fn counts(ended: &Ended, job: &str) -> Vec<usize> {
+    let estimates = estimates(ended, job).into_iter();
+    estimates
         .map(|estimate| estimate.map_or(0, |estimate| estimate.count))
-        .collect();
-    assert_eq!(counts.first(), Some(&0));
-    assert_eq!(counts.last(), Some(&11));
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ends_teaches_those_that_follow_in_the_same_wait() {
+    let lives = (0..5).map(|n| Life::of("swap", MINUTE).later(n * 80 * secs(1)));
+    let mut wait = wait_for(lives);
+    wait.watch.not_found_grace = 10 * MINUTE;
+    let ended = wait.ended().await;
+    for n in 0..5 {
+        let counts = counts(&ended, &format!("j{n}"));
+        assert!(counts.iter().all(|count| *count == n), "{n}: {counts:?}");
+    }
+    let answers = |job| counts(&ended, job).len();
+    assert!(answers("j0") > 8, "{}", answers("j0"));
+    assert!(answers("j4") < 5, "{}", answers("j4"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_asked_for_by_what_was_known_when_it_was_first_seen() {
+    let lives = [Life::of("swap", secs(5)), Life::of("swap", MINUTE)];
+    let mut wait = wait_for(lives);
+    wait.known = vec![about("swap", MINUTE)];
+    let ended = wait.ended().await;
+    assert!(counts(&ended, "j1").iter().all(|count| *count == 30));
+    is_asked_for_around_a_minute(&seconds(&ended, "j1")[1..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_an_unknown_type_is_asked_for_by_the_first_one_that_ends() {
+    let took = 10 * MINUTE;
+    let lives = [7, 2, 0].map(|n| Life::of("swap", took).begun(n * MINUTE));
+    let ended = wait_for(lives).ended().await;
+    let counts = counts(&ended, "j2");
     assert!(counts.is_sorted(), "{counts:?}");
-    let asked_at = seconds(&ended, "j11");
-    let untaught = asked_at.iter().filter(|at| **at < 100.0).count();
-    let taught = asked_at.len() - untaught;
-    assert!(untaught > 10 && taught < 10, "{asked_at:?}");
-    assert!(asked_at[asked_at.len() - 1] < 610.0, "{asked_at:?}");
+    assert_eq!(counts.first(), Some(&0));
+    assert_eq!(counts.last(), Some(&1));
+    let asked_at = seconds(&ended, "j2");
+    let taught = asked_at.iter().filter(|at| **at > 200.0).count();
+    assert!(
+        taught < 16,
+        "without it there would be twenty: {asked_at:?}"
+    );
+    assert!(asked_at[asked_at.len() - 1] < 615.0, "{asked_at:?}");
 }
