@@ -13,6 +13,9 @@ const TOLERANCE: Duration = Duration::from_secs(60);
 /// In milliseconds.
 const SECOND: i64 = 1000;
 
+/// In how long two clocks drift apart by as much as one unit of it: 100 ppm is more than most do.
+const DRIFT: i64 = 10_000;
+
 /// How far the machine's clock is from the service's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockOffset {
@@ -27,9 +30,41 @@ pub struct ServiceClock {
     machine: Arc<dyn Clock>,
     /// Milliseconds to add to the machine's time.
     correction: AtomicI64,
-    /// The least and the most milliseconds that the service's clock can be ahead of the machine's,
-    /// as its answers so far have it.
-    bounds: Mutex<Option<(i64, i64)>>,
+    /// How far the service's clock can be ahead of the machine's, as its answers so far have it.
+    bounds: Mutex<Option<Bounds>>,
+}
+
+/// How far a clock can be ahead of the machine's, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    least: i64,
+    most: i64,
+    /// Up to when, by the machine's clock, they allow for drift.
+    until: SystemTime,
+}
+
+impl Bounds {
+    /// What they have become since: clocks drift.
+    fn at(self, now: SystemTime) -> Self {
+        let passed = now.duration_since(self.until).unwrap_or_default();
+        let drift = passed.as_millis() as i64 / DRIFT;
+        let allowed = Duration::from_millis((drift * DRIFT).unsigned_abs());
+        Self {
+            least: self.least.saturating_sub(drift),
+            most: self.most.saturating_add(drift),
+            until: self.until.checked_add(allowed).unwrap_or(now),
+        }
+    }
+
+    /// What both leave, where they agree.
+    fn and(self, other: Self) -> Option<Self> {
+        let both = Self {
+            least: self.least.max(other.least),
+            most: self.most.min(other.most),
+            ..self
+        };
+        (both.least <= both.most).then_some(both)
+    }
 }
 
 impl ServiceClock {
@@ -65,17 +100,17 @@ impl ServiceClock {
         let mut bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(date) = date {
             let sent = arrived.checked_sub(took).unwrap_or(arrived);
-            let least = millis_between(date, arrived);
-            let most = millis_between(date, sent).saturating_add(SECOND);
-            *bounds = match *bounds {
-                Some((low, high)) if low.max(least) <= high.min(most) => {
-                    Some((low.max(least), high.min(most)))
-                }
-                // One of the clocks was set meanwhile, or runs faster than the other.
-                _ => Some((least, most)),
+            let by_this = Bounds {
+                least: millis_between(date, arrived),
+                most: millis_between(date, sent).saturating_add(SECOND),
+                until: arrived,
             };
+            let before = bounds.map(|before| before.at(arrived));
+            // Where they contradict each other, one of the clocks was set meanwhile.
+            let both = before.and_then(|before| before.and(by_this));
+            *bounds = both.or(Some(by_this));
         }
-        let ahead = bounds.map_or(0, |(low, high)| 0.clamp(low, high));
+        let ahead = bounds.map_or(0, |bounds| 0.clamp(bounds.least, bounds.most));
         let distance = Duration::from_millis(ahead.unsigned_abs());
         let time = if ahead < 0 {
             arrived.checked_sub(distance)
@@ -221,6 +256,21 @@ mod tests {
                 let off = machine.is_off_by(noon() + millis(first), Duration::ZERO);
                 assert!(off.abs() <= 2, "{ahead}, {first}: {off}");
             }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_drifts_is_followed() {
+        let mut machine = Machine::ahead_by(10_000);
+        // A day with an answer a minute; the machine gains 50 ms every 1000 s.
+        for minute in 0..1440 {
+            machine.ahead = 10_000 + minute as i64 * 3;
+            let at = noon() + Duration::from_secs(minute * 60) + millis(minute * 377 % 1000);
+            let off = machine.is_off_by(at, millis(5));
+            assert!(
+                minute < 20 || off.abs() <= 250,
+                "{off} after {minute} minutes"
+            );
         }
     }
 

@@ -85,13 +85,6 @@ impl KnownTypes {
         Some(experience)
     }
 
-    /// Has everything made anew from the durations: it may be meant for other schedules now.
-    pub(super) fn reconsider(&self) {
-        for known in self.projects().values_mut().flat_map(HashMap::values_mut) {
-            known.made = None;
-        }
-    }
-
     /// All types by project and name.
     pub(super) fn all(&self) -> Vec<(ProjectName, JobType, Durations)> {
         let projects = self.projects();

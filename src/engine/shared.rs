@@ -144,8 +144,6 @@ impl Shared {
                 active.wish(Wish::BeginAnew);
             }
         }
-        // Only now: a watch that has yet to begin anew would have plans made for what was before.
-        self.known.reconsider();
     }
 
     /// A generator of its own for whoever needs chance more than once.

@@ -9,7 +9,7 @@ mod grid;
 mod plan;
 mod survival;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::plan::Plan;
@@ -63,8 +63,9 @@ impl TryFrom<Duration> for DelayPerRequest {
 pub struct Experience {
     durations: Durations,
     ranked: Ranked,
-    /// Made when it is first asked for: not every schedule does.
-    plan: OnceLock<(DelayPerRequest, Plan)>,
+    /// Made when it is first asked for, as not every schedule does; and once more, where the worth of a
+    /// request has changed.
+    plan: Mutex<Option<(DelayPerRequest, Arc<Plan>)>>,
 }
 
 impl Experience {
@@ -74,7 +75,7 @@ impl Experience {
         Self {
             ranked: durations.ranked(),
             durations: durations.clone(),
-            plan: OnceLock::new(),
+            plan: Mutex::default(),
         }
     }
 
@@ -92,14 +93,21 @@ impl Experience {
         self.ranked.estimate(age)
     }
 
-    /// The plan where a request is worth that much; one that was made for another worth is none.
-    fn plan(&self, worth: DelayPerRequest) -> Option<&Plan> {
-        let make = || {
-            let survival = Survival::of(&self.durations);
-            (worth, Plan::of(&survival, worth.0.as_secs_f64()))
-        };
-        let (made_for, plan) = self.plan.get_or_init(make);
-        (*made_for == worth && !self.durations.is_empty()).then_some(plan)
+    /// The plan where a request is worth that much; `None` where nothing is known.
+    fn plan(&self, worth: DelayPerRequest) -> Option<Arc<Plan>> {
+        if self.durations.is_empty() {
+            return None;
+        }
+        let mut made = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made_for, plan)) = &*made
+            && *made_for == worth
+        {
+            return Some(Arc::clone(plan));
+        }
+        let survival = Survival::of(&self.durations);
+        let plan = Arc::new(Plan::of(&survival, worth.0.as_secs_f64()));
+        *made = Some((worth, Arc::clone(&plan)));
+        Some(plan)
     }
 }
 
@@ -212,14 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_holds_for_the_worth_that_it_was_made_for() {
+    fn a_plan_is_made_anew_for_another_worth() {
         let mut schedule = learned(&[60; 30]);
-        let mut random = random();
-        schedule.next(&mut schedule.first(), &mut random);
-        schedule.delay_per_request = Duration::from_secs(2).try_into().unwrap();
-        // Another is made with the next experience; until then, it is as without any.
-        let interval = schedule.next(&mut schedule.first(), &mut random);
-        assert!(interval < Duration::from_secs(8));
+        for worth in [1, 20, 1] {
+            schedule.delay_per_request = Duration::from_secs(worth).try_into().unwrap();
+            let times = times(&schedule, 55);
+            assert!(times.len() <= 3, "{worth}: {times:?}");
+        }
     }
 
     #[test]
