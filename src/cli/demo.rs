@@ -76,14 +76,14 @@ async fn wait(
     let (spec, session) = prepare(&args, &settings, jobs, Instant::now(), &simulated).await?;
     let style = style(&args.output, environment.as_ref());
     let environment = environment.as_ref();
-    let result = follow(&spec, session, &style, environment, &mut interrupts).await;
+    let (result, interrupted) = follow(&spec, session, &style, environment, &mut interrupts).await;
     simulator.stop().await;
-    let result = result.map_err(|error| {
-        CliError::new(
+    if let Some(error) = interrupted {
+        return Err(CliError::new(
             error.exit,
             "interrupted; the simulated jobs end with the demo",
-        )
-    })?;
+        ));
+    }
     match result.exit(spec.until) {
         Exit::Failed => {
             output::warn(WHAT_NEXT);

@@ -42,7 +42,7 @@ fn schedule(args: &WaitArgs) -> Result<ScheduleSpec, CliError> {
             let other = args.exponential_option().unwrap_or_default();
             Err(CliError::usage(format!(
                 "--delay-per-request is for the learned schedule, and {other} by itself asks for the \
-                 exponential one; give --schedule learned or --schedule exponential as well"
+                 exponential one; give --schedule learned as well, or leave one of them out"
             )))
         }
         (Some(ScheduleArg::Exponential), None) => Ok(ScheduleSpec::Exponential),

@@ -80,8 +80,8 @@ pub(super) async fn run(
     };
     spec.hooks = hooks.configured;
     let environment = environment.as_ref();
-    let result = follow(&spec, session, &style, environment, &mut interrupts).await?;
-    if style.progress == Progress::Silent {
+    let (result, interrupted) = follow(&spec, session, &style, environment, &mut interrupts).await;
+    if interrupted.is_none() && style.progress == Progress::Silent {
         explain(&result.reports);
     }
     tokio::select! {
@@ -89,7 +89,7 @@ pub(super) async fn run(
         // How the jobs ended is told, and stands.
         _ = interrupts.next() => {}
     }
-    Ok(result.exit(spec.until))
+    interrupted.map_or_else(|| Ok(result.exit(spec.until)), Err)
 }
 
 /// Tells what is not well where nothing else was told.
@@ -204,22 +204,22 @@ fn timeout(args: &WaitArgs, environment: &dyn Environment) -> Result<Timeout, Cl
     }
 }
 
-/// Waits, and tells what happens on the way. Being interrupted is an error, unless the wait was
-/// over by then.
+/// Waits, and tells what happens on the way. Being interrupted is an error beside the result, unless
+/// the wait was over by then.
 pub(super) async fn follow(
     spec: &WaitSpec,
     session: Session,
     style: &Style,
     environment: &dyn Environment,
     interrupts: &mut Interrupts,
-) -> Result<WaitResult, CliError> {
+) -> (WaitResult, Option<CliError>) {
     let work = async |tell, cancel| wait(spec, Arc::new(session), &tell, &cancel).await;
     let (result, interrupted) = narrate(style, environment, spec.start, interrupts, work).await;
-    match interrupted {
+    let error = match interrupted {
         Some(exit) if result.is_cut_short(spec.until) => {
-            Err(CliError::new(exit, goes_on(&spec.jobs)))
+            Some(CliError::new(exit, goes_on(&spec.jobs)))
         }
-        Some(exit) if result.undelivered > 0 => Err(CliError::new(
+        Some(exit) if result.undelivered > 0 => Some(CliError::new(
             exit,
             match result.undelivered {
                 1 => {
@@ -230,8 +230,9 @@ pub(super) async fn follow(
                 ),
             },
         )),
-        _ => Ok(result),
-    }
+        _ => None,
+    };
+    (result, error)
 }
 
 /// Does work that takes its time, and tells what happens meanwhile. The first signal calls the work

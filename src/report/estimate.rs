@@ -18,8 +18,10 @@ pub(super) fn in_short(estimate: &Estimate) -> String {
     match estimate.left {
         None if estimate.count == 1 => "longer this time".to_owned(),
         None => "longer than ever".to_owned(),
-        Some(Duration::ZERO) => "any moment now".to_owned(),
-        Some(left) => format!("about {} left", roughly(left)),
+        Some(left) => match roughly(left) {
+            Duration::ZERO => "any moment now".to_owned(),
+            left => format!("about {} left", duration(left)),
+        },
     }
 }
 
@@ -43,11 +45,12 @@ fn usually(estimate: &Estimate) -> String {
     }
 }
 
-/// As finely as an expectation deserves: in seconds, and in tens of them from a minute on.
-fn roughly(left: Duration) -> String {
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+/// As finely as an expectation deserves: in seconds, and in tens of them from a minute on. To the
+/// nearest, as the median is: at the begin of a job, both are to be one number.
+fn roughly(left: Duration) -> Duration {
+    let seconds = (left + Duration::from_millis(500)).as_secs();
     let step = if seconds < 60 { 1 } else { 10 };
-    duration(Duration::from_secs(seconds.next_multiple_of(step)))
+    Duration::from_secs((seconds + step / 2) / step * step)
 }
 
 #[cfg(test)]
@@ -94,15 +97,19 @@ mod tests {
     #[test]
     fn what_is_left_is_counted_down_in_steps_that_grow_with_it() {
         for (millis, expected) in [
-            (1, "1s"),
-            (1_200, "2s"),
-            (59_000, "59s"),
-            (59_001, "1m00s"),
-            (60_001, "1m10s"),
-            (129_000, "2m10s"),
-            (3_595_000, "1h00m"),
+            (499, "any moment now"),
+            (500, "about 1s left"),
+            (1_499, "about 1s left"),
+            (3_011, "about 3s left"),
+            (59_499, "about 59s left"),
+            (59_500, "about 1m00s left"),
+            (64_499, "about 1m00s left"),
+            (64_500, "about 1m10s left"),
+            (130_312, "about 2m10s left"),
+            (3_595_000, "about 1h00m left"),
         ] {
-            assert_eq!(roughly(Duration::from_millis(millis)), expected);
+            let left = Some(Duration::from_millis(millis));
+            assert_eq!(in_short(&estimate(31, left)), expected);
         }
     }
 }

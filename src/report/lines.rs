@@ -115,15 +115,21 @@ impl Pen {
             .hitch()
             .map(|hitch| self.paint(Color::Yellow, &hitch));
         let estimate = (!estimate.trim().is_empty()).then(|| estimate.to_owned());
-        let job_type = text::job_type(watched.job.as_deref());
-        let job_type = job_type.map(|job_type| self.paint(Color::Faint, &job_type));
         let always = format!("{picture} {name}  {seconds:>6}  {status}");
-        let parts = [Some(always), hitch.or(estimate), Some(next), job_type];
-        parts
+        let parts = [Some(always), hitch.or(estimate), Some(next)];
+        let line = parts
             .into_iter()
             .flatten()
             .collect::<Vec<String>>()
-            .join("  ")
+            .join("  ");
+        let room = usize::from(self.columns).saturating_sub(visible(&line) + 2);
+        // The first letters of a type tell nothing, and may be taken for a unit of time.
+        match text::job_type(watched.job.as_deref()) {
+            Some(job_type) if visible(&job_type) <= 2 * room => {
+                format!("{line}  {}", self.paint(Color::Faint, &job_type))
+            }
+            _ => line,
+        }
     }
 
     /// The line that stays when a watch has ended.
@@ -152,6 +158,17 @@ impl Pen {
     pub(super) fn note(self, job_id: &JobId, text: &str) -> String {
         format!("{} {job_id}: {text}", self.paint(Color::Yellow, "!"))
     }
+}
+
+/// How many characters of a text are shown: all but those that colour it.
+fn visible(text: &str) -> usize {
+    let mut coloring = false;
+    let shown = |character: &char| {
+        let was = coloring;
+        coloring = (was && *character != 'm') || *character == '\x1b';
+        !was && !coloring
+    };
+    text.chars().filter(shown).count()
 }
 
 /// The texts with spaces up to the longest one.
@@ -207,7 +224,7 @@ mod tests {
     fn where_there_is_little_room_ids_lose_the_start_that_they_share() {
         let lines = NARROW.lines(&three_jobs(), Duration::from_millis(10_250));
         assert_snapshot!(lines.join("\n"), @"
-        ⠹ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
+        ⠹ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s
         ⠹ …fc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
         ⠹ third         10s  not visible yet  polling now
         ");
@@ -221,26 +238,52 @@ mod tests {
         }
         let lines = |elapsed| NARROW.lines(&board, seconds(elapsed)).join("\n");
         assert_snapshot!(lines(10), @"
-        ⠋ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s  masterStandbySwapJob
+        ⠋ …fc24141a     10s  RUNNING          HTTP 503, 3 times in a row  next poll in 2s
         ⠋ …fc24141b     10s  INIT             next poll in 3s  masterStandbySwapJob
         ⠋ third         10s  not visible yet  polling now
-        ⠋ fourth        10s  RUNNING          usually 2m10s, about 1m20s left  next poll in 3s  masterStandbySwapJob
-        ⠋ fifth         10s  RUNNING          usually 2m10s, longer than ever  next poll in 3s  masterStandbySwapJob
+        ⠋ fourth        10s  RUNNING          usually 2m10s, about 1m10s left  next poll in 3s
+        ⠋ fifth         10s  RUNNING          usually 2m10s, longer than ever  next poll in 3s
         ");
         assert_snapshot!(lines(30), @"
-        ⠋ …fc24141a     30s  RUNNING          HTTP 503, 3 times in a row  polling now  masterStandbySwapJob
+        ⠋ …fc24141a     30s  RUNNING          HTTP 503, 3 times in a row  polling now
         ⠋ …fc24141b     30s  INIT             polling now  masterStandbySwapJob
         ⠋ third         30s  not visible yet  polling now
-        ⠋ fourth        30s  RUNNING          usually 2m10s, about 54s left    polling now  masterStandbySwapJob
-        ⠋ fifth         30s  RUNNING          usually 2m10s, longer than ever  polling now  masterStandbySwapJob
+        ⠋ fourth        30s  RUNNING          usually 2m10s, about 54s left    polling now
+        ⠋ fifth         30s  RUNNING          usually 2m10s, longer than ever  polling now
         ");
         assert_snapshot!(lines(84), @"
-        ⠋ …fc24141a   1m24s  RUNNING          HTTP 503, 3 times in a row  polling now  masterStandbySwapJob
+        ⠋ …fc24141a   1m24s  RUNNING          HTTP 503, 3 times in a row  polling now
         ⠋ …fc24141b   1m24s  INIT             polling now  masterStandbySwapJob
         ⠋ third       1m24s  not visible yet  polling now
-        ⠋ fourth      1m24s  RUNNING          usually 2m10s, any moment now    polling now  masterStandbySwapJob
-        ⠋ fifth       1m24s  RUNNING          usually 2m10s, longer than ever  polling now  masterStandbySwapJob
+        ⠋ fourth      1m24s  RUNNING          usually 2m10s, any moment now    polling now
+        ⠋ fifth       1m24s  RUNNING          usually 2m10s, longer than ever  polling now
         ");
+    }
+
+    #[test]
+    fn a_type_has_room_for_half_of_it_or_is_left_out() {
+        let mut board = Board::default();
+        board.apply(&event("short", 9, polled("RUNNING", true)));
+        let left = Some(seconds(75));
+        board.apply(&event("expected", 9, expected("RUNNING", true, left)));
+        let at = |columns, color| {
+            let pen = Pen {
+                columns,
+                color,
+                ..NARROW
+            };
+            let lines = pen.lines(&board, seconds(10));
+            lines
+                .into_iter()
+                .map(|line| line.contains("masterStandbySwapJob"))
+                .collect::<Vec<bool>>()
+        };
+        for color in [false, true] {
+            assert_eq!(at(55, color), [false, false]);
+            assert_eq!(at(56, color), [true, false]);
+            assert_eq!(at(88, color), [true, false]);
+            assert_eq!(at(89, color), [true, true]);
+        }
     }
 
     #[test]

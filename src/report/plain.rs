@@ -254,7 +254,7 @@ mod tests {
          1s  RUNNING (masterStandbySwapJob), usually 2m10s, about 5m00s left
          2s  ff8080818822bbf70188235afc24141b: INIT (masterStandbySwapJob), usually 2m10s, longer than ever
          2s  third: RUNNING (masterStandbySwapJob)
-        30s  still waiting for 3 of 3 jobs: ff8080818822bbf70188235afc24141a: RUNNING, about 4m40s left; ff8080818822bbf70188235afc24141b: INIT, longer than ever; third: RUNNING; 21 polls, polling now
+        30s  still waiting for 3 of 3 jobs: ff8080818822bbf70188235afc24141a: RUNNING, about 4m30s left; ff8080818822bbf70188235afc24141b: INIT, longer than ever; third: RUNNING; 21 polls, polling now
         ");
     }
 

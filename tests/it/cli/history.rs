@@ -279,6 +279,16 @@ fn a_signal_while_a_history_is_held_changes_no_exit_code() {
 }
 
 #[test]
+fn what_ended_before_an_interruption_is_remembered() {
+    let memory = Memory::new();
+    let mut running = memory.wait_for(["job", "running"]).start();
+    assert!(running.next_printed().starts_with("job succeeded "));
+    running.signal("INT");
+    running.ended().exits_with(130).says("the jobs go on");
+    assert_eq!(memory.durations(), json!([2869]));
+}
+
+#[test]
 fn what_a_killed_process_left_is_written_over() {
     let memory = Memory::new();
     memory.make_folder();

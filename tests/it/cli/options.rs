@@ -124,7 +124,10 @@ fn what_a_request_is_worth_is_refused_where_the_schedule_is_exponential() {
         let (name, _) = option.split_once('=').unwrap();
         refuses_all(
             &["--delay-per-request=1s", option],
-            &[&format!("{name} by itself"), "give --schedule learned or"],
+            &[
+                &format!("{name} by itself"),
+                "give --schedule learned as well",
+            ],
         );
     }
 }
