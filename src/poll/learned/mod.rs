@@ -221,11 +221,16 @@ mod tests {
 
     #[test]
     fn a_plan_is_made_anew_for_another_worth() {
-        let mut schedule = learned(&[60; 30]);
-        for worth in [1, 20, 1] {
-            schedule.delay_per_request = Duration::from_secs(worth).try_into().unwrap();
-            let times = times(&schedule, 55);
-            assert!(times.len() <= 3, "{worth}: {times:?}");
+        let worth = |schedule: Learned, secs| Learned {
+            delay_per_request: Duration::from_secs(secs).try_into().unwrap(),
+            ..schedule
+        };
+        let history: Vec<u64> = (0..30).map(|n| 50 + n * 7 % 20).collect();
+        let schedule = learned(&history);
+        for secs in [1, 20, 1] {
+            let expected = times(&worth(learned(&history), secs), 100);
+            let known = worth(schedule.clone(), secs);
+            assert_eq!(times(&known, 100), expected, "{secs}");
         }
     }
 
@@ -260,7 +265,7 @@ mod tests {
             let interval = schedule.next(&mut after, &mut random());
             prop_assert!(interval >= worth);
             prop_assert_eq!(after, age + interval);
-            // Nothing is planned so late that not asking for hours could be right.
+            // What is planned is within the grid, and all else grows like the root.
             let root = (2.0 * worth.as_secs_f64() * (age.as_secs_f64() + 10.0)).sqrt();
             let reach = 200_000.0_f64.max(1.1 * root);
             prop_assert!(interval.as_secs_f64() <= reach);

@@ -3,9 +3,15 @@
 use super::grid::{STEPS, ages, place_of};
 use super::survival::Survival;
 
-/// For each age of the grid, the place of the age at which a job is asked for next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Plan(Box<[u16]>);
+/// For each age of the grid, when a job is asked for next.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Plan {
+    /// The place of the age at which that is.
+    next: Box<[u16]>,
+    /// Within a step of the grid the chance that a job ends hardly changes, so that there is a best
+    /// interval, in seconds. It counts where it is shorter than the step.
+    within: Box<[f32]>,
+}
 
 /// The next request, as it is planned.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,16 +55,32 @@ impl Plan {
             }
             cost[at] = least;
         }
-        Self(next.into())
+        let steps = ages.windows(2).zip(chances.windows(2));
+        let within = steps.map(|(ages, chances)| {
+            let falls = (chances[0] / chances[1]).ln().max(0.0);
+            (2.0 * worth * (ages[1] - ages[0]) / falls).sqrt() as f32
+        });
+        Self {
+            within: within.collect(),
+            next: next.into(),
+        }
     }
 
     /// What is planned at this age, in seconds; `None` where that is beyond the grid.
     pub(super) fn next(&self, age: f64) -> Option<Planned> {
         let ages = ages();
-        let next = usize::from(*self.0.get(place_of(age))?);
-        let after = usize::from(*self.0.get(next)?);
+        let at = place_of(age);
+        let next = usize::from(*self.next.get(at)?);
+        let after = usize::from(*self.next.get(next)?);
         if after >= STEPS {
             return None;
+        }
+        let within = f64::from(*self.within.get(at)?);
+        if within < ages[at + 1] - ages[at] {
+            return Some(Planned {
+                interval: within,
+                leeway: within,
+            });
         }
         let interval = ages[next] - age;
         Some(Planned {
@@ -99,7 +121,7 @@ mod tests {
     }
 
     fn cost_of(plan: &Plan, survival: &Survival, worth: f64) -> f64 {
-        cost(|at| usize::from(plan.0[at]), survival, worth)
+        cost(|at| usize::from(plan.next[at]), survival, worth)
     }
 
     #[test]
@@ -111,6 +133,17 @@ mod tests {
             age += plan.next(age).unwrap().interval;
         }
         assert!(age < 46.5, "{age}");
+    }
+
+    #[test]
+    fn a_job_of_hours_is_asked_for_as_often_as_it_pays_and_not_once_a_step_of_the_grid() {
+        let survival = survival((0..64).map(|n| 6_000_000 + n * 37 % 64 * 40_000));
+        for age in [7100.0, 7200.0, 7300.0] {
+            let interval = |worth| Plan::of(&survival, worth).next(age).unwrap().interval;
+            assert!((25.0..50.0).contains(&interval(0.5)), "{}", interval(0.5));
+            let ratio = interval(0.5) / interval(0.5 / 16.0);
+            assert!((ratio - 4.0).abs() < 0.01, "{ratio} at {age}");
+        }
     }
 
     #[test]
@@ -145,10 +178,10 @@ mod tests {
             millis in prop::collection::vec(0..1_000_000_u64, 0..64), worth in 0.01..100.0_f64
         ) {
             let plan = Plan::of(&survival(millis), worth);
-            for (at, next) in plan.0.iter().enumerate().take(STEPS) {
+            for (at, next) in plan.next.iter().enumerate().take(STEPS) {
                 prop_assert!(usize::from(*next) > at);
             }
-            prop_assert!(plan.0.is_sorted());
+            prop_assert!(plan.next.is_sorted());
         }
 
         #[test]
@@ -161,7 +194,7 @@ mod tests {
             let plan = Plan::of(&survival, worth);
             let least = cost_of(&plan, &survival, worth);
             let mut changed = plan.clone();
-            changed.0[at] = (other.max(at) + 1) as u16;
+            changed.next[at] = (other.max(at) + 1) as u16;
             prop_assert!(cost_of(&changed, &survival, worth) >= least - 1e-9);
             // As jobs without history are asked for: intervals that grow like √t.
             let by_root = |at: usize| {
