@@ -18,7 +18,7 @@ pub use control::Control;
 pub use deadline::Deadline;
 pub use exponential::{Backoff, BackoffSpec, Interval, InvalidBackoff};
 pub use learned::{DelayPerRequest, Experience, InvalidDelayPerRequest, Learned};
-pub use outlook::ScheduleSpec;
+pub use outlook::{ScheduleSpec, age_of};
 pub use poller::{Misconfigured, Poller, WatchSpec};
 pub use schedule::Schedule;
 pub use subject::Subject;

@@ -59,7 +59,8 @@ impl Outlook {
 
 /// How long a job has run, by the service's clock. Where its beginning or the time isn't known, or
 /// the two make no sense together, it is as old as its watch.
-pub(super) fn age_of(job: &Job, at: Option<SystemTime>, waited: Duration) -> Duration {
+#[must_use]
+pub fn age_of(job: &Job, at: Option<SystemTime>, waited: Duration) -> Duration {
     let age = || at?.duration_since(job.begin_time?).ok();
     let age = age().filter(|age| *age <= LONGEST_LEARNED);
     age.unwrap_or(waited)

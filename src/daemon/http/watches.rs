@@ -14,6 +14,7 @@ use super::shapes::{
 use super::{App, ask};
 use crate::engine::Heard;
 use crate::model::{Estimate, Outcome, WatchId, WatchRecord};
+use crate::poll::age_of;
 use crate::store::{DeliveryFilter, Page, WatchFilter};
 
 /// How many deliveries a watch is shown with at most.
@@ -214,9 +215,9 @@ pub(super) fn shape(app: &App, record: &WatchRecord) -> WatchShape {
 fn estimate(app: &App, record: &WatchRecord) -> Option<Estimate> {
     let job = record.progress.job.as_deref();
     let job = job.filter(|_| record.end.is_none())?;
-    // A job that the service gives no beginning is as old as its watch, as far as anybody knows.
-    let begin = job.begin_time.unwrap_or(record.watch.accepted_at);
-    let age = app.clock.now().duration_since(begin).unwrap_or_default();
+    let now = app.clock.now();
+    let waited = now.duration_since(record.watch.accepted_at);
+    let age = age_of(job, Some(now), waited.unwrap_or_default());
     let project = &record.watch.project;
     app.engine.estimate(project, job.job_type.as_ref()?, age)
 }

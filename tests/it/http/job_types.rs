@@ -73,6 +73,16 @@ async fn what_is_left_is_counted_from_the_beginning_that_the_service_names() {
 }
 
 #[tokio::test]
+async fn a_job_whose_beginning_makes_no_sense_is_as_old_as_its_watch() {
+    let served = Served::new().await;
+    served.ended("a1").await;
+    served.service.run_for("odd", 100 * TOOK);
+    let odd = shown(&served, &served.add("odd").await).await;
+    let left = odd["estimate"]["left_ms"].as_u64();
+    assert!(left.is_some_and(|left| left > HOUR / 2), "{odd}");
+}
+
+#[tokio::test]
 async fn nothing_is_expected_of_a_watch_that_has_ended_or_whose_type_is_new_to_its_project() {
     let served = Served::planned(Plan {
         projects: vec!["main", "other"],
