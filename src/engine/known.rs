@@ -13,10 +13,11 @@ use crate::poll::Experience;
 /// learned of any beyond.
 const MOST_TYPES: usize = 200;
 
-/// How long what was made of the durations is good enough while more come, at least, and as a share of
-/// the median: making it anew takes about half a millisecond, and a thousand jobs may end in a second;
+/// How long what was made of the durations is good enough while more come: a share of the median, within
+/// these. Making it anew takes about half a millisecond, and a thousand jobs may end in a second;
 /// and a watch keeps what was made when its job began, so that this bounds how many there are.
-const GOOD_ENOUGH: (Duration, u32) = (Duration::from_millis(100), 32);
+const GOOD_ENOUGH: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+const GOOD_ENOUGH_SHARE: u32 = 32;
 
 /// The types of each project.
 #[derive(Default)]
@@ -106,9 +107,10 @@ impl KnownTypes {
 
 /// How long it is good enough.
 fn good_enough(experience: &Experience) -> Duration {
-    let (least, share) = GOOD_ENOUGH;
+    let (least, most) = GOOD_ENOUGH;
     let estimate = experience.estimate(Duration::ZERO);
-    estimate.map_or(least, |estimate| least.max(estimate.median / share))
+    let share = estimate.map_or(least, |estimate| estimate.median / GOOD_ENOUGH_SHARE);
+    share.clamp(least, most)
 }
 
 /// The place of a type, where there is room for it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::bars::bars;
 use super::content::Entry;
 use super::file::HistoryFile;
+use super::{NoAnswer, answer, late};
 use crate::clean::{WORD, clean};
 use crate::cli::args::{Form, HistoryArgs};
 use crate::cli::control::Daemon;
@@ -29,7 +30,7 @@ pub(in crate::cli) async fn run(
     let (types, nothing) = if asks_daemon {
         of_daemon(&Daemon::of(control, environment)?).await?
     } else {
-        own(environment)?
+        own(environment).await?
     };
     if types.is_empty() {
         output::warn(&clean_message(&nothing));
@@ -57,17 +58,24 @@ async fn of_daemon(daemon: &Daemon) -> Result<(Vec<JobTypeShape>, String), CliEr
 }
 
 /// This user's own types, and what is to be said where there are none.
-fn own(environment: &dyn Environment) -> Result<(Vec<JobTypeShape>, String), CliError> {
+async fn own(environment: &dyn Environment) -> Result<(Vec<JobTypeShape>, String), CliError> {
     let Some(file) = HistoryFile::of(environment) else {
         let nothing = "there is no place for a history; set HOME, or XDG_STATE_HOME to a folder";
         return Ok((Vec::new(), nothing.to_owned()));
     };
-    let content = file.read().map_err(|error| {
-        CliError::usage(format!("{error}; remove it, and a new one will be begun"))
-    })?;
+    let path = file.path();
+    let content = match answer(move || file.read()).await {
+        Ok(Ok(content)) => content,
+        Ok(Err(error)) => {
+            let why = format!("{error}; remove it, and a new one will be begun");
+            return Err(CliError::usage(why));
+        }
+        Err(NoAnswer::Late) => return Err(CliError::usage(late(&path))),
+        Err(NoAnswer::Panicked) => return Err(CliError::internal("reading the history failed")),
+    };
     let nothing = format!(
         "nothing is known yet of how long jobs take; dcs-wait JOB_ID notes it in {} for every job that it sees end",
-        file.path().display()
+        path.display()
     );
     Ok((content.sorted().iter().filter_map(shape).collect(), nothing))
 }

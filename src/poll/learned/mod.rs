@@ -21,6 +21,10 @@ use crate::model::{Durations, Estimate, Ranked};
 /// well be meant for the moment after which a job has nearly always ended.
 const JITTER: f64 = 0.1;
 
+/// Whatever is planned, a job is asked for by the time that it is twice as old, or at first within so
+/// many times the delay that a request is worth: even one that nearly always takes a day may fail early.
+const LONGEST_IN_WORTHS: f64 = 600.0;
+
 /// From how many durations on they say enough.
 const ENOUGH: usize = 16;
 
@@ -136,7 +140,11 @@ impl Schedule for Learned {
             .and_then(|experience| experience.plan(self.delay_per_request))
             .and_then(|plan| plan.next(secs));
         let interval = match planned {
-            Some(planned) => planned.interval + JITTER * planned.leeway * random.f64(),
+            Some(planned) => {
+                let most = secs.max(LONGEST_IN_WORTHS * worth.as_secs_f64());
+                let interval = planned.interval.min(most);
+                interval + JITTER * planned.leeway.min(interval) * random.f64()
+            }
             None => {
                 let interval = (2.0 * worth.as_secs_f64() * (secs + PRIOR_MEDIAN)).sqrt();
                 interval * (1.0 + JITTER * (2.0 * random.f64() - 1.0))
@@ -199,6 +207,18 @@ mod tests {
         assert!(before(&known) <= 2, "{known:?}");
         assert!(known.len() >= 5, "{known:?}");
         assert!(before(&times(&learned(&[]), 70)) >= 8);
+    }
+
+    #[test]
+    fn even_a_job_of_a_type_that_takes_a_day_is_asked_for_before_it_is_twice_as_old() {
+        let day = 24 * 3600;
+        let times = times(&learned(&[day; 64]), day / 2);
+        let mut before = 0.0;
+        for time in &times {
+            assert!(time - before <= 1.1 * before.max(300.0), "{times:?}");
+            before = *time;
+        }
+        assert!(times.len() < 12, "{times:?}");
     }
 
     #[test]

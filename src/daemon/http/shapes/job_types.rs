@@ -13,7 +13,7 @@ pub struct JobTypesShape {
 /// How long jobs of one type took: the last 64 of them, whether they succeeded or failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobTypeShape {
-    /// The project, by its name in the configuration.
+    /// The project, by its name in the configuration; in a user's own history, its ID.
     pub project: String,
     /// The kind of job, such as `masterStandbySwapJob`; an open list.
     pub job_type: String,
