@@ -51,7 +51,8 @@ impl Outlook {
                     delay_per_request,
                     experience: self.experience.clone(),
                 };
-                learned.next(&mut self.age.clone(), random)
+                let mut age = self.age;
+                learned.next(&mut age, random)
             }
         }
     }

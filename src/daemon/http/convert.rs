@@ -72,11 +72,11 @@ impl From<&Answers> for AnswersShape {
     }
 }
 
-/// How a delivery stands, and when it is tried next.
 fn owned(text: Option<&str>) -> Option<String> {
     text.map(str::to_owned)
 }
 
+/// How a delivery stands, and when it is tried next.
 fn state(state: DeliveryState) -> (DeliveryStateShape, Option<String>) {
     match state {
         DeliveryState::Pending(due) => (DeliveryStateShape::Pending, rfc3339(due)),
