@@ -139,9 +139,7 @@ fn change() {
     }
 }
 
-/// Without what is zero: the delay of one who asks every 5 s for a job that always takes 45 s.
 fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
-    let values = values.filter(|one| *one > 0.0);
     let (sum, count) = values.fold((0.0, 0), |(sum, count), one: f64| {
         (sum + one.ln(), count + 1)
     });

@@ -61,9 +61,6 @@ fn grid(distribution: &Distribution) -> Vec<f64> {
         age *= GROWTH;
         ages.push(age);
     }
-    ages.extend(distribution.atom());
-    ages.sort_by(f64::total_cmp);
-    ages.dedup();
     ages
 }
 
@@ -72,10 +69,9 @@ fn time_run(distribution: &Distribution, ages: &[f64]) -> Vec<f64> {
     let mut run = vec![0.0; ages.len()];
     for at in 1..ages.len() {
         let (from, to) = (ages[at - 1], ages[at]);
-        // Just before: an atom at the end of a step is none of its inside.
         let sum = distribution.survival(from)
             + 4.0 * distribution.survival(0.5 * (from + to))
-            + distribution.survival(to - 1e-9);
+            + distribution.survival(to);
         run[at] = run[at - 1] + (to - from) * sum / 6.0;
     }
     run
