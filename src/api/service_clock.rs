@@ -79,14 +79,7 @@ impl ServiceClock {
 
     /// The service's time now.
     pub fn now(&self) -> SystemTime {
-        let correction = self.correction.load(Ordering::Relaxed);
-        let distance = Duration::from_millis(correction.unsigned_abs());
-        let machine = self.machine.now();
-        if correction < 0 {
-            machine.checked_sub(distance).unwrap_or(machine)
-        } else {
-            machine.checked_add(distance).unwrap_or(machine)
-        }
+        moved(self.machine.now(), self.correction.load(Ordering::Relaxed))
     }
 
     /// The service's time now, to a fraction of a second: that of an answer that has just arrived and
@@ -111,13 +104,7 @@ impl ServiceClock {
             *bounds = both.or(Some(by_this));
         }
         let ahead = bounds.map_or(0, |bounds| 0.clamp(bounds.least, bounds.most));
-        let distance = Duration::from_millis(ahead.unsigned_abs());
-        let time = if ahead < 0 {
-            arrived.checked_sub(distance)
-        } else {
-            arrived.checked_add(distance)
-        };
-        time.unwrap_or(arrived)
+        moved(arrived, ahead)
     }
 
     /// Takes in the time of an answer that has just arrived. When it shows that this clock is more
@@ -132,6 +119,17 @@ impl ServiceClock {
             .store(if ahead { -millis } else { millis }, Ordering::Relaxed);
         Some(ClockOffset { off_by, ahead })
     }
+}
+
+/// So many milliseconds later, or earlier; the same, where no time can be shown that is.
+fn moved(time: SystemTime, millis: i64) -> SystemTime {
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    let moved = if millis < 0 {
+        time.checked_sub(distance)
+    } else {
+        time.checked_add(distance)
+    };
+    moved.unwrap_or(time)
 }
 
 /// Milliseconds from `b` to `a`.

@@ -33,21 +33,19 @@ fn schedule(args: &WaitArgs) -> Result<ScheduleSpec, CliError> {
         .map(DelayPerRequest::try_from)
         .transpose()
         .map_err(|why| CliError::usage(format!("--delay-per-request {why}")))?;
-    match (args.schedule, delay) {
-        (Some(ScheduleArg::Exponential), Some(_)) => Err(CliError::usage(
+    match (args.schedule, delay, args.exponential_option()) {
+        (Some(ScheduleArg::Exponential), Some(_), _) => Err(CliError::usage(
             "--delay-per-request is for the learned schedule, and --schedule asks for the exponential \
              one; leave one of them out",
         )),
-        (None, Some(_)) if args.exponential_option().is_some() => {
-            let other = args.exponential_option().unwrap_or_default();
-            Err(CliError::usage(format!(
-                "--delay-per-request is for the learned schedule, and {other} by itself asks for the \
-                 exponential one; give --schedule learned as well, or leave one of them out"
-            )))
-        }
-        (Some(ScheduleArg::Exponential), None) => Ok(ScheduleSpec::Exponential),
+        (None, Some(_), Some(other)) => Err(CliError::usage(format!(
+            "--delay-per-request is for the learned schedule, and {other} by itself asks for the \
+             exponential one; give --schedule learned as well, or leave one of them out"
+        ))),
         // Scripts keep what they asked for before there was another schedule.
-        (None, None) if args.exponential_option().is_some() => Ok(ScheduleSpec::Exponential),
-        (_, delay) => Ok(ScheduleSpec::Learned(delay.unwrap_or_default())),
+        (Some(ScheduleArg::Exponential), ..) | (None, None, Some(_)) => {
+            Ok(ScheduleSpec::Exponential)
+        }
+        (_, delay, _) => Ok(ScheduleSpec::Learned(delay.unwrap_or_default())),
     }
 }

@@ -222,8 +222,9 @@ fn not_found_codes(table: &Table<'_>) -> Option<Vec<String>> {
 
 fn schedule(table: &Table<'_>) -> ScheduleSpec {
     const NAMES: [(&str, bool); 2] = [("learned", true), ("exponential", false)];
-    let named = table.get("schedule").and_then(|entry| entry.word(&NAMES));
-    let is_unnamed = table.get("schedule").is_none();
+    let entry = table.get("schedule");
+    let is_unnamed = entry.is_none();
+    let named = entry.and_then(|entry| entry.word(&NAMES));
     // A file keeps what it asked for before there was another schedule.
     let exponential = EXPONENTIAL.iter().find(|key| table.get(key).is_some());
     let delay = table.get("delay_per_request");

@@ -66,7 +66,6 @@ impl Durations {
     /// Adds the newest; the oldest goes, where there are too many.
     pub fn add(&mut self, began: SystemTime, took: Duration) {
         let since_epoch = began.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let took = took.min(LONGEST_LEARNED);
         let kept = Kept {
             began: since_epoch.as_millis().try_into().unwrap_or(u64::MAX),
             took: took.as_millis().try_into().unwrap_or(u32::MAX),
@@ -140,11 +139,6 @@ impl Ranked {
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         quantile(&self.0, share)
-    }
-
-    /// All of them, the shortest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Duration> + ExactSizeIterator {
-        self.0.iter().map(|&millis| of_millis(millis))
     }
 
     /// What they let expect of a job that has run for so long; `None` where there are none.

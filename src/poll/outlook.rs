@@ -15,12 +15,6 @@ pub enum ScheduleSpec {
     Exponential,
 }
 
-impl Default for ScheduleSpec {
-    fn default() -> Self {
-        Self::Learned(DelayPerRequest::default())
-    }
-}
-
 /// What an answer about a job that goes on lets expect.
 pub(super) struct Outlook {
     age: Duration,

@@ -252,18 +252,22 @@ impl<'a, S: Subject> Poller<'a, S> {
         } else {
             self.held.well_placed();
         }
-        let outlook = self.outlook(answer);
+        let mut estimate = None;
         let after = match verdict {
             Verdict::Ended(outcome) => return Step::End(outcome),
             Verdict::Rejected => return Step::End(Outcome::Rejected),
             // Another watch is renewing the credential; being admitted waits for that.
             Verdict::Reauthenticate => Duration::ZERO,
-            Verdict::GoesOn => outlook.next(
-                self.spec.schedule,
-                &self.spec.backoff,
-                &mut self.schedule,
-                &mut self.random,
-            ),
+            Verdict::GoesOn => {
+                let outlook = self.outlook(answer);
+                estimate = outlook.estimate();
+                outlook.next(
+                    self.spec.schedule,
+                    &self.spec.backoff,
+                    &mut self.schedule,
+                    &mut self.random,
+                )
+            }
             Verdict::NotYetVisible(left) => self.after_failure().min(left),
             Verdict::Throttled | Verdict::Trouble | Verdict::Misconfigured => {
                 self.back_off(session, content, verdict)
@@ -275,7 +279,7 @@ impl<'a, S: Subject> Poller<'a, S> {
         }
         let next = self.deadline().cut(after);
         if verdict != Verdict::Reauthenticate {
-            self.tell_next(content, verdict, changed, next, outlook.estimate());
+            self.tell_next(content, verdict, changed, next, estimate);
         }
         Step::AskAgain(next)
     }

@@ -1,14 +1,13 @@
 //! What is learned of ended jobs: how long they took, by project and type.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use dcs_wait::api::{Answer, Content};
-use dcs_wait::model::{
-    Durations, End, Job, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId,
-};
+use dcs_wait::model::{Durations, Job, JobType, ProjectName, Ran};
 use dcs_wait::store::{Change, Store};
 
 use super::harness::{House, START, job, pass, refused, secs};
+use super::rows::{end, watches};
 use super::store::Fickle;
 
 /// How many types of a project are known at most.
@@ -180,32 +179,12 @@ async fn no_more_types_are_learned_or_stored_than_there_is_room_for() {
 #[tokio::test(start_paused = true)]
 async fn of_a_store_with_too_many_types_as_many_are_known_as_there_is_room_for() {
     let store = Fickle::new();
-    let mut random = fastrand::Rng::with_seed(1);
-    for number in 0..MOST_TYPES + 7 {
-        let watch = Watch {
-            id: WatchId::new(START, &mut random),
-            project: "north".parse().unwrap(),
-            job_id: format!("job-{number}").parse().unwrap(),
-            hooks: [].into(),
-            accepted_at: START,
-            deadline_at: None,
-        };
-        let end = Change::End {
-            watch_id: watch.id,
-            progress: Progress::default(),
-            end: End {
-                outcome: Outcome::Succeeded,
-                fault: None,
-                at: START,
-            },
-            answers: Vec::new(),
-            deliveries: Vec::new(),
-            ran: Ran::new(
-                format!("type-{number}").as_str().into(),
-                SystemTime::UNIX_EPOCH,
-                secs(3),
-            ),
-        };
+    for (number, watch) in watches(MOST_TYPES as u64 + 7).into_iter().enumerate() {
+        let mut end = end(&watch);
+        if let Change::End { ran, .. } = &mut end {
+            let job_type = format!("type-{number}").as_str().into();
+            *ran = Ran::new(job_type, START, secs(3));
+        }
         store.commit(&[Change::Accept(watch), end]).await.unwrap();
     }
     let house = House::on(store, secs(10));

@@ -10,5 +10,6 @@ mod mishaps;
 mod polling;
 mod recorder;
 mod restoring;
+mod rows;
 mod store;
 mod waiting;

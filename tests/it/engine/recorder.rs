@@ -4,53 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcs_wait::engine::Recorder;
-use dcs_wait::model::{Answers, End, NoMeter, Outcome, Progress, Watch, WatchId};
+use dcs_wait::model::{NoMeter, Progress, Watch};
 use dcs_wait::store::{Change, Effect, Store};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::harness::{START, secs};
+use super::harness::secs;
+use super::rows::{answers, end, watches};
 use super::store::Fickle;
 
 const MILLI: Duration = Duration::from_millis(1);
-
-fn watches(count: u64) -> Vec<Watch> {
-    let mut random = fastrand::Rng::with_seed(1);
-    (0..count)
-        .map(|number| Watch {
-            id: WatchId::new(START, &mut random),
-            project: "north".parse().unwrap(),
-            job_id: format!("job-{number}").parse().unwrap(),
-            hooks: [].into(),
-            accepted_at: START,
-            deadline_at: None,
-        })
-        .collect()
-}
-
-fn end(watch: &Watch) -> Change {
-    Change::End {
-        watch_id: watch.id,
-        progress: Progress::default(),
-        end: End {
-            outcome: Outcome::Succeeded,
-            fault: None,
-            at: START,
-        },
-        answers: vec![answers("SUCCESS")],
-        deliveries: Vec::new(),
-        ran: None,
-    }
-}
-
-fn answers(answer: &str) -> Answers {
-    Answers {
-        answer: answer.to_owned().into(),
-        count: 1,
-        first_at: START,
-        last_at: START,
-    }
-}
 
 /// A recorder, and so many watches that are stored already.
 async fn recorder(store: Arc<Fickle>, count: u64) -> (Arc<Fickle>, Recorder, Vec<Watch>) {

@@ -1,0 +1,47 @@
+//! What a store is given, without an engine.
+
+use dcs_wait::model::{Answers, End, Outcome, Progress, Watch, WatchId};
+use dcs_wait::store::Change;
+
+use super::harness::START;
+
+/// So many watches in one project, each for a job of its own.
+pub(super) fn watches(count: u64) -> Vec<Watch> {
+    let mut random = fastrand::Rng::with_seed(1);
+    (0..count)
+        .map(|number| Watch {
+            id: WatchId::new(START, &mut random),
+            project: "north".parse().unwrap(),
+            job_id: format!("job-{number}").parse().unwrap(),
+            hooks: [].into(),
+            accepted_at: START,
+            deadline_at: None,
+        })
+        .collect()
+}
+
+/// The end of a watch whose job succeeded.
+pub(super) fn end(watch: &Watch) -> Change {
+    Change::End {
+        watch_id: watch.id,
+        progress: Progress::default(),
+        end: End {
+            outcome: Outcome::Succeeded,
+            fault: None,
+            at: START,
+        },
+        answers: vec![answers("SUCCESS")],
+        deliveries: Vec::new(),
+        ran: None,
+    }
+}
+
+/// A line of a watch's history.
+pub(super) fn answers(answer: &str) -> Answers {
+    Answers {
+        answer: answer.to_owned().into(),
+        count: 1,
+        first_at: START,
+        last_at: START,
+    }
+}
