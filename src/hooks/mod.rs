@@ -15,6 +15,7 @@ pub use exit::ExitRequest;
 pub use make::{HookError, Problem, Tools, make};
 pub use payload::{Data, ErrorData, Payload};
 pub use spec::{ExecSpec, ExitSpec, FileSpec, HookKind, HookSpec, WebhookSpec};
+pub use webhook::Secrets;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -16,7 +16,7 @@ use crate::clean::clean;
 use crate::http::{Client, Connector, Reply, Route};
 use crate::model::{BoxFuture, DeliveryId};
 use crate::secret::{ExposeSecret, read_secret_file};
-use secrets::Secrets;
+pub use secrets::Secrets;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");

@@ -18,16 +18,23 @@ const PREFIX: &str = "whsec_";
 /// How long a secret may be, in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
-pub(super) struct Secrets(Vec<Zeroizing<Vec<u8>>>);
+/// What webhooks are signed with. The secrets are zeroed when they are dropped.
+pub struct Secrets(Vec<Zeroizing<Vec<u8>>>);
 
 impl Secrets {
-    pub(super) fn read(files: &[PathBuf]) -> Result<Self, Problem> {
+    /// Reads one secret from each of the files.
+    ///
+    /// # Errors
+    /// When a file can't be read, is open to other users, or holds no secret of the convention.
+    pub fn read(files: &[PathBuf]) -> Result<Self, Problem> {
         let secrets: Result<_, Problem> = files.iter().map(|path| read(path)).collect();
         secrets.map(Self)
     }
 
-    /// The value of `webhook-signature`: a signature for each secret; none without secrets.
-    pub(super) fn sign(&self, id: DeliveryId, timestamp: u64, body: &str) -> Option<HeaderValue> {
+    /// The value of `webhook-signature`: a signature for each secret; none without secrets. The time
+    /// is in seconds since 1970.
+    #[must_use]
+    pub fn sign(&self, id: DeliveryId, timestamp: u64, body: &str) -> Option<HeaderValue> {
         let signatures: Option<Vec<String>> = self
             .0
             .iter()
