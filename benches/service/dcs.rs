@@ -1,19 +1,18 @@
 //! A job API that is as fast as it can be: it knows every job, and believes every signature.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::Response;
+use hyper::body::Bytes;
+
+use crate::serve::serve;
 
 /// The service, running.
 pub(crate) struct Dcs {
-    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -22,9 +21,9 @@ struct State {
     /// How often each job was asked for.
     asked: HashMap<String, u32>,
     /// When each was first said to have ended.
-    answered: HashMap<String, Instant>,
+    answered: HashMap<String, SystemTime>,
     /// From when on, and over how long, the jobs end.
-    ending: Option<(Instant, Duration)>,
+    ending: Option<(SystemTime, Duration)>,
 }
 
 impl Dcs {
@@ -36,11 +35,12 @@ impl Dcs {
             async move { answer(&state, request.uri().path()) }
         })
         .await;
-        Self { address, state }
+        let url = format!("http://{address}");
+        Self { url, state }
     }
 
     /// Lets the jobs end one after the other, evenly over a time.
-    pub(crate) fn end_all(&self, from: Instant, over: Duration) {
+    pub(crate) fn end_all(&self, from: SystemTime, over: Duration) {
         self.state.lock().unwrap().ending = Some((from, over));
     }
 
@@ -50,7 +50,7 @@ impl Dcs {
         }
     }
 
-    pub(crate) fn answered(&self) -> HashMap<String, Instant> {
+    pub(crate) fn answered(&self) -> HashMap<String, SystemTime> {
         self.state.lock().unwrap().answered.clone()
     }
 
@@ -62,17 +62,17 @@ impl Dcs {
 
 fn answer(state: &Mutex<State>, path: &str) -> Response<Full<Bytes>> {
     let job = path.rsplit('/').next().unwrap().to_owned();
-    let number: u32 = job.trim_start_matches("job-").parse().unwrap();
+    let number = u32::from_str_radix(&job[16..], 16).unwrap();
     let mut state = state.lock().unwrap();
     *state.asked.entry(job.clone()).or_default() += 1;
     let has_ended = state
         .ending
-        .is_some_and(|(from, over)| Instant::now() >= from + over * (number % 1000) / 1000);
+        .is_some_and(|(from, over)| SystemTime::now() >= from + over * (number % 1000) / 1000);
     let (status, end) = if has_ended {
         state
             .answered
             .entry(job.clone())
-            .or_insert_with(Instant::now);
+            .or_insert_with(SystemTime::now);
         ("SUCCESS", "\"1684191548248\"")
     } else {
         ("RUNNING", "null")
@@ -80,35 +80,4 @@ fn answer(state: &Mutex<State>, path: &str) -> Response<Full<Bytes>> {
     Response::new(Full::from(format!(
         r#"{{"job_id":"{job}","job_type":"masterStandbySwapJob","status":"{status}","begin_time":"1684191545379","end_time":{end},"fail_reason":null}}"#
     )))
-}
-
-/// Serves on a free port of loopback until the process ends.
-pub(crate) async fn serve<F, A>(handle: F) -> SocketAddr
-where
-    F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
-    A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
-{
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            let handle = handle.clone();
-            let service = service_fn(move |request| {
-                let answer = handle(request);
-                async move { Ok::<_, Infallible>(answer.await) }
-            });
-            tokio::spawn(async move {
-                let stream = hyper_util::rt::TokioIo::new(stream);
-                // A client that goes away is its own business.
-                drop(
-                    hyper::server::conn::http1::Builder::new()
-                        .serve_connection(stream, service)
-                        .await,
-                );
-            });
-        }
-    });
-    address
 }

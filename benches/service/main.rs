@@ -7,19 +7,28 @@
     reason = "a benchmark measures real time, prints, and ends where something fails"
 )]
 
+#[path = "../common/daemon.rs"]
 mod daemon;
 mod dcs;
+#[path = "../common/jobs.rs"]
+mod jobs;
+#[path = "../common/process.rs"]
+mod process;
+#[path = "../common/receiver.rs"]
 mod receiver;
+#[path = "../common/serve.rs"]
+mod serve;
+#[path = "../common/statistics.rs"]
 mod statistics;
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use daemon::{Daemon, Shape};
 use dcs::Dcs;
-use receiver::Receiver;
+use receiver::{Arrival, Receiver};
 use statistics::Spread;
 
 /// Jobs that end within the same second.
@@ -51,28 +60,38 @@ async fn latency() {
     let receiver = Receiver::start().await;
     let folder = tempfile::tempdir().unwrap();
     let shape = Shape {
-        dcs: dcs.address,
+        dcs: dcs.url.clone(),
         webhook: Some(receiver.address),
         interval: Duration::from_secs(1),
-        concurrency: 64,
+        ..Shape::default()
     };
     let daemon = Daemon::start(folder.path(), &shape).await;
-    daemon.add(ENDING).await;
+    daemon.add(0..ENDING).await;
     dcs.until_all_were_asked(ENDING).await;
     // The jobs end one after the other, evenly over a second, two seconds from now on.
     dcs.end_all(
-        Instant::now() + Duration::from_secs(2),
+        SystemTime::now() + Duration::from_secs(2),
         Duration::from_secs(1),
     );
-    let arrived = receiver.until_arrived(ENDING).await;
-    let ended = dcs.answered();
-    let delays = arrived
-        .iter()
-        .map(|(job, at)| at.duration_since(ended[job]))
-        .collect();
+    while receiver.count() < ENDING {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (arrived, answered) = (receiver.arrived(), dcs.answered());
+    let after = |since: fn(&Arrival, SystemTime) -> SystemTime| {
+        let delays = arrived.iter();
+        let delays = delays.map(|(job, arrival)| {
+            let since = since(arrival, answered[job]);
+            arrival.at.duration_since(since).unwrap_or_default()
+        });
+        Spread::of(delays.collect())
+    };
     println!(
         "\n{ENDING} jobs that end within a second, from the answer to the webhook:\n  {}",
-        Spread::of(delays)
+        after(|_, answered| answered)
+    );
+    println!(
+        "of that, from the outcome's time on, in whole milliseconds:\n  {}",
+        after(|arrival, _| arrival.ended)
     );
     println!(
         "beside it, 100 appends to a file with fsync on the same disk:\n  {}",
@@ -98,19 +117,17 @@ async fn idle() {
     let dcs = Dcs::start().await;
     let folder = tempfile::tempdir().unwrap();
     let shape = Shape {
-        dcs: dcs.address,
-        webhook: None,
-        interval: Duration::from_secs(3600),
-        concurrency: 8,
+        dcs: dcs.url.clone(),
+        ..Shape::default()
     };
     let daemon = Daemon::start(folder.path(), &shape).await;
-    let empty = daemon.resident_bytes();
+    let empty = daemon.process().resident_bytes();
     let start = Instant::now();
-    daemon.add(IDLE).await;
+    daemon.add(0..IDLE).await;
     let added = start.elapsed();
     dcs.until_all_were_asked(IDLE).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let after_adding = daemon.resident_bytes();
+    let after_adding = daemon.process().resident_bytes();
     daemon.kill().await;
 
     dcs.forget();
@@ -120,7 +137,8 @@ async fn idle() {
     dcs.until_all_were_asked(IDLE).await;
     let asked = start.elapsed();
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let restored = daemon.resident_bytes();
+    let restored = daemon.process().resident_bytes();
+    let cpu = daemon.process().cpu();
     daemon.stop().await;
 
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0);
@@ -133,4 +151,5 @@ async fn idle() {
         mib(after_adding),
         mib(restored)
     );
+    println!("  CPU time of the second start, with all that came after it: {cpu:.2?}");
 }

@@ -127,16 +127,16 @@ fn scripts() -> Result<Vec<ScriptedJob>, CliError> {
         per: seconds(60),
     };
     Ok(vec![
-        ScriptedJob::new(id(switchover)?, "masterStandbySwapJob")
+        ScriptedJob::new(id(switchover)?.into(), "masterStandbySwapJob")
             .then(Step::init().times(1))
             .then(Step::running().lasting(seconds(2)))
             .then(Step::success()),
-        ScriptedJob::new(id(resize)?, "extendDCSInstance")
+        ScriptedJob::new(id(resize)?.into(), "extendDCSInstance")
             .then(Step::running().lasting(seconds(4)))
             .then(Step::fail(
                 "Insufficient resources in the availability zone.",
             )),
-        ScriptedJob::new(id(bandwidth)?, "modifyBandwidth")
+        ScriptedJob::new(id(bandwidth)?.into(), "modifyBandwidth")
             .then(Step::running().times(2))
             .then(Step::throttled(limit).times(1))
             .then(Step::running().lasting(seconds(2)))

@@ -58,6 +58,8 @@ fn options(args: &SimulateArgs) -> Result<SimOptions, CliError> {
         latency: args.latency,
         clock_offset: args.clock_offset,
         rate_limit: args.rate_limit,
+        // Nobody can ask for them here.
+        remembered: 0,
         tls: match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles {
                 certificate: certificate.clone(),
@@ -105,7 +107,8 @@ fn invitation(args: &SimulateArgs, url: &str, scripted: &[String]) -> String {
         None => String::new(),
     };
     let project = args.project_id.as_deref().unwrap_or(PROJECT_ID);
-    let job = scripted.first().map_or("job-succeeds", String::as_str);
+    let one = scripted.iter().find(|id| !id.ends_with('*'));
+    let job = one.map_or("job-succeeds", String::as_str);
     let mut jobs: Vec<String> = scripted
         .iter()
         .map(|id| format!("  {id:<16} as the script says"))

@@ -18,7 +18,7 @@ mod tls;
 
 pub use options::{ACCESS_KEY, ClockOffset, PROJECT_ID, REGION, SECRET_KEY, SimOptions, TlsFiles};
 pub use playground::{PLAYGROUND, PlaygroundJob};
-pub use script::{Act, ErrorAnswer, ErrorShape, Fault, Lasts, ScriptedJob, Step};
+pub use script::{Act, ErrorAnswer, ErrorShape, Fault, Lasts, ScriptedId, ScriptedJob, Step};
 pub use server::{SimError, Simulator};
 pub use service::SeenRequest;
 pub use throttle::RateLimit;

@@ -40,6 +40,9 @@ pub struct SimOptions {
     pub latency: Duration,
     /// How many requests are admitted.
     pub rate_limit: Option<RateLimit>,
+    /// How many requests are remembered for [`Simulator::requests`](super::Simulator::requests): the
+    /// last ones.
+    pub remembered: usize,
     /// Whether more than five authentication failures in a row lock the access key for five
     /// minutes.
     pub lock: bool,
@@ -65,6 +68,7 @@ impl Default for SimOptions {
             region: REGION.to_owned(),
             latency: Duration::ZERO,
             rate_limit: None,
+            remembered: 100_000,
             lock: true,
             clock: Arc::new(SystemClock),
             clock_offset: ClockOffset::default(),

@@ -58,7 +58,7 @@ pub const PLAYGROUND: [PlaygroundJob; 5] = [
 impl PlaygroundJob {
     pub(super) fn script(&self) -> ScriptedJob {
         ScriptedJob {
-            id: JobId::built_in(self.id),
+            id: JobId::built_in(self.id).into(),
             job_type: self.job_type.to_owned(),
             numeric_times: false,
             steps: (self.steps)(),

@@ -103,7 +103,7 @@ impl Simulator {
         self.service.script(job);
     }
 
-    /// The requests that have come in, oldest first; the last 100,000.
+    /// The requests that have come in, oldest first: as many as are remembered.
     #[must_use]
     pub fn requests(&self) -> Vec<SeenRequest> {
         self.service.seen()

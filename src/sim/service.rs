@@ -26,8 +26,6 @@ use super::{SimOptions, lock};
 
 /// The most that is read of a request's body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
-/// How many requests are remembered.
-const REMEMBERED: usize = 100_000;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that has come in.
@@ -201,22 +199,24 @@ impl Service {
         now: Instant,
         request_id: &str,
     ) -> Result<(Reaction, Duration), ErrorAnswer> {
-        let performance = self.stage.find(id).ok_or_else(no_such_job)?;
-        let job = &performance.job;
-        let cue = performance.cue(now, self.wall()).ok_or_else(no_such_job)?;
-        let reaction = match &cue.step.act {
+        let cue = self.stage.cue(id, now, self.wall());
+        let cue = cue.ok_or_else(no_such_job)?;
+        let reaction = match &cue.step().act {
             Act::Status {
                 status,
                 fail_reason,
-            } => Reaction::Answer(reply::job(&view(job, &cue, status, fail_reason.as_deref()))),
+            } => Reaction::Answer(reply::job(&view(id, &cue, status, fail_reason.as_deref()))),
             Act::Error(answer) => Reaction::Answer(reply::error(answer, request_id)),
             Act::Redirect(url) => Reaction::Answer(reply::redirect(url)),
-            Act::Fault(fault) => misbehave(*fault, job, &cue),
+            Act::Fault(fault) => misbehave(*fault, id, &cue),
         };
-        Ok((reaction, cue.step.latency))
+        Ok((reaction, cue.step().latency))
     }
 
     fn remember(&self, head: Parts, at: Instant, reaction: &Reaction) {
+        if self.options.remembered == 0 {
+            return;
+        }
         let path = head.uri.path();
         let job_id = match Route::of(path) {
             Some(Route::Job { job, .. }) => job.parse().ok(),
@@ -233,7 +233,7 @@ impl Service {
             },
         };
         let mut seen = lock(&self.seen);
-        if seen.len() == REMEMBERED {
+        if seen.len() == self.options.remembered {
             seen.pop_front();
         }
         seen.push_back(request);
@@ -265,26 +265,26 @@ impl<'a> Route<'a> {
 }
 
 fn view<'a>(
-    job: &'a ScriptedJob,
-    cue: &Cue<'_>,
+    id: &'a JobId,
+    cue: &'a Cue,
     status: &'a JobStatus,
     fail_reason: Option<&'a str>,
 ) -> JobView<'a> {
     JobView {
-        id: job.id.as_str(),
-        job_type: &job.job_type,
+        id: id.as_str(),
+        job_type: &cue.job().job_type,
         status: status.as_str(),
         begin_time: cue.begin_time,
         end_time: cue.end_time,
         fail_reason,
-        numeric_times: job.numeric_times,
+        numeric_times: cue.job().numeric_times,
     }
 }
 
 /// Where a fault holds a description of a job at all, it is of one that has succeeded: whoever
 /// believes it, is found out.
-fn misbehave(fault: Fault, job: &ScriptedJob, cue: &Cue<'_>) -> Reaction {
-    let succeeded = view(job, cue, &JobStatus::Success, None);
+fn misbehave(fault: Fault, id: &JobId, cue: &Cue) -> Reaction {
+    let succeeded = view(id, cue, &JobStatus::Success, None);
     let reply = match fault {
         Fault::Reset => return Reaction::Cut(Cut::Reset),
         Fault::Close => return Reaction::Cut(Cut::Close),

@@ -79,10 +79,10 @@ fn scripts() -> Result<Vec<ScriptedJob>, CliError> {
     let [switchover, resize, _] = JOBS;
     let running = |seconds| Step::running().lasting(Duration::from_secs(seconds));
     Ok(vec![
-        ScriptedJob::new(id(switchover)?, "masterStandbySwapJob")
+        ScriptedJob::new(id(switchover)?.into(), "masterStandbySwapJob")
             .then(running(2))
             .then(Step::success()),
-        ScriptedJob::new(id(resize)?, "extendDCSInstance")
+        ScriptedJob::new(id(resize)?.into(), "extendDCSInstance")
             .then(running(4))
             .then(Step::fail(
                 "Insufficient resources in the availability zone.",

@@ -8,8 +8,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{Error as _, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, de};
 
 use crate::model::JobStatus;
 
@@ -40,8 +40,10 @@ pub struct ScriptError {
 ///
 /// A step has exactly one of `status` (with an optional `fail_reason`), `error` (with an optional
 /// [`shape`](ErrorShape) and `headers`), [`fault`](Fault) and `redirect`. It lasts for one
-/// request unless `times` or `for` says otherwise; the last one lasts for ever. `latency` delays
-/// its answers. A job may set `numeric_times`, and leave out its type.
+/// request unless `times` or `for` says otherwise; the last one lasts for ever. `for` is a time, or
+/// the shortest and the longest of the times that many jobs take. `latency` delays its answers. A
+/// job may set `numeric_times`, and leave out its type. An `id` that ends in `*` is of all jobs whose
+/// IDs begin so.
 ///
 /// # Errors
 /// When it isn't JSON, has a member that isn't known or lacks one that is needed, describes a step
@@ -88,10 +90,9 @@ struct RawStep {
     fault: Option<Fault>,
     redirect: Option<String>,
     times: Option<u32>,
-    #[serde(rename = "for", default, deserialize_with = "duration")]
-    lasts_for: Option<Duration>,
-    #[serde(default, deserialize_with = "duration")]
-    latency: Option<Duration>,
+    #[serde(rename = "for")]
+    lasts_for: Option<For>,
+    latency: Option<Time>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +106,11 @@ struct RawError {
     #[serde(default)]
     headers: BTreeMap<String, String>,
 }
+
+struct Time(Duration);
+
+/// How long a step lasts, by time.
+struct For(Lasts);
 
 struct ParsedJob(ScriptedJob);
 
@@ -155,7 +161,10 @@ impl TryFrom<RawJob> for ParsedJob {
         }
         let id = raw.id.parse();
         Ok(Self(ScriptedJob {
-            id: id.map_err(|why| format!("{:?} is no job ID: {why}", raw.id))?,
+            id: id.map_err(|why| {
+                let id = &raw.id;
+                format!("{id:?} is no job ID, with or without a '*' at its end: {why}")
+            })?,
             job_type: raw.job_type,
             numeric_times: raw.numeric_times,
             steps: raw.steps.into_iter().map(|step| step.0).collect(),
@@ -171,7 +180,7 @@ impl TryFrom<RawStep> for ParsedStep {
             (None, None) => Lasts::Times(1),
             (Some(0), _) => return Err("\"times\" is 0; a step answers at least once".to_owned()),
             (Some(times), None) => Lasts::Times(times),
-            (None, Some(time)) => Lasts::For(time),
+            (None, Some(For(lasts))) => lasts,
             (Some(_), Some(_)) => {
                 return Err("a step has both \"times\" and \"for\"; keep one of them".to_owned());
             }
@@ -199,7 +208,7 @@ impl TryFrom<RawStep> for ParsedStep {
         Ok(Self(Step {
             act,
             lasts,
-            latency: raw.latency.unwrap_or_default(),
+            latency: raw.latency.map_or(Duration::ZERO, |time| time.0),
         }))
     }
 }
@@ -236,17 +245,57 @@ fn jobs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ScriptedJob>, 
     match jobs.iter().find(|job| !seen.insert(&job.id)) {
         Some(twice) => Err(D::Error::custom(format!(
             "job {:?} is there twice; give each its own ID",
-            twice.id.as_str()
+            twice.id.to_string()
         ))),
         None => Ok(jobs),
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .map(Some)
-        .map_err(|why| D::Error::custom(format!("{text:?} is no duration such as \"3s\": {why}")))
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Self).map_err(|why| {
+            D::Error::custom(format!("{text:?} is no duration such as \"3s\": {why}"))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for For {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TimeOrTwo)
+    }
+}
+
+/// Reads `"3s"` and `["10s", "20s"]`.
+struct TimeOrTwo;
+
+impl<'de> Visitor<'de> for TimeOrTwo {
+    type Value = For;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as \"3s\", or the shortest and the longest of many")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<For, E> {
+        let time = Time::deserialize(text.into_deserializer())?;
+        Ok(For(Lasts::For(time.0)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut times: A) -> Result<For, A::Error> {
+        let mut next = |at| {
+            let time: Option<Time> = times.next_element()?;
+            time.ok_or_else(|| A::Error::invalid_length(at, &self))
+        };
+        let (least, most) = (next(0)?.0, next(1)?.0);
+        if times.next_element::<IgnoredAny>()?.is_some() {
+            return Err(A::Error::invalid_length(3, &self));
+        }
+        if least > most {
+            let why = "the first time of \"for\" is longer than the second; swap them";
+            return Err(A::Error::custom(why));
+        }
+        Ok(For(Lasts::Between(least, most)))
+    }
 }
 
 #[cfg(test)]
@@ -264,7 +313,7 @@ mod tests {
                 {"redirect": "https://example.com/"},
                 {"status": "FAIL", "fail_reason": "no room"}
             ]},
-            {"id": "b", "steps": [{"status": "SUCCESS"}]}
+            {"id": "b-*", "steps": [{"status": "RUNNING", "for": ["10s", "20s"]}, {"status": "SUCCESS"}]}
         ]}"#;
         let throttled = ErrorAnswer::new(StatusCode::TOO_MANY_REQUESTS, "APIG.0308", "slow down")
             .shaped(ErrorShape::Short)
@@ -281,8 +330,9 @@ mod tests {
             .then(Step::fault(Fault::AnotherJob))
             .then(Step::of(Act::Redirect(redirect)))
             .then(Step::fail("no room"));
-        let b =
-            ScriptedJob::new("b".parse().unwrap(), "masterStandbySwapJob").then(Step::success());
+        let b = ScriptedJob::new("b-*".parse().unwrap(), "masterStandbySwapJob")
+            .then(Step::running().lasting_between(Duration::from_secs(10), Duration::from_secs(20)))
+            .then(Step::success());
         assert_eq!(parse(script).unwrap(), [a, b]);
     }
 
@@ -294,6 +344,11 @@ mod tests {
             ("{\"jobs\": [\n  oops\n]}".to_owned(), 2, "expected"),
             (step(r#"{"statu": "INIT"}"#), 2, "unknown field `statu`"),
             (step(r#"{"status": "INIT", "for": "3 parsecs"}"#), 2, "3 parsecs"),
+            (step(r#"{"status": "INIT", "for": 3}"#), 2, "expected a duration such as"),
+            (step(r#"{"status": "INIT", "for": ["3s"]}"#), 2, "expected a duration such as"),
+            (step(r#"{"status": "INIT", "for": ["3s", "4s", "5s"]}"#), 2, "shortest and the longest"),
+            (step(r#"{"status": "INIT", "for": ["3s", "4"]}"#), 2, "\"4\" is no duration"),
+            (step(r#"{"status": "INIT", "for": ["4s", "3s"]}"#), 2, "swap them"),
             (step(r#"{"status": "INIT", "for": "1s", "times": 1}"#), 2, "keep one of them"),
             (step(r#"{"status": "INIT", "times": 0}"#), 2, "at least once"),
             (step(r#"{"status": "INIT", "fault": "reset"}"#), 2, "exactly one of"),
@@ -306,6 +361,7 @@ mod tests {
                 "42 is no HTTP status",
             ),
             ("{\"jobs\": [{\"id\": \"a b\", \"steps\": [{\"status\": \"INIT\"}]}]}".to_owned(), 1, "is no job ID"),
+            ("{\"jobs\": [{\"id\": \"a*b\", \"steps\": [{\"status\": \"INIT\"}]}]}".to_owned(), 1, "'*' at its end"),
             ("{\"jobs\": [{\"id\": \"a\", \"steps\": []}]}".to_owned(), 1, "has no steps"),
             (
                 "{\"jobs\": [{\"id\": \"a\", \"steps\": [{\"status\": \"INIT\"}]},\n{\"id\": \"a\", \"steps\": [{\"status\": \"INIT\"}]}]}".to_owned(),

@@ -1,6 +1,7 @@
 //! What the jobs do: a list of steps each, built in Rust or read from JSON.
 
 mod file;
+mod id;
 
 use std::time::Duration;
 
@@ -8,18 +9,19 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::model::{JobId, JobStatus};
+use crate::model::JobStatus;
 
 use super::RateLimit;
 
 pub use file::{ScriptError, parse};
+pub use id::ScriptedId;
 
-/// A job and what it does. Its time begins with the first request for it; one without any step is
-/// unknown to the service.
+/// A job, or many of a kind, and what it does. Its time begins with the first request for it; one
+/// without any step is unknown to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptedJob {
-    /// The job's ID.
-    pub id: JobId,
+    /// The job's ID, or what the IDs of all such jobs begin with.
+    pub id: ScriptedId,
     /// What kind of operation it is.
     pub job_type: String,
     /// Whether its times are answered as numbers, in place of strings.
@@ -31,7 +33,7 @@ pub struct ScriptedJob {
 impl ScriptedJob {
     /// A job without any step.
     #[must_use]
-    pub fn new(id: JobId, job_type: impl Into<String>) -> Self {
+    pub fn new(id: ScriptedId, job_type: impl Into<String>) -> Self {
         Self {
             id,
             job_type: job_type.into(),
@@ -73,6 +75,9 @@ pub enum Lasts {
     Times(u32),
     /// For so long since the step before ended.
     For(Duration),
+    /// For a time from the first to the second, which is not shorter, since the step before ended.
+    /// Each job has its own time, by its ID; those of many jobs lie evenly between the two.
+    Between(Duration, Duration),
 }
 
 /// What a request is answered with.
@@ -232,6 +237,14 @@ impl Step {
     #[must_use]
     pub fn lasting(mut self, time: Duration) -> Self {
         self.lasts = Lasts::For(time);
+        self
+    }
+
+    /// Lasts for a time from the first to the second, which is not shorter; evenly so over many
+    /// jobs.
+    #[must_use]
+    pub fn lasting_between(mut self, least: Duration, most: Duration) -> Self {
+        self.lasts = Lasts::Between(least, most);
         self
     }
 

@@ -12,7 +12,8 @@ impl Spread {
         Self(durations)
     }
 
-    fn percentile(&self, percent: usize) -> Duration {
+    /// One of those that were given: that percentage of them is no longer.
+    pub(crate) fn percentile(&self, percent: usize) -> Duration {
         self.0[(self.0.len() * percent / 100).min(self.0.len() - 1)]
     }
 }

@@ -1,13 +1,21 @@
 //! The daemon as a process of its own, and what is asked of it.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY};
 use serde_json::json;
 use tokio::task::JoinSet;
+
+use crate::jobs::job;
+use crate::process::Process;
+
+/// Clients that add watches at once.
+const CLIENTS: usize = 64;
 
 /// The daemon, running.
 pub(crate) struct Daemon {
@@ -17,30 +25,52 @@ pub(crate) struct Daemon {
 
 /// How it is configured.
 pub(crate) struct Shape {
-    pub(crate) dcs: SocketAddr,
+    /// `http://`, the address and the port.
+    pub(crate) dcs: String,
     pub(crate) webhook: Option<SocketAddr>,
-    /// Between two requests for a job.
+    /// Between two requests for a job, from 10 ms to 12 h.
     pub(crate) interval: Duration,
+    /// The share of the interval that is left to chance, from 0 to 1.
+    pub(crate) jitter: f64,
+    /// Requests per second, at most 100,000.
+    pub(crate) max_rps: u32,
     /// Webhooks under way at once.
     pub(crate) concurrency: usize,
+}
+
+impl Default for Shape {
+    /// A daemon without hooks that asks for each job once an hour, as fast as it can.
+    fn default() -> Self {
+        Self {
+            dcs: String::new(),
+            webhook: None,
+            interval: Duration::from_secs(3600),
+            jitter: 0.2,
+            max_rps: 100_000,
+            concurrency: 64,
+        }
+    }
 }
 
 impl Shape {
     fn configuration(&self, folder: &Path) -> String {
         let folder = folder.display();
-        let interval = self.interval.as_secs();
+        let interval = self.interval.as_millis();
         let mut text = format!(
             r#"
 [[project]]
 name = "bench"
-endpoint = "http://{}"
-project_id = "5111a7ed5111a7ed5111a7ed5111a7ed"
+endpoint = "{}"
+project_id = "{PROJECT_ID}"
 [poll]
-initial_interval = "{interval}s"
-max_interval = "{interval}s"
+initial_interval = "{interval}ms"
+max_interval = "{}ms"
+multiplier = 1
+jitter = {}
 timeout = "none"
 [limits]
-max_rps = 100000
+max_rps = {}
+max_in_flight = 64
 [store]
 path = "{folder}/store.db"
 [http]
@@ -49,7 +79,10 @@ socket = "{folder}/control.sock"
 log = "stderr"
 log_level = "warn"
 "#,
-            self.dcs
+            self.dcs,
+            2 * interval,
+            self.jitter,
+            self.max_rps,
         );
         if let Some(webhook) = self.webhook {
             text += &format!(
@@ -79,8 +112,8 @@ impl Daemon {
         let process = Command::new(env!("CARGO_BIN_EXE_dcs-wait"))
             .args(["daemon", "--config"])
             .arg(&configuration)
-            .env("HUAWEICLOUD_SDK_AK", "BENCH")
-            .env("HUAWEICLOUD_SDK_SK", "bench")
+            .env("HUAWEICLOUD_SDK_AK", ACCESS_KEY)
+            .env("HUAWEICLOUD_SDK_SK", SECRET_KEY)
             .envs(environment_of_the_unit())
             .stdin(Stdio::null())
             .spawn()
@@ -89,13 +122,13 @@ impl Daemon {
         let mut daemon = Self { process, socket };
         while !daemon.is_ready().await {
             assert!(daemon.process.try_wait().unwrap().is_none(), "it ended");
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         daemon
     }
 
     /// A client, whose connections end with it.
-    fn client(&self) -> reqwest::Client {
+    pub(crate) fn client(&self) -> reqwest::Client {
         let builder = reqwest::Client::builder();
         builder.unix_socket(self.socket.clone()).build().unwrap()
     }
@@ -105,18 +138,18 @@ impl Daemon {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Adds watches for `job-0` and so on, 64 at a time.
-    pub(crate) async fn add(&self, count: usize) {
+    /// Adds watches for the jobs with these numbers, one in a request, by 64 clients.
+    pub(crate) async fn add(&self, jobs: Range<usize>) {
         let mut lanes = JoinSet::new();
         let all = self.client();
-        for lane in 0..64 {
-            let client = all.clone();
+        for lane in 0..CLIENTS {
+            let (client, jobs) = (all.clone(), jobs.clone());
             lanes.spawn(async move {
-                for number in (lane..count).step_by(64) {
+                for number in jobs.skip(lane).step_by(CLIENTS) {
                     let answer = client
                         .post("http://daemon/v1/watches")
                         .header("content-type", "application/json")
-                        .body(json!({ "job_id": format!("job-{number}") }).to_string())
+                        .body(json!({ "job_id": job(number) }).to_string())
                         .send()
                         .await
                         .unwrap();
@@ -130,16 +163,9 @@ impl Daemon {
         }
     }
 
-    /// Its resident memory, as the kernel counts it.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = PathBuf::from(format!("/proc/{}/status", self.process.id()));
-        let status = std::fs::read_to_string(status).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib * 1024
+    /// What the kernel knows it as.
+    pub(crate) fn process(&self) -> Process {
+        Process(self.process.id())
     }
 
     /// Ends it as a crash does.
