@@ -1,16 +1,19 @@
 //! The client that asks the service over HTTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
-use reqwest::{Method, Request, Url};
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::{Answer, Content, JobSource, Renewal, ServiceClock, wire};
-use crate::auth::{Provider, sign};
-use crate::http::{Client, Reply};
+use crate::auth::sign::{Prepared, SignError};
+use crate::auth::{Found, Provider};
+use crate::http::{Origin, Reply};
 use crate::model::{BoxFuture, Fault, JobId, ProjectId};
+
+const X_PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
 
 /// What is asked, and how long an answer may take.
 #[derive(Debug, Clone)]
@@ -25,21 +28,42 @@ pub struct Target {
 
 /// Asks the DCS API about jobs: `GET /v2/{project_id}/jobs/{job_id}`.
 pub struct DcsClient {
-    http: Client,
+    origin: Origin,
     provider: Provider,
     clock: Arc<ServiceClock>,
-    target: Target,
+    /// Where jobs are; a job's ID is to be appended. An endpoint holds neither credentials nor a query, so
+    /// all of it may be told.
+    jobs: Url,
+    project_id: ProjectId,
+    request_timeout: Duration,
+    /// What the credential makes of every request.
+    prepared: Mutex<Option<(Arc<Found>, Arc<Prepared>)>>,
 }
 
 impl DcsClient {
-    /// A client for one endpoint, project and credential.
+    /// A client for one endpoint, whose server `origin` is, for one project and one credential.
     #[must_use]
-    pub fn new(http: Client, provider: Provider, clock: Arc<ServiceClock>, target: Target) -> Self {
+    pub fn new(
+        origin: Origin,
+        provider: Provider,
+        clock: Arc<ServiceClock>,
+        target: Target,
+    ) -> Self {
+        let Target {
+            endpoint: mut jobs,
+            project_id,
+            request_timeout,
+        } = target;
+        let base = jobs.path().trim_end_matches('/').to_owned();
+        jobs.set_path(&format!("{base}/v2/{project_id}/jobs/"));
         Self {
-            http,
+            origin,
             provider,
             clock,
-            target,
+            jobs,
+            project_id,
+            request_timeout,
+            prepared: Mutex::default(),
         }
     }
 
@@ -48,14 +72,17 @@ impl DcsClient {
             Ok(found) => found,
             Err(error) => return Content::NoCredential(Fault::local(error.to_string())).into(),
         };
-        let mut request = self.request(job);
-        if let Err(error) = sign::authorize(&mut request, &found.credential, self.clock.now()) {
-            return Content::NoCredential(Fault::local(error.to_string())).into();
-        }
-        // An endpoint holds neither credentials nor a query, so the whole URL may be told.
-        tracing::debug!(url = %request.url(), "asking");
+        let headers = self
+            .prepared(found)
+            .and_then(|prepared| prepared.headers(job.as_str(), self.clock.now()));
+        let headers = match headers {
+            Ok(headers) => headers,
+            Err(error) => return Content::NoCredential(Fault::local(error.to_string())).into(),
+        };
+        let path = format!("{}{job}", self.jobs.path());
+        tracing::debug!(url = format_args!("{}{job}", self.jobs), "asking");
         let sent_at = Instant::now();
-        let reply = self.http.send(request, self.target.request_timeout).await;
+        let reply = self.origin.get(&path, headers, self.request_timeout).await;
         let took = sent_at.elapsed();
         match reply {
             Ok(reply) => {
@@ -70,17 +97,21 @@ impl DcsClient {
         }
     }
 
-    fn request(&self, job: &JobId) -> Request {
-        let project = &self.target.project_id;
-        let mut url = self.target.endpoint.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}/v2/{project}/jobs/{job}"));
-        let mut request = Request::new(Method::GET, url);
-        // An ID's characters are all allowed in a header, so this doesn't fail.
-        if let Ok(value) = HeaderValue::from_str(project.as_str()) {
-            request.headers_mut().insert("x-project-id", value);
+    /// What the credential makes of every request: made anew only where it is another one.
+    fn prepared(&self, found: Arc<Found>) -> Result<Arc<Prepared>, SignError> {
+        let mut last = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, prepared)) = &*last
+            && Arc::ptr_eq(of, &found)
+        {
+            return Ok(Arc::clone(prepared));
         }
-        request
+        // An ID's characters are all allowed in a header, so this doesn't fail.
+        let project = HeaderValue::from_str(self.project_id.as_str());
+        let headers = project.map(|project| (X_PROJECT_ID, project));
+        let headers = headers.into_iter().collect();
+        let prepared = Arc::new(Prepared::new(&found.credential, &self.jobs, headers)?);
+        *last = Some((found, Arc::clone(&prepared)));
+        Ok(prepared)
     }
 
     fn read(&self, reply: &Reply, job: &JobId, took: Duration) -> Answer {
@@ -99,7 +130,7 @@ impl JobSource for DcsClient {
     }
 
     fn project_id(&self) -> Option<ProjectId> {
-        Some(self.target.project_id.clone())
+        Some(self.project_id.clone())
     }
 
     fn renew(&self) -> BoxFuture<'_, Renewal> {

@@ -1,14 +1,16 @@
 //! The service's JSON, read leniently: what isn't needed may be missing or odd, what is needed
 //! may not.
 
-use std::time::{Duration, SystemTime};
+mod job;
+
+use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::{Map, Value};
 
 use super::{Content, RateLimit, Refusal};
 use crate::http::Reply;
-use crate::model::{Fault, Job, JobId, JobStatus, JobType};
+use crate::model::{Fault, JobId};
 
 /// The longest wait that a `Retry-After` may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -19,61 +21,20 @@ const MAX_MESSAGE: usize = 500;
 /// The longest error code that is kept, in characters.
 const MAX_CODE: usize = 64;
 
-/// The latest time that can be written as RFC 3339 (9999-12-31T23:59:59.999Z), in milliseconds.
-const MAX_MILLIS: u64 = 253_402_300_799_999;
-
 /// Reads the answer to the question about `id`.
 pub(super) fn read(reply: &Reply, id: &JobId) -> Content {
     if reply.status != 200 {
         return Content::Refused(read_refusal(reply));
     }
-    read_job(&reply.body, id).unwrap_or_else(|why| {
-        Content::Unreadable(Fault {
+    match job::read(&reply.body, id) {
+        Ok(job) => Content::Job(job),
+        Err(why) => Content::Unreadable(Fault {
             http_status: Some(200),
             code: None,
             message: format!("the answer can't be understood: {why}"),
             request_id: request_id(reply, None),
-        })
-    })
-}
-
-fn read_job(body: &[u8], id: &JobId) -> Result<Content, String> {
-    if body.is_empty() {
-        return Err("it is empty".to_owned());
+        }),
     }
-    if body.trim_ascii_start().starts_with(b"<") {
-        return Err("it is HTML, not JSON, as of a proxy or a log-in page".to_owned());
-    }
-    // Every member is an optional string in the vendor's model. Numbers are taken, too; an empty
-    // text counts as none.
-    let mut body: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let mut take = |name: &str| {
-        body.remove(name)
-            .filter(|value| !value.is_null() && value != "")
-    };
-    match take("job_id").map(text) {
-        Some(None) => return Err("its job_id is no text".to_owned()),
-        Some(Some(named)) if named != id.as_str() => {
-            return Err("it is about another job".to_owned());
-        }
-        _ => {}
-    }
-    let status = match take("status") {
-        Some(Value::String(status)) => status,
-        Some(_) => return Err("its status is no text".to_owned()),
-        None => return Err("it has no status".to_owned()),
-    };
-    Ok(Content::Job(Job {
-        status: JobStatus::from(status.as_str()),
-        job_type: take("job_type")
-            .and_then(text)
-            .as_deref()
-            .map(JobType::from),
-        begin_time: take("begin_time").and_then(time),
-        end_time: take("end_time").and_then(time),
-        fail_reason: take("fail_reason").and_then(text).map(Into::into),
-    }))
 }
 
 fn text(value: Value) -> Option<String> {
@@ -82,16 +43,6 @@ fn text(value: Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-/// Milliseconds since the epoch. An absurd time counts as none.
-fn time(value: Value) -> Option<SystemTime> {
-    let millis = match value {
-        Value::String(text) => text.trim().parse().ok()?,
-        Value::Number(number) => number.as_u64()?,
-        _ => return None,
-    };
-    (millis <= MAX_MILLIS).then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
 }
 
 pub(super) fn read_refusal(reply: &Reply) -> Refusal {
@@ -174,6 +125,9 @@ fn request_id(reply: &Reply, of_body: Option<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
+
+    use crate::model::JobStatus;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     const ID: &str = "ff8080818822bbf70188235afc24141a";

@@ -1,19 +1,21 @@
 //! SDK-HMAC-SHA256, stage by stage: the canonical request, the string to sign, the signature, the
-//! header; and [`authorize`], which does all of it to a request.
+//! header; [`authorize`], which does all of it to a request; and [`Prepared`], which does it to many.
 
 mod encode;
+mod prepared;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::Request;
 use reqwest::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use reqwest::{Request, Url};
 use sha2::{Digest, Sha256};
 
 use super::credential::{Credential, KeyPair};
 use crate::secret::{ExposeSecret, Secret};
+pub use prepared::Prepared;
 
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
 const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
@@ -100,10 +102,14 @@ pub fn string_to_sign(date: &str, canonical_request: &str) -> String {
 /// # Errors
 /// When the secret key can't be a key.
 pub fn signature(secret_key: &Secret, string_to_sign: &str) -> Result<String, SignError> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret_key.expose_secret().as_bytes())
-        .map_err(|_| SignError::Key)?;
+    let mut mac = mac(secret_key)?;
     mac.update(string_to_sign.as_bytes());
     Ok(hex(&mac.finalize().into_bytes()))
+}
+
+fn mac(secret_key: &Secret) -> Result<Hmac<Sha256>, SignError> {
+    let key = secret_key.expose_secret().as_bytes();
+    Hmac::new_from_slice(key).map_err(|_| SignError::Key)
 }
 
 /// Stage 4: the value of the `Authorization` header.
@@ -140,7 +146,7 @@ pub fn authorize(
 pub(super) fn check(credential: &Credential) -> Result<(), SignError> {
     match credential {
         Credential::KeyPair(pair) => {
-            secret_value(&pair.access_key, "access key")?;
+            secret_value(pair.access_key.as_str(), "access key")?;
             if let Some(token) = &pair.security_token {
                 secret_value(token.expose_secret(), "security token")?;
             }
@@ -154,17 +160,29 @@ pub(super) fn check(credential: &Credential) -> Result<(), SignError> {
 
 fn sign(request: &mut Request, pair: &KeyPair, at: SystemTime) -> Result<(), SignError> {
     let date = date(at)?;
-    let host = host(request)?;
+    let (headers, canonical) = canonical(request, pair, &date)?;
+    let signature = signature(&pair.secret_key, &string_to_sign(&date, &canonical))?;
+    let authorization = authorization(&pair.access_key, &headers, &signature);
+    let authorization = secret_value(authorization, "access key")?;
+    request.headers_mut().insert(AUTHORIZATION, authorization);
+    Ok(())
+}
+
+/// Sets the headers that every signature covers. Gives all that it covers, and stage 1.
+fn canonical(
+    request: &mut Request,
+    pair: &KeyPair,
+    date: &str,
+) -> Result<(SignedHeaders, String), SignError> {
+    let host = host(request.url())?;
     let headers = request.headers_mut();
-    headers.insert(HOST, plain_value(&host, "host")?);
-    headers.insert(X_SDK_DATE, plain_value(&date, "date")?);
+    headers.insert(HOST, plain_value(host, "host")?);
+    headers.insert(X_SDK_DATE, plain_value(date, "date")?);
     if let Some(token) = &pair.security_token {
         let token = secret_value(token.expose_secret(), "security token")?;
         headers.insert(X_SECURITY_TOKEN, token);
     }
-
-    let headers = texts(request)?;
-    let headers = SignedHeaders::of(headers);
+    let headers = SignedHeaders::of(texts(request)?);
     let query: Vec<(Cow<'_, str>, Cow<'_, str>)> = request.url().query_pairs().collect();
     let body = request.body().and_then(reqwest::Body::as_bytes);
     let canonical = canonical_request(
@@ -174,11 +192,7 @@ fn sign(request: &mut Request, pair: &KeyPair, at: SystemTime) -> Result<(), Sig
         &headers,
         body.unwrap_or_default(),
     );
-    let signature = signature(&pair.secret_key, &string_to_sign(&date, &canonical))?;
-    let authorization = authorization(&pair.access_key, &headers, &signature);
-    let authorization = secret_value(&authorization, "access key")?;
-    request.headers_mut().insert(AUTHORIZATION, authorization);
-    Ok(())
+    Ok((headers, canonical))
 }
 
 /// `YYYYMMDDTHHMMSSZ`.
@@ -195,9 +209,9 @@ fn date(at: SystemTime) -> Result<String, SignError> {
 }
 
 /// The host as HTTP sends it: with the port, unless it is the scheme's own.
-fn host(request: &Request) -> Result<String, SignError> {
-    let host = request.url().host_str().ok_or(SignError::NoHost)?;
-    Ok(match request.url().port() {
+fn host(url: &Url) -> Result<String, SignError> {
+    let host = url.host_str().ok_or(SignError::NoHost)?;
+    Ok(match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     })
@@ -215,23 +229,31 @@ fn texts(request: &Request) -> Result<Vec<(&str, &str)>, SignError> {
         .collect()
 }
 
-fn plain_value(text: &str, what: &'static str) -> Result<HeaderValue, SignError> {
-    HeaderValue::from_str(text).map_err(|_| SignError::NoHeader(what))
+fn plain_value(
+    text: impl TryInto<HeaderValue>,
+    what: &'static str,
+) -> Result<HeaderValue, SignError> {
+    text.try_into().map_err(|_| SignError::NoHeader(what))
 }
 
 /// A value that prints as nothing.
-fn secret_value(text: &str, what: &'static str) -> Result<HeaderValue, SignError> {
+fn secret_value(
+    text: impl TryInto<HeaderValue>,
+    what: &'static str,
+) -> Result<HeaderValue, SignError> {
     let mut value = plain_value(text, what)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
-        .collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 0xf] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+        }
+    }
+    text
 }
 
 #[cfg(test)]

@@ -38,9 +38,9 @@ impl Plan {
         let provider = Provider::load(self.chain()).await?;
         let found = provider.found();
         let endpoint = self.place.endpoint(&found, environment)?;
-        let http = self
+        let origin = self
             .connector()
-            .client(&endpoint, Route::ProxyOfEnvironment)?;
+            .origin(&endpoint, Route::ProxyOfEnvironment)?;
         let clock = Arc::new(ServiceClock::new(Arc::new(SystemClock)));
         let project_id = match self.place.project(&found, environment)? {
             Some(project_id) => project_id,
@@ -52,7 +52,7 @@ impl Plan {
             project_id,
             request_timeout: self.request_timeout,
         };
-        Ok(DcsClient::new(http, provider, clock, target))
+        Ok(DcsClient::new(origin, provider, clock, target))
     }
 
     /// Opens a connection, and asks for a job that there can't be; once more, where the first answer

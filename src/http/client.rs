@@ -15,6 +15,9 @@ use super::{MAX_BODY, Trouble};
 const CHEAP: usize = 64 * 1024;
 const SOON: Duration = Duration::from_secs(1);
 
+/// What requests say that they come from.
+pub(super) const AGENT: &str = concat!("dcs-wait/", env!("CARGO_PKG_VERSION"));
+
 /// Whether a server may be reached through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
@@ -112,7 +115,7 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
         .http1_only()
         // As many as one moment needs: each holds some 17 KiB of buffers.
         .pool_max_idle_per_host(16)
-        .user_agent(concat!("dcs-wait/", env!("CARGO_PKG_VERSION")))
+        .user_agent(AGENT)
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<Client, TlsError> {
@@ -123,7 +126,7 @@ fn build(builder: reqwest::ClientBuilder) -> Result<Client, TlsError> {
         .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
         Some(host) => host

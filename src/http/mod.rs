@@ -2,10 +2,13 @@
 //! It knows nothing of what is asked.
 
 mod client;
+mod origin;
+mod pool;
 mod tls;
 mod trouble;
 
 pub use client::{Client, Connector, Incoming, Reply, Route};
+pub use origin::Origin;
 pub use tls::TlsError;
 pub use trouble::{Trouble, TroubleKind};
 

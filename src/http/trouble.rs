@@ -53,6 +53,13 @@ impl Trouble {
         }
     }
 
+    pub(super) fn no_path(path: &str) -> Self {
+        Self {
+            kind: TroubleKind::Other,
+            message: format!("{path:?} is no path"),
+        }
+    }
+
     pub(super) fn too_large() -> Self {
         Self {
             kind: TroubleKind::TooLarge,
@@ -61,14 +68,18 @@ impl Trouble {
     }
 }
 
-impl From<reqwest::Error> for Trouble {
-    fn from(error: reqwest::Error) -> Self {
-        let (connecting, timed_out) = (error.is_connect(), error.is_timeout());
-        let in_answer = error.is_body() || error.is_decode();
-        let host = error.url().and_then(|url| url.host_str());
-        let host = host.unwrap_or("the host").to_owned();
-        let error = error.without_url();
-        let causes = causes(&error);
+/// How far a request had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Connecting,
+    Asking,
+    Answering,
+}
+
+impl Trouble {
+    /// What an error means that ended a request to `host`.
+    pub(super) fn of(error: &(dyn Error + 'static), stage: Stage, host: &str) -> Self {
+        let causes = causes(error);
         let root = causes
             .last()
             .map_or_else(|| error.to_string(), |cause| cause.to_string());
@@ -83,13 +94,17 @@ impl From<reqwest::Error> for Trouble {
                     .to_owned(),
             ),
             Some(why) => (TroubleKind::Tls, format!("TLS failed: {why}")),
-            None if timed_out => (TroubleKind::TimedOut, "the connection timed out".to_owned()),
+            None if causes.iter().any(|cause| is_time_out(*cause)) => {
+                (TroubleKind::TimedOut, "the connection timed out".to_owned())
+            }
             None if causes.iter().any(|cause| is_dns(*cause)) => (
                 TroubleKind::NoAddress,
                 format!("{host} has no address: {root}"),
             ),
-            None if connecting => (TroubleKind::NoConnection, format!("can't connect: {root}")),
-            None if in_answer || causes.iter().any(|cause| is_cut(*cause)) => (
+            None if stage == Stage::Connecting => {
+                (TroubleKind::NoConnection, format!("can't connect: {root}"))
+            }
+            None if stage == Stage::Answering || causes.iter().any(|cause| is_cut(*cause)) => (
                 TroubleKind::CutShort,
                 format!("the connection ended before the whole answer had come: {root}"),
             ),
@@ -101,6 +116,21 @@ impl From<reqwest::Error> for Trouble {
             None => (TroubleKind::Other, format!("the request failed: {root}")),
         };
         Self { kind, message }
+    }
+}
+
+impl From<reqwest::Error> for Trouble {
+    fn from(error: reqwest::Error) -> Self {
+        let stage = if error.is_connect() {
+            Stage::Connecting
+        } else if error.is_body() || error.is_decode() {
+            Stage::Answering
+        } else {
+            Stage::Asking
+        };
+        let host = error.url().and_then(|url| url.host_str());
+        let host = host.unwrap_or("the host").to_owned();
+        Self::of(&error.without_url(), stage, &host)
     }
 }
 
@@ -150,6 +180,12 @@ fn doubt(error: &CertificateError) -> String {
 /// hyper-util names the stage only in the text of an error of its own.
 fn is_dns(cause: &(dyn Error + 'static)) -> bool {
     cause.to_string() == "dns error"
+}
+
+fn is_time_out(cause: &(dyn Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 fn is_garbled(cause: &(dyn Error + 'static)) -> bool {

@@ -22,7 +22,8 @@ pub(super) fn path(path: &str) -> String {
     path
 }
 
-fn segment(segment: &str) -> String {
+/// One segment, decoded and encoded anew.
+pub(super) fn segment(segment: &str) -> String {
     let decoded: Cow<'_, [u8]> = percent_decode_str(segment).into();
     percent_encode(&decoded, RESERVED).to_string()
 }

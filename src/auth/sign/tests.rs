@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use reqwest::{Method, Url};
+use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
 use super::*;
@@ -113,6 +114,31 @@ fn a_whole_request_is_signed_as_the_vendor_signs_it() {
             vector.name
         );
     }
+}
+
+#[test]
+fn what_is_prepared_once_is_signed_as_a_request_of_its_own_is() {
+    let base: Url = "https://dcs.example:8443/a%20b/v2/p/jobs/".parse().unwrap();
+    let of_project = HeaderMap::from_iter([(
+        HeaderName::from_static("x-project-id"),
+        HeaderValue::from_static("p"),
+    )]);
+    for credential in [pair(None), pair(Some("t0ken"))] {
+        let prepared = Prepared::new(&credential, &base, of_project.clone()).unwrap();
+        for (segment, seconds) in [("j", 0), ("ff8080818822bbf7", 1), ("k-_~", 86_400)] {
+            let at = then() + Duration::from_secs(seconds);
+            let mut whole = Request::new(Method::GET, base.join(segment).unwrap());
+            *whole.headers_mut() = of_project.clone();
+            authorize(&mut whole, &credential, at).unwrap();
+            assert_eq!(prepared.headers(segment, at).unwrap(), *whole.headers());
+        }
+    }
+    let token = Credential::Token(Secret::from("t0ken"));
+    let headers = Prepared::new(&token, &base, HeaderMap::new()).unwrap();
+    let headers = headers.headers("j", then()).unwrap();
+    assert_eq!(headers[X_AUTH_TOKEN], "t0ken");
+    assert_eq!(headers[HOST], "dcs.example:8443");
+    assert_eq!(headers.len(), 2);
 }
 
 fn request() -> Request {

@@ -1,0 +1,238 @@
+//! Connections to one server that are kept for the next request.
+//!
+//! A connection has no task of its own: whoever has a request under way drives it, which saves two
+//! trips between tasks for each request.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use hyper::{Request, Response, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep};
+use tokio_rustls::TlsConnector;
+use tower::ServiceExt;
+
+use super::trouble::Stage;
+use super::{MAX_BODY, Reply, Trouble};
+
+/// How long a connection is kept that nobody uses.
+const KEPT: Duration = Duration::from_secs(90);
+
+/// How long a connection is quiet before the system looks whether its other end is still there.
+const QUIET: Duration = Duration::from_secs(15);
+
+type Question = Request<Empty<Bytes>>;
+
+/// The connections to one server, and the way to make more. There are as many as requests under
+/// way, and those that were needed in the last moments.
+pub(super) struct Pool {
+    /// Scheme, host and port.
+    server: Uri,
+    connector: HttpConnector,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// Connections that nobody uses, the one that was used last at the end, and since when.
+type Idle = Vec<(Line, Instant)>;
+
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// A pool for the server of `server`. With TLS, where there is a configuration for it.
+    pub(super) fn new(server: Uri, tls: Option<ClientConfig>) -> Result<Self, InvalidDnsNameError> {
+        let tls = match tls {
+            Some(config) => {
+                let host = server.host().unwrap_or_default();
+                let name = ServerName::try_from(host.trim_matches(['[', ']']))?.to_owned();
+                Some((TlsConnector::from(Arc::new(config)), name))
+            }
+            None => None,
+        };
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_keepalive(Some(QUIET));
+        connector.set_keepalive_interval(Some(QUIET));
+        Ok(Self {
+            server,
+            connector,
+            tls,
+            idle: Arc::default(),
+        })
+    }
+
+    /// Sends a request and reads the whole answer, however long that takes.
+    pub(super) async fn send(&self, mut question: Question) -> Result<Reply, Trouble> {
+        loop {
+            let (mut line, is_new) = match self.kept() {
+                Some(line) => (line, false),
+                None => (self.connect().await?, true),
+            };
+            match line.exchange(question).await {
+                Ok(reply) => {
+                    self.keep(line);
+                    return Ok(reply);
+                }
+                // The server closed it in this moment, and has seen nothing of the request.
+                Err(Failure::Unsent(unsent, _)) if !is_new => question = unsent,
+                Err(Failure::Unsent(_, error)) => {
+                    return Err(self.trouble(&error, Stage::Asking));
+                }
+                Err(Failure::Unanswered(error)) => {
+                    return Err(self.trouble(&error, Stage::Asking));
+                }
+                Err(Failure::Cut(error)) => return Err(self.trouble(&error, Stage::Answering)),
+                Err(Failure::TooLarge) => return Err(Trouble::too_large()),
+            }
+        }
+    }
+
+    fn trouble(&self, error: &(dyn std::error::Error + 'static), stage: Stage) -> Trouble {
+        let host = self.server.host().unwrap_or("the host");
+        Trouble::of(error, stage, host)
+    }
+
+    /// A connection that is open still.
+    fn kept(&self) -> Option<Line> {
+        loop {
+            let (mut line, _) = lock(&self.idle).pop()?;
+            if line.is_ready() {
+                return Some(line);
+            }
+        }
+    }
+
+    fn keep(&self, mut line: Line) {
+        if !line.is_ready() {
+            return;
+        }
+        let mut idle = lock(&self.idle);
+        if idle.is_empty() {
+            tokio::spawn(sweep(Arc::downgrade(&self.idle)));
+        }
+        idle.push((line, Instant::now()));
+    }
+
+    async fn connect(&self) -> Result<Line, Trouble> {
+        let failed =
+            |error: &(dyn std::error::Error + 'static)| self.trouble(error, Stage::Connecting);
+        let connecting = self.connector.clone().oneshot(self.server.clone());
+        let socket = connecting
+            .await
+            .map_err(|error| failed(&error))?
+            .into_inner();
+        let socket: Box<dyn Socket> = match &self.tls {
+            None => Box::new(socket),
+            Some((tls, name)) => {
+                let greeted = tls.connect(name.clone(), socket).await;
+                Box::new(greeted.map_err(|error| failed(&error))?)
+            }
+        };
+        let line = handshake(TokioIo::new(socket)).await;
+        let (sender, connection) = line.map_err(|error| failed(&error))?;
+        Ok(Line { sender, connection })
+    }
+}
+
+/// Lets connections go that nobody has used for long, until there are none.
+async fn sweep(idle: Weak<Mutex<Idle>>) {
+    loop {
+        sleep(KEPT).await;
+        let Some(idle) = idle.upgrade() else { return };
+        let mut idle = lock(&idle);
+        let used = idle.partition_point(|(_, since)| since.elapsed() >= KEPT);
+        drop(idle.drain(..used));
+        if idle.is_empty() {
+            return;
+        }
+    }
+}
+
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
+
+/// An open connection.
+struct Line {
+    sender: SendRequest<Empty<Bytes>>,
+    connection: Connection<TokioIo<Box<dyn Socket>>, Empty<Bytes>>,
+}
+
+/// Why there is no whole answer.
+enum Failure {
+    /// The connection had ended before. Nothing of the request was sent.
+    Unsent(Question, hyper::Error),
+    Unanswered(hyper::Error),
+    /// It ended within the answer.
+    Cut(hyper::Error),
+    TooLarge,
+}
+
+impl Line {
+    /// Whether a request can be sent, as far as is known without waiting.
+    fn is_ready(&mut self) -> bool {
+        // Nobody is to be woken by what happens to it while nobody uses it.
+        let mut context = Context::from_waker(Waker::noop());
+        let ended = Pin::new(&mut self.connection).poll(&mut context);
+        ended.is_pending() && self.sender.is_ready()
+    }
+
+    async fn exchange(&mut self, question: Question) -> Result<Reply, Failure> {
+        let response = self.sender.try_send_request(question);
+        let mut reply = pin!(async {
+            let response = response
+                .await
+                .map_err(|mut error| match error.take_message() {
+                    Some(question) => Failure::Unsent(question, error.into_error()),
+                    None => Failure::Unanswered(error.into_error()),
+                });
+            whole(response?).await
+        });
+        let connection = &mut self.connection;
+        poll_fn(|context| {
+            let ended = Pin::new(&mut *connection).poll(context);
+            // Its waker is of no use: whatever it waits for comes of the connection, and that was
+            // polled a moment ago.
+            let mut nobody = Context::from_waker(Waker::noop());
+            match (reply.as_mut().poll(&mut nobody), ended) {
+                (Poll::Pending, Poll::Ready(Err(error))) => {
+                    Poll::Ready(Err(Failure::Unanswered(error)))
+                }
+                (answered, _) => answered,
+            }
+        })
+        .await
+    }
+}
+
+/// All of an answer.
+async fn whole(response: Response<Incoming>) -> Result<Reply, Failure> {
+    let (head, mut incoming) = response.into_parts();
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        if let Ok(piece) = frame.map_err(Failure::Cut)?.into_data() {
+            if body.len() + piece.len() > MAX_BODY {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&piece);
+        }
+    }
+    Ok(Reply {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    })
+}
