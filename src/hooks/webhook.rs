@@ -1,8 +1,8 @@
 //! A hook that sends a request, as the Standard Webhooks convention has it.
 
+mod files;
 mod secrets;
 
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{
@@ -11,11 +11,11 @@ use reqwest::header::{
 };
 use reqwest::{Body, Method, Request, StatusCode, Url};
 
-use super::{ANSWER, Hook, Message, Problem, Receipt, WebhookSpec, blocking};
+use super::{ANSWER, Hook, Message, Problem, Receipt, WebhookSpec};
 use crate::clean::clean;
 use crate::http::{Client, Connector, Reply, Route};
 use crate::model::{BoxFuture, DeliveryId};
-use crate::secret::{ExposeSecret, read_secret_file};
+use files::{Files, Paths};
 pub use secrets::Secrets;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -45,13 +45,6 @@ pub(super) struct Webhook {
     timeout: Duration,
 }
 
-/// Where the secrets are. They are read for every attempt, so that a new one needs no restart.
-#[derive(Clone)]
-struct Files {
-    secrets: Vec<PathBuf>,
-    headers: Vec<(HeaderName, PathBuf)>,
-}
-
 impl Webhook {
     pub(super) fn new(spec: &WebhookSpec) -> Result<Self, Problem> {
         let url = &spec.url;
@@ -69,11 +62,10 @@ impl Webhook {
         if let Some(name) = names.find(|name| OWN.contains(name)) {
             return Err(Problem::Header(name.clone()));
         }
-        let files = Files {
+        let files = Files::new(Paths {
             secrets: spec.secret_files.clone(),
             headers: spec.header_files.clone(),
-        };
-        files.read()?;
+        })?;
         let connector = Connector {
             ca_file: spec.ca_file.clone(),
         };
@@ -92,21 +84,23 @@ impl Webhook {
     }
 
     async fn send(&self, message: &Message) -> Receipt {
-        let files = self.files.clone();
-        let (secrets, from_files) = match blocking(move || files.read()).await {
-            Ok(read) => read,
+        let from_files = match self.files.content().await {
+            Ok(content) => content,
             Err(problem) => return Receipt::failed(clean(&problem.to_string(), ANSWER)),
         };
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
-        for (name, value) in from_files {
-            headers.append(name, value);
+        for (name, value) in &from_files.headers {
+            headers.append(name, value.clone());
         }
         let timestamp = unix_seconds(message.at);
         headers.insert(WEBHOOK_ID, id_header(message.id));
         headers.insert(WEBHOOK_TIMESTAMP, timestamp.into());
-        if let Some(signature) = secrets.sign(message.id, timestamp, &message.body) {
+        let signature = from_files
+            .secrets
+            .sign(message.id, timestamp, &message.body);
+        if let Some(signature) = signature {
             headers.insert(WEBHOOK_SIGNATURE, signature);
         }
         *request.body_mut() = Some(Body::from(message.body.to_string()));
@@ -114,20 +108,6 @@ impl Webhook {
             Ok(reply) => receipt(&reply),
             Err(trouble) => Receipt::failed(clean(&trouble.to_string(), ANSWER)),
         }
-    }
-}
-
-impl Files {
-    fn read(&self) -> Result<(Secrets, Vec<(HeaderName, HeaderValue)>), Problem> {
-        let header = |(name, path): &(HeaderName, PathBuf)| {
-            let secret = read_secret_file(path)?;
-            let mut value = HeaderValue::from_str(secret.expose_secret())
-                .map_err(|_| Problem::HeaderValue { path: path.clone() })?;
-            value.set_sensitive(true);
-            Ok((name.clone(), value))
-        };
-        let headers: Result<_, Problem> = self.headers.iter().map(header).collect();
-        Ok((Secrets::read(&self.secrets)?, headers?))
     }
 }
 

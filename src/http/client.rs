@@ -113,8 +113,6 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .http1_only()
-        // As many as one moment needs: each holds some 17 KiB of buffers.
-        .pool_max_idle_per_host(16)
         .user_agent(AGENT)
 }
 

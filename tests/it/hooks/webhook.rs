@@ -34,6 +34,13 @@ fn secret(folder: &Path, name: &str, secret: &str) -> PathBuf {
     private(folder, name, &format!("{secret}\n"))
 }
 
+/// Lets a second pass at once, while nothing is sent.
+async fn a_second_later() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
+}
+
 #[tokio::test]
 async fn what_arrives_is_a_standard_webhook() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,17 +89,21 @@ async fn a_secret_that_changes_in_its_file_needs_no_restart() {
         receiver.url("/"),
         vec![file.clone()],
     )));
-    secret(folder.path(), "secret", NEW);
     delivered(hook.deliver(&message("")).await);
-    assert!(signed_by(&receiver.seen()[0], NEW));
+    secret(folder.path(), "secret", NEW);
+    a_second_later().await;
+    delivered(hook.deliver(&message("")).await);
+    let seen = receiver.seen();
+    assert!(signed_by(&seen[0], OLD) && signed_by(&seen[1], NEW));
 
     std::fs::remove_file(&file).unwrap();
+    a_second_later().await;
     let answer = failed(hook.deliver(&message("")).await);
     assert!(
         answer.contains("can't read") && answer.contains("secret"),
         "{answer}"
     );
-    assert_eq!(receiver.seen().len(), 1, "nothing is sent unsigned");
+    assert_eq!(receiver.seen().len(), 2, "nothing is sent unsigned");
 }
 
 #[tokio::test]
