@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
+use crate::jobs::BEGINNING;
 use crate::serve::serve;
 
 /// The service, running.
@@ -62,7 +63,8 @@ impl Dcs {
 
 fn answer(state: &Mutex<State>, path: &str) -> Response<Full<Bytes>> {
     let job = path.rsplit('/').next().unwrap().to_owned();
-    let number = u32::from_str_radix(&job[16..], 16).unwrap();
+    let digits = job.strip_prefix(BEGINNING).unwrap();
+    let number = u32::from_str_radix(digits, 16).unwrap();
     let mut state = state.lock().unwrap();
     *state.asked.entry(job.clone()).or_default() += 1;
     let has_ended = state

@@ -23,9 +23,10 @@ const PREFIX: &str = "dcs_wait";
 const TOOK: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0,
 ];
-/// Seconds that a request may be late: turns at a limit can take minutes.
-const LATE: [f64; 11] = [
-    0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0,
+/// Seconds that a request may be late: a few milliseconds by itself, and minutes by turns at a limit.
+const LATE: [f64; 18] = [
+    0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0,
+    60.0, 300.0, 3600.0,
 ];
 /// Seconds that a transaction may take.
 const COMMITTED: [f64; 11] = [
