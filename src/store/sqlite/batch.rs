@@ -1,70 +1,99 @@
 //! Many rows by one statement.
 //!
-//! A connection of sqlx is a thread, and each statement a trip to it, which costs more than most of
-//! the statements do. So a statement is also kept in forms that are it several times over.
+//! A connection of sqlx is a thread, and each statement a trip to it and back, which costs more than
+//! most of the statements do. So a statement is kept in forms for several rows at once.
 
-use std::future::poll_fn;
-use std::pin::pin;
+use std::collections::HashSet;
 
-use futures_core::Stream;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
-use sqlx::{Either, Executor, SqliteConnection};
+use sqlx::SqliteConnection;
+
+use super::values::id_bytes;
 
 /// A statement with its parameters still to come.
 pub(super) type Prepared = Query<'static, Sqlite, SqliteArguments>;
 
-/// A statement in several sizes.
-pub(super) struct Batch {
-    /// How many times over, and its text; the largest first, and once last.
-    pub(super) sizes: [(usize, &'static str); 3],
-}
+/// How many rows a statement has a form for; the largest first, and one last.
+const SIZES: [usize; 3] = [64, 8, 1];
 
-/// Makes a [`Batch`] of a statement that ends with a semicolon.
-macro_rules! batch {
-    ($sql:expr) => {
-        crate::store::sqlite::batch::Batch {
-            sizes: [
-                (
-                    16,
-                    concat!(
-                        $sql, $sql, $sql, $sql, $sql, $sql, $sql, $sql, $sql, $sql, $sql, $sql,
-                        $sql, $sql, $sql, $sql,
-                    ),
-                ),
-                (4, concat!($sql, $sql, $sql, $sql)),
-                (1, $sql),
-            ],
-        }
-    };
-}
-pub(super) use batch;
+/// A statement for several rows.
+pub(super) struct Batch(Vec<(usize, String)>);
 
 impl Batch {
-    /// Runs the statement for each of the rows in turn. Says for each whether it changed anything.
+    /// A statement about the rows of a table `new` with these columns, which begins after this.
+    pub(super) fn new(columns: &str, statement: &str) -> Self {
+        let parameters = vec!["?"; columns.split(',').count()].join(", ");
+        let forms = SIZES.map(|size| {
+            let rows = vec![format!("({parameters})"); size].join(", ");
+            let sql = format!("WITH new ({columns}) AS (VALUES {rows}) {statement}");
+            (size, sql)
+        });
+        Self(forms.into())
+    }
+
+    /// Runs the statement for the rows in their order. Says for each whether it changed anything,
+    /// which are those whose ID the statement returns.
     pub(super) async fn run<T>(
-        &self,
+        &'static self,
         connection: &mut SqliteConnection,
         rows: &[T],
+        id: impl Fn(&T) -> [u8; 16],
         bind: impl Fn(Prepared, &T) -> Prepared,
     ) -> sqlx::Result<Vec<bool>> {
         let mut changed = Vec::with_capacity(rows.len());
-        let mut left = rows;
-        for (size, sql) in self.sizes {
-            while let Some((now, later)) = left.split_at_checked(size) {
-                if now.is_empty() {
-                    break;
-                }
-                left = later;
-                let query = now.iter().fold(sqlx::query(sql), &bind);
-                let mut results = pin!(connection.fetch_many(query));
-                while let Some(result) = poll_fn(|cx| results.as_mut().poll_next(cx)).await {
-                    if let Either::Left(done) = result? {
-                        changed.push(done.rows_affected() > 0);
-                    }
-                }
+        for rows in distinct(rows, &id) {
+            for (rows, sql) in self.parts(rows) {
+                let query = rows.iter().fold(sqlx::query(sql), &bind);
+                let returned = query.fetch_all(&mut *connection).await?;
+                let returned: HashSet<[u8; 16]> = returned
+                    .iter()
+                    .map(|row| id_bytes(row, 0).map_err(sqlx::Error::Decode))
+                    .collect::<Result<_, _>>()?;
+                changed.extend(rows.iter().map(|row| returned.contains(&id(row))));
             }
         }
         Ok(changed)
     }
+
+    /// Runs a statement that returns nothing for the rows in their order.
+    pub(super) async fn execute<T>(
+        &'static self,
+        connection: &mut SqliteConnection,
+        rows: &[T],
+        bind: impl Fn(Prepared, &T) -> Prepared,
+    ) -> sqlx::Result<()> {
+        for (rows, sql) in self.parts(rows) {
+            let query = rows.iter().fold(sqlx::query(sql), &bind);
+            query.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The rows in parts of the sizes that there are, each with its form.
+    fn parts<'a, T>(&'static self, rows: &'a [T]) -> impl Iterator<Item = (&'a [T], &'static str)> {
+        let mut left = rows;
+        std::iter::from_fn(move || {
+            let (size, sql) = self.0.iter().find(|(size, _)| *size <= left.len())?;
+            let (now, later) = left.split_at_checked(*size)?;
+            left = later;
+            Some((now, sql.as_str()))
+        })
+    }
+}
+
+/// The rows in parts, none of which has an ID twice: what a statement makes of the first is for the
+/// next to see.
+pub(super) fn distinct<'a, T>(
+    rows: &'a [T],
+    id: impl Fn(&T) -> [u8; 16],
+) -> impl Iterator<Item = &'a [T]> {
+    let mut left = rows;
+    std::iter::from_fn(move || {
+        let mut seen = HashSet::with_capacity(left.len());
+        let end = left.iter().position(|row| !seen.insert(id(row)));
+        let (now, later) = left.split_at_checked(end.unwrap_or(left.len()))?;
+        left = later;
+        (!now.is_empty()).then_some(now)
+    })
 }

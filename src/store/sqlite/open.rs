@@ -20,8 +20,14 @@ use crate::store::StoreError;
 const READERS: u32 = 2;
 
 /// How much of the file each connection keeps in memory, in KiB, as SQLite wants it said. The
-/// system's cache is as good.
-const CACHE: &str = "-512";
+/// system's cache is as good for reading; but what a transaction has changed and doesn't fit is
+/// written, and read again, before it is over.
+const READ_CACHE: &str = "-512";
+const WRITE_CACHE: &str = "-8192";
+
+/// After how many pages of the log it is folded into the file. A page that was written several times
+/// meanwhile is written there once.
+const FOLD_AFTER: &str = "4096";
 
 /// How long to wait for another program that looks into the database, such as one that backs it up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,7 +54,8 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .pragma("cache_size", CACHE)
+        .pragma("cache_size", WRITE_CACHE)
+        .pragma("wal_autocheckpoint", FOLD_AFTER)
         .pragma("journal_size_limit", LOG_LIMIT);
     let mut writer = options.connect().await.map_err(unusable)?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
@@ -64,7 +71,10 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     }
     schema::migrate(&mut writer).await.map_err(unusable)?;
     try_to_write(&mut writer).await.map_err(unusable)?;
-    let reading = options.clone().pragma("query_only", "ON");
+    let reading = options
+        .clone()
+        .pragma("query_only", "ON")
+        .pragma("cache_size", READ_CACHE);
     let readers = SqlitePoolOptions::new()
         .min_connections(READERS)
         .max_connections(READERS)

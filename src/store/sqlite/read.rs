@@ -79,14 +79,22 @@ pub(super) async fn watches(
 ) -> sqlx::Result<Vec<WatchRecord>> {
     let mut query = Filtered::new(select_watch!("WHERE TRUE"));
     query.is("job_id", filter.job_id.as_ref().map(JobId::as_str));
-    query.is("outcome", filter.outcome.map(Outcome::as_str));
+    // Nearly all have succeeded, and are in no index of outcomes: it wants to hear that others are
+    // asked for.
+    let outcome = filter.outcome.map(Outcome::as_str);
+    let is_common = filter.outcome == Some(Outcome::Succeeded);
+    query.is(
+        "outcome <> 'succeeded' AND outcome",
+        outcome.filter(|_| !is_common),
+    );
     if filter.ended == Some(false) {
         query.fits("outcome IS NULL");
     }
     query.is("project", filter.project.as_ref().map(ProjectName::as_str));
-    if filter.ended == Some(true) {
+    if filter.ended == Some(true) || is_common {
         query.fits("outcome IS NOT NULL");
     }
+    query.is("outcome", outcome.filter(|_| is_common));
     let before = page.before.map(|id| *id.as_bytes());
     let rows = query.page(readers, before, page.limit).await?;
     rows.iter().map(values::watch).collect()

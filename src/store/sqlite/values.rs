@@ -91,7 +91,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn id_bytes(row: &SqliteRow, index: usize) -> Result<[u8; 16], BoxError> {
+/// The ID in a column.
+pub(super) fn id_bytes(row: &SqliteRow, index: usize) -> Result<[u8; 16], BoxError> {
     let bytes: &[u8] = row.try_get(index)?;
     Ok(bytes
         .try_into()

@@ -1,10 +1,11 @@
 //! Changes to rows, in one transaction.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::batch::{Batch, Prepared, batch};
+use super::batch::{Batch, Prepared, distinct};
 use super::schema::{self, VERSION};
 use super::values::{self, duration_millis, joined, millis, select_watch};
 use crate::model::{
@@ -13,48 +14,94 @@ use crate::model::{
 };
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
 
-const ACCEPT: Batch = batch!(
-    "INSERT INTO watch (id, project, job_id, hooks, accepted_at, deadline_at, polls) \
-     VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING;"
-);
+static ACCEPT: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id, project, job_id, hooks, accepted_at, deadline_at",
+        "INSERT INTO watch (id, project, job_id, hooks, accepted_at, deadline_at, polls) \
+         SELECT *, 0 FROM new WHERE TRUE ON CONFLICT DO NOTHING RETURNING id",
+    )
+});
 
-const TO_JOIN: &str = select_watch!(
-    "WHERE project = ? AND job_id = ? AND (outcome IS NULL OR outcome IN ('succeeded', 'failed'))"
-);
+const TO_JOIN: &str = select_watch!("WHERE job_id = ? AND project = ? AND joinable = 1");
 
-const PROCEED: Batch = batch!(
-    "UPDATE watch SET polls = ?, job_status = ?, job_type = ?, job_begin = ?, job_end = ?, \
-     job_fail_reason = ?, outcome = ?, ended_at = ?, fault_status = ?, fault_code = ?, \
-     fault_message = ?, fault_request_id = ? WHERE id = ? AND outcome IS NULL;"
-);
+// A unary plus keeps SQLite from looking for the watch by anything but its ID.
+static NOTE: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id, polls, status, type, begin, end, reason",
+        "UPDATE watch SET polls = new.polls, job_status = status, job_type = type, \
+         job_begin = begin, job_end = end, job_fail_reason = reason FROM new \
+         WHERE watch.id = new.id AND +outcome IS NULL RETURNING id",
+    )
+});
 
-const ADD_ANSWERS: Batch = batch!(
-    "INSERT INTO answers (watch_id, answer, count, first_at, last_at) VALUES (?, ?, ?, ?, ?);"
-);
+/// Apart from [`NOTE`], as each column that it names takes its indexes with it.
+static END: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id, polls, status, type, begin, end, reason, how, at, http_status, code, message, request_id",
+        "UPDATE watch SET polls = new.polls, job_status = status, job_type = type, \
+         job_begin = begin, job_end = end, job_fail_reason = reason, outcome = how, ended_at = at, \
+         fault_status = http_status, fault_code = code, fault_message = message, \
+         fault_request_id = request_id FROM new \
+         WHERE watch.id = new.id AND +outcome IS NULL RETURNING id",
+    )
+});
 
-const OWE: Batch = batch!(
-    "INSERT INTO delivery (id, watch_id, hook, body, created_at, state, due, attempts, tries) \
-     SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM watch WHERE id = ? AND outcome IS NOT NULL \
-     ON CONFLICT (watch_id, hook) DO NOTHING;"
-);
+/// Apart from [`END`] as well: most ends are the job's own.
+static PART: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id",
+        "UPDATE watch SET joinable = NULL FROM new WHERE watch.id = new.id",
+    )
+});
 
-const ADD_DURATION: Batch = batch!(
-    "INSERT INTO duration (project, job_type, began, took) SELECT project, ?, ?, ? FROM watch \
-     WHERE id = ?;"
-);
+static ADD_ANSWERS: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "watch_id, answer, count, first_at, last_at",
+        "INSERT INTO answers (watch_id, answer, count, first_at, last_at) SELECT * FROM new",
+    )
+});
 
-const ADD_ATTEMPT: Batch = batch!(
-    "INSERT INTO attempt (delivery_id, number, at, took, answer, delivered) \
-     SELECT id, ?, ?, ?, ?, ? FROM delivery WHERE id = ? ON CONFLICT DO NOTHING;"
-);
+static OWE: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id, watch_id, hook, body, created_at, state, due, attempts, tries",
+        "INSERT INTO delivery (id, watch_id, hook, body, created_at, state, due, attempts, tries) \
+         SELECT new.* FROM new CROSS JOIN watch ON watch.id = watch_id \
+         WHERE +outcome IS NOT NULL ON CONFLICT (watch_id, hook) DO NOTHING RETURNING id",
+    )
+});
 
-const ATTEMPTED: Batch = batch!(
-    "UPDATE delivery SET state = ?, due = ?, attempts = attempts + 1, tries = tries + 1 \
-     WHERE id = ?;"
-);
+static ADD_DURATION: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "watch_id, job_type, began, took",
+        "INSERT INTO duration (project, job_type, began, took) \
+         SELECT project, new.job_type, began, took FROM new CROSS JOIN watch ON watch.id = watch_id",
+    )
+});
 
-const REPLAY: Batch =
-    batch!("UPDATE delivery SET state = 'pending', due = ?, tries = 0 WHERE id = ?;");
+static ADD_ATTEMPT: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "delivery_id, number, at, took, answer, delivered",
+        "INSERT INTO attempt (delivery_id, number, at, took, answer, delivered) \
+         SELECT new.* FROM new CROSS JOIN delivery ON delivery.id = delivery_id \
+         WHERE TRUE ON CONFLICT DO NOTHING RETURNING delivery_id",
+    )
+});
+
+static ATTEMPTED: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id, state, due",
+        "UPDATE delivery SET state = new.state, due = new.due, attempts = attempts + 1, \
+         tries = tries + 1 FROM new WHERE delivery.id = new.id",
+    )
+});
+
+static REPLAY: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "id, due",
+        "UPDATE delivery SET state = 'pending', due = new.due, tries = 0 FROM new \
+         WHERE delivery.id = new.id RETURNING id",
+    )
+});
 
 /// Forgets with the watch what refers to it.
 const PRUNE: &str = "DELETE FROM watch WHERE id IN ( \
@@ -73,6 +120,10 @@ struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
+    fn id(&self) -> [u8; 16] {
+        *self.watch_id.as_bytes()
+    }
+
     fn of(change: &'a Change) -> Option<Self> {
         match change {
             Change::Note {
@@ -194,8 +245,9 @@ async fn accept(
     connection: &mut SqliteConnection,
     watches: &[&Watch],
 ) -> sqlx::Result<Vec<Effect>> {
+    let id = |watch: &&Watch| *watch.id.as_bytes();
     let new = ACCEPT
-        .run(connection, watches, |query, watch| {
+        .run(connection, watches, id, |query, watch| {
             query
                 .bind(watch.id.as_bytes().as_slice())
                 .bind(watch.project.as_str())
@@ -227,8 +279,8 @@ async fn accept(
 /// Joins the watch that there is for the job.
 async fn join(connection: &mut SqliteConnection, watch: &Watch) -> sqlx::Result<WatchRecord> {
     let row = sqlx::query(TO_JOIN)
-        .bind(watch.project.as_str())
         .bind(watch.job_id.as_str())
+        .bind(watch.project.as_str())
         .fetch_one(&mut *connection)
         .await?;
     let mut record = values::watch(&row)?;
@@ -246,12 +298,43 @@ async fn proceed(
     connection: &mut SqliteConnection,
     steps: &[Step<'_>],
 ) -> sqlx::Result<Vec<Effect>> {
-    let took = PROCEED.run(connection, steps, bind_step).await?;
+    let mut effects = Vec::with_capacity(steps.len());
+    for steps in distinct(steps, Step::id) {
+        effects.extend(proceed_each(connection, steps).await?);
+    }
+    Ok(effects)
+}
+
+/// Steps of different watches, whose order is of no matter.
+async fn proceed_each(
+    connection: &mut SqliteConnection,
+    steps: &[Step<'_>],
+) -> sqlx::Result<Vec<Effect>> {
+    let (ends, notes): (Vec<&Step>, Vec<&Step>) =
+        steps.iter().partition(|step| step.end.is_some());
+    let id = |step: &&Step| step.id();
+    let noted = NOTE.run(connection, &notes, id, bind_note).await?;
+    let ended = END.run(connection, &ends, id, bind_end).await?;
+    let (mut noted, mut ended) = (noted.into_iter(), ended.into_iter());
+    let took: Vec<bool> = steps
+        .iter()
+        .map(|step| match step.end {
+            Some(_) => ended.next() == Some(true),
+            None => noted.next() == Some(true),
+        })
+        .collect();
+    let parted: Vec<&Step> = changed(steps, &took)
+        .filter(|step| step.end.is_some_and(|end| !end.outcome.is_of_the_job()))
+        .collect();
+    PART.execute(connection, &parted, |query, step| {
+        query.bind(step.watch_id.as_bytes().as_slice())
+    })
+    .await?;
     let answers: Vec<(WatchId, &Answers)> = changed(steps, &took)
         .flat_map(|step| step.answers.iter().map(|one| (step.watch_id, one)))
         .collect();
     ADD_ANSWERS
-        .run(connection, &answers, |query, (watch_id, answers)| {
+        .execute(connection, &answers, |query, (watch_id, answers)| {
             query
                 .bind(watch_id.as_bytes().as_slice())
                 .bind(&*answers.answer)
@@ -268,34 +351,38 @@ async fn proceed(
         .filter_map(|step| Some((step.watch_id, step.ran?)))
         .collect();
     ADD_DURATION
-        .run(connection, &durations, |query, (watch_id, ran)| {
+        .execute(connection, &durations, |query, (watch_id, ran)| {
             query
+                .bind(watch_id.as_bytes().as_slice())
                 .bind(&*ran.job_type)
                 .bind(millis(ran.began))
                 .bind(duration_millis(ran.took))
-                .bind(watch_id.as_bytes().as_slice())
         })
         .await?;
     Ok(done_each(took))
 }
 
-fn bind_step(query: Prepared, step: &Step<'_>) -> Prepared {
+fn bind_note(query: Prepared, step: &&Step<'_>) -> Prepared {
     let job = step.progress.job.as_ref();
-    let fault = step.end.and_then(|end| end.fault.as_ref());
     query
+        .bind(step.watch_id.as_bytes().as_slice())
         .bind(step.progress.polls)
         .bind(job.map(|job| job.status.as_str()))
         .bind(job.and_then(|job| job.job_type.as_deref()))
         .bind(job.and_then(|job| job.begin_time).map(millis))
         .bind(job.and_then(|job| job.end_time).map(millis))
         .bind(job.and_then(|job| job.fail_reason.as_deref()))
+}
+
+fn bind_end(query: Prepared, step: &&Step<'_>) -> Prepared {
+    let fault = step.end.and_then(|end| end.fault.as_ref());
+    bind_note(query, step)
         .bind(step.end.map(|end| end.outcome.as_str()))
         .bind(step.end.map(|end| millis(end.at)))
         .bind(fault.and_then(|fault| fault.http_status))
         .bind(fault.and_then(|fault| fault.code.as_deref()))
         .bind(fault.map(|fault| fault.message.as_str()))
         .bind(fault.and_then(|fault| fault.request_id.as_deref()))
-        .bind(step.watch_id.as_bytes().as_slice())
 }
 
 /// Adds what is owed for watches that have ended; says for each whether it is new.
@@ -303,9 +390,11 @@ async fn owe(
     connection: &mut SqliteConnection,
     deliveries: &[&Delivery],
 ) -> sqlx::Result<Vec<bool>> {
-    OWE.run(connection, deliveries, |query, delivery| {
+    let id = |delivery: &&Delivery| *delivery.id.as_bytes();
+    OWE.run(connection, deliveries, id, |query, delivery| {
         query
             .bind(delivery.id.as_bytes().as_slice())
+            .bind(delivery.watch_id.as_bytes().as_slice())
             .bind(delivery.hook.as_str())
             .bind(&delivery.body)
             .bind(millis(delivery.created_at))
@@ -313,7 +402,6 @@ async fn owe(
             .bind(due(delivery.state))
             .bind(delivery.attempts)
             .bind(delivery.tries)
-            .bind(delivery.watch_id.as_bytes().as_slice())
     })
     .await
 }
@@ -329,26 +417,29 @@ async fn attempted(
     connection: &mut SqliteConnection,
     attempts: &[(DeliveryId, &Attempt, DeliveryState)],
 ) -> sqlx::Result<Vec<Effect>> {
+    let id = |(id, ..): &(DeliveryId, &Attempt, DeliveryState)| *id.as_bytes();
     let new = ADD_ATTEMPT
-        .run(connection, attempts, |query, (id, attempt, _)| {
+        .run(connection, attempts, id, |query, (id, attempt, _)| {
             query
+                .bind(id.as_bytes().as_slice())
                 .bind(attempt.number)
                 .bind(millis(attempt.at))
                 .bind(duration_millis(attempt.took))
                 .bind(attempt.answer.as_str())
                 .bind(attempt.delivered)
-                .bind(id.as_bytes().as_slice())
         })
         .await?;
-    let made: Vec<_> = changed(attempts, &new).collect();
-    ATTEMPTED
-        .run(connection, &made, |query, (id, _, state)| {
-            query
-                .bind(state.as_str())
-                .bind(due(*state))
-                .bind(id.as_bytes().as_slice())
-        })
-        .await?;
+    let made: Vec<_> = changed(attempts, &new).copied().collect();
+    for made in distinct(&made, id) {
+        ATTEMPTED
+            .execute(connection, made, |query, (id, _, state)| {
+                query
+                    .bind(id.as_bytes().as_slice())
+                    .bind(state.as_str())
+                    .bind(due(*state))
+            })
+            .await?;
+    }
     Ok(done_each(new))
 }
 
@@ -356,9 +447,10 @@ async fn replay(
     connection: &mut SqliteConnection,
     replays: &[(DeliveryId, SystemTime)],
 ) -> sqlx::Result<Vec<Effect>> {
+    let id = |(id, _): &(DeliveryId, SystemTime)| *id.as_bytes();
     let known = REPLAY
-        .run(connection, replays, |query, (id, due)| {
-            query.bind(millis(*due)).bind(id.as_bytes().as_slice())
+        .run(connection, replays, id, |query, (id, due)| {
+            query.bind(id.as_bytes().as_slice()).bind(millis(*due))
         })
         .await?;
     Ok(done_each(known))
