@@ -4,8 +4,8 @@
 use tokio::sync::broadcast;
 
 use crate::clean::clean_message;
-use crate::engine::{Teller, Told};
-use crate::model::{WatchEvent, WatchEventKind};
+use crate::engine::{Teller, Told, span};
+use crate::model::WatchEventKind;
 
 /// How many events a follower may be behind before it misses some.
 pub(super) const BACKLOG: usize = 4096;
@@ -13,20 +13,34 @@ pub(super) const BACKLOG: usize = 4096;
 /// The teller for an engine.
 pub(super) fn teller(events: broadcast::Sender<Told>) -> Teller {
     std::sync::Arc::new(move |told| {
-        if let Told::Watch { event, .. } = &told {
-            log(event);
+        if let Told::Watch {
+            watch_id,
+            project,
+            event,
+        } = &told
+            && is_logged(&event.kind)
+        {
+            span(&event.job_id, *watch_id, project).in_scope(|| log(&event.kind));
         }
         // Where nobody follows, nobody misses it.
         drop(events.send(told));
     })
 }
 
-/// Within the span of its watch, which has the watch's names.
-fn log(event: &WatchEvent) {
-    match &event.kind {
-        WatchEventKind::Polled {
-            job, changed: true, ..
-        } => {
+/// Whether there may be anything to log of it: mostly there isn't, and no need for a span.
+fn is_logged(event: &WatchEventKind) -> bool {
+    !matches!(
+        event,
+        WatchEventKind::Started
+            | WatchEventKind::Polled { changed: false, .. }
+            | WatchEventKind::NotYetVisible { .. }
+            | WatchEventKind::Ended(_)
+    )
+}
+
+fn log(event: &WatchEventKind) {
+    match event {
+        WatchEventKind::Polled { job, .. } => {
             let status = clean_message(job.status.as_str());
             tracing::debug!(status, "its status has changed");
         }

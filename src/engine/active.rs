@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::history::{History, answer_of};
+use super::told::span;
 use super::{answer, reached};
 use crate::model::{
     Answers, HookName, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind, WatchReport,
@@ -322,11 +323,5 @@ impl Active {
 
 /// The span that what happens to the watch is logged in.
 pub(super) fn span_of(watch: &Watch) -> tracing::Span {
-    let Watch {
-        id,
-        project,
-        job_id,
-        ..
-    } = watch;
-    tracing::info_span!("watch", %job_id, watch_id = %id, %project)
+    span(&watch.job_id, watch.id, &watch.project)
 }

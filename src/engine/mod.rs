@@ -23,7 +23,7 @@ pub use orders::{AcceptError, Accepted, Heard, Order};
 pub use recorder::Recorder;
 pub use service::Engine;
 pub use setup::{Parts, Project, Setup};
-pub use told::{Teller, Told};
+pub use told::{Teller, Told, span};
 pub use wait::{Until, WaitResult, WaitSpec, wait};
 
 /// Comes back at that time; never, where there is none.

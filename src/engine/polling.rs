@@ -146,10 +146,6 @@ impl Subject for Loop {
         &self.active.control
     }
 
-    fn span(&self) -> tracing::Span {
-        self.active.span()
-    }
-
     fn experience(&self, job_type: &JobType) -> Option<Arc<Experience>> {
         let project = &self.active.watch.project;
         self.shared.known.experience(project, job_type)

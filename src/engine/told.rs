@@ -1,6 +1,6 @@
 //! What the engine tells of, as it happens.
 
-use crate::model::{DeliveryId, DeliveryState, HookName, ProjectName, WatchEvent, WatchId};
+use crate::model::{DeliveryId, DeliveryState, HookName, JobId, ProjectName, WatchEvent, WatchId};
 
 /// Something that happened. Ends and deliveries are told of once they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,13 @@ pub enum Told {
         /// How the delivery stands now.
         state: DeliveryState,
     },
+}
+
+/// The span that what happens to a watch is logged in.
+// Made where there is something to log: one for each request would cost as much as signing it.
+#[must_use]
+pub fn span(job_id: &JobId, watch_id: WatchId, project: &ProjectName) -> tracing::Span {
+    tracing::info_span!("watch", %job_id, %watch_id, %project)
 }
 
 /// Where it is told. Called from many tasks; must not block.

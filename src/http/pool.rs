@@ -43,8 +43,14 @@ pub(super) struct Pool {
     idle: Arc<Mutex<Idle>>,
 }
 
-/// Connections that nobody uses, the one that was used last at the end, and since when.
-type Idle = Vec<(Line, Instant)>;
+/// Connections that nobody uses.
+#[derive(Default)]
+struct Idle {
+    /// The one that was used last at the end, and since when.
+    lines: Vec<(Line, Instant)>,
+    /// Whether somebody looks after them.
+    swept: bool,
+}
 
 fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +93,7 @@ impl Pool {
                     return Ok(reply);
                 }
                 // The server closed it in this moment, and has seen nothing of the request.
-                Err(Failure::Unsent(unsent, _)) if !is_new => question = unsent,
+                Err(Failure::Unsent(unsent, _)) if !is_new => question = *unsent,
                 Err(Failure::Unsent(_, error)) => {
                     return Err(self.trouble(&error, Stage::Asking));
                 }
@@ -108,7 +114,7 @@ impl Pool {
     /// A connection that is open still.
     fn kept(&self) -> Option<Line> {
         loop {
-            let (mut line, _) = lock(&self.idle).pop()?;
+            let (mut line, _) = lock(&self.idle).lines.pop()?;
             if line.is_ready() {
                 return Some(line);
             }
@@ -120,10 +126,11 @@ impl Pool {
             return;
         }
         let mut idle = lock(&self.idle);
-        if idle.is_empty() {
+        idle.lines.push((line, Instant::now()));
+        if !idle.swept {
+            idle.swept = true;
             tokio::spawn(sweep(Arc::downgrade(&self.idle)));
         }
-        idle.push((line, Instant::now()));
     }
 
     async fn connect(&self) -> Result<Line, Trouble> {
@@ -153,9 +160,11 @@ async fn sweep(idle: Weak<Mutex<Idle>>) {
         sleep(KEPT).await;
         let Some(idle) = idle.upgrade() else { return };
         let mut idle = lock(&idle);
-        let used = idle.partition_point(|(_, since)| since.elapsed() >= KEPT);
-        drop(idle.drain(..used));
-        if idle.is_empty() {
+        let used = |(_, since): &(Line, Instant)| since.elapsed() >= KEPT;
+        let used = idle.lines.partition_point(used);
+        drop(idle.lines.drain(..used));
+        if idle.lines.is_empty() {
+            idle.swept = false;
             return;
         }
     }
@@ -174,7 +183,7 @@ struct Line {
 /// Why there is no whole answer.
 enum Failure {
     /// The connection had ended before. Nothing of the request was sent.
-    Unsent(Question, hyper::Error),
+    Unsent(Box<Question>, hyper::Error),
     Unanswered(hyper::Error),
     /// It ended within the answer.
     Cut(hyper::Error),
@@ -196,7 +205,7 @@ impl Line {
             let response = response
                 .await
                 .map_err(|mut error| match error.take_message() {
-                    Some(question) => Failure::Unsent(question, error.into_error()),
+                    Some(question) => Failure::Unsent(Box::new(question), error.into_error()),
                     None => Failure::Unanswered(error.into_error()),
                 });
             whole(response?).await

@@ -25,11 +25,6 @@ pub trait Subject: Send + Sync {
     /// Its reins.
     fn control(&self) -> &Control;
 
-    /// The span that it is polled in.
-    fn span(&self) -> tracing::Span {
-        tracing::Span::none()
-    }
-
     /// What jobs of this type in its project tell about the next, where any has ended.
     fn experience(&self, _job_type: &JobType) -> Option<Arc<Experience>> {
         None
@@ -41,8 +36,6 @@ pub trait Subject: Send + Sync {
 
 pin_project! {
     /// What comes of a future that polls for a watch, unless that is called off first.
-    // The span exists only while something is done: those of ten thousand watches that sleep would
-    // take half as much memory as the watches.
     pub(super) struct Steered<'a, S, F> {
         pub(super) subject: &'a S,
         #[pin]
@@ -58,7 +51,6 @@ impl<S: Subject, F: Future> Future for Steered<'_, S, F> {
         if this.subject.control().is_cancelled(context) {
             return Poll::Ready(None);
         }
-        let polled = this.subject.span().in_scope(|| this.future.poll(context));
-        polled.map(Some)
+        this.future.poll(context).map(Some)
     }
 }
