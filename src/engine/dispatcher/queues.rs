@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use crate::hooks::{Configured, Hook, Message, Receipt};
 use crate::model::{BoxFuture, Delivery, DeliveryId, HookName, WatchId};
 
-/// How many deliveries of one hook that are due are held in memory; others are read from the store
-/// when it is their turn.
-const HELD: usize = 1024;
+/// How many bytes of deliveries of one hook that are due are held in memory: some ten thousand.
+/// Others are read from the store when it is their turn.
+const HELD: usize = 8 * 1024 * 1024;
 
 /// How many attempts may be under way at once for a hook that isn't configured.
 const UNCONFIGURED: usize = 4;
@@ -32,6 +32,8 @@ struct Queue {
     /// What the receiver said when it wanted no more.
     gone: Option<String>,
     ready: VecDeque<DeliveryId>,
+    /// How many bytes of those are held in memory.
+    held: usize,
     under_way: usize,
 }
 
@@ -136,7 +138,10 @@ impl Queues {
         let under_way = Stage::UnderWay { again: false };
         let owed = self.owed.get_mut(&id)?;
         match std::mem::replace(&mut owed.stage, under_way) {
-            Stage::Ready(fresh) => Some(Turn { fresh, ..turn }),
+            Stage::Ready(fresh) => {
+                queue.held -= fresh.as_deref().map_or(0, size);
+                Some(Turn { fresh, ..turn })
+            }
             Stage::Waiting(_) | Stage::UnderWay { .. } => Some(turn),
         }
     }
@@ -196,6 +201,9 @@ impl Queues {
 
     fn forget(&mut self, id: DeliveryId) -> Option<WatchId> {
         let watch_id = self.owed.remove(&id)?.watch_id;
+        if self.owed.is_empty() {
+            self.give_back();
+        }
         let left = self.of_watch.get_mut(&watch_id)?;
         *left -= 1;
         if *left > 0 {
@@ -203,6 +211,15 @@ impl Queues {
         }
         self.of_watch.remove(&watch_id);
         Some(watch_id)
+    }
+
+    /// Gives back the room that a burst took, now that nothing is owed.
+    fn give_back(&mut self) {
+        self.owed.shrink_to_fit();
+        self.of_watch.shrink_to_fit();
+        for queue in self.by_hook.values_mut() {
+            queue.ready.shrink_to_fit();
+        }
     }
 
     fn wait(&mut self, id: DeliveryId, due: Instant) {
@@ -215,7 +232,9 @@ impl Queues {
     fn make_ready(&mut self, id: DeliveryId, fresh: Option<Box<Delivery>>) {
         if let Some(owed) = self.owed.get_mut(&id) {
             let queue = self.by_hook.entry(owed.hook.clone()).or_default();
-            owed.stage = Stage::Ready(fresh.filter(|_| queue.ready.len() < HELD));
+            let fresh = fresh.filter(|fresh| queue.held + size(fresh) <= HELD);
+            queue.held += fresh.as_deref().map_or(0, size);
+            owed.stage = Stage::Ready(fresh);
             queue.ready.push_back(id);
         }
     }
@@ -240,6 +259,11 @@ impl Queue {
             })),
         }
     }
+}
+
+/// How many bytes of memory a delivery takes up.
+fn size(delivery: &Delivery) -> usize {
+    size_of::<Delivery>() + delivery.body.len()
 }
 
 /// Stands in for a hook that can't be asked.

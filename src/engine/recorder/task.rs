@@ -14,9 +14,12 @@ use super::Shared;
 use crate::model::Meter;
 use crate::store::{Change, Effect, Store, StoreError};
 
-/// The most changes that go into one transaction, and the most notes that ride with them: the first
-/// of many outcomes shouldn't wait for the last.
-const GROUP: usize = 128;
+/// The most changes that go into one transaction. The more there are, the less each costs, as pages
+/// and the disk are written once for all; but the first of many outcomes shouldn't wait for the last.
+const GROUP: usize = 1024;
+
+/// The most notes that ride with other changes, which have somebody waiting.
+const RIDERS: usize = 128;
 
 /// How long notes wait for other changes to ride with.
 const NOTES_WAIT: Duration = Duration::from_secs(1);
@@ -143,7 +146,10 @@ impl Task {
     /// Comes back with true when there is something to do, and with false when there never will be.
     async fn has_work(&mut self) -> bool {
         loop {
-            while let Ok(request) = self.requests.try_recv() {
+            // What is more than that waits where its memory is given back.
+            while self.waiting.len() < GROUP
+                && let Ok(request) = self.requests.try_recv()
+            {
                 self.take_in(request);
             }
             if !self.waiting.is_empty() {
@@ -238,9 +244,13 @@ impl Task {
     }
 
     fn add_notes(&mut self, group: &mut Group) {
+        let most = match group.changes.is_empty() {
+            true => GROUP,
+            false => RIDERS,
+        };
         let (notes, no_more) = self
             .shared
-            .notes(|notes| (notes.take(GROUP), notes.is_empty()));
+            .notes(|notes| (notes.take(most), notes.is_empty()));
         for note in notes {
             group.push(note, Reply::Nobody);
         }

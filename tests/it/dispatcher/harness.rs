@@ -58,6 +58,8 @@ pub(super) struct House {
     pub(super) recorder: Recorder,
     pub(super) told: Arc<Mutex<Vec<Told>>>,
     pub(super) results: Arc<Results>,
+    /// What each delivery carries.
+    pub(super) body: Arc<str>,
     clock: Arc<PausedClock>,
     random: Mutex<fastrand::Rng>,
 }
@@ -92,6 +94,7 @@ impl House {
             recorder,
             told,
             results,
+            body: "{}".into(),
             clock,
             random: Mutex::new(fastrand::Rng::with_seed(7)),
         }
@@ -146,7 +149,7 @@ impl House {
             id: DeliveryId::new(now, &mut random),
             watch_id: watch.id,
             hook: hook.parse().unwrap(),
-            body: "{}".into(),
+            body: Arc::clone(&self.body),
             created_at: now,
             state: DeliveryState::Pending(now),
             attempts: 0,

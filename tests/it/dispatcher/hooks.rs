@@ -40,7 +40,9 @@ async fn no_more_attempts_are_under_way_at_once_than_the_hook_allows() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_is_held_in_memory_arrives_all_the_same() {
-    let house = House::new();
+    let mut house = House::new();
+    // 15 MiB altogether.
+    house.body = "x".repeat(10 * 1024).into();
     let hook = Scripted::new([Act::Take(secs(1))]);
     house.dispatcher.configure(vec![named("a", 100, &hook)]);
     let mut watches = Vec::new();
