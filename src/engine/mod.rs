@@ -19,7 +19,7 @@ mod wait;
 
 pub use dispatcher::{Dispatcher, DispatcherParts, Retries};
 pub use health::{Health, ProjectHealth};
-pub use orders::{AcceptError, Accepted, Heard, Order};
+pub use orders::{AcceptError, Accepted, Heard, Order, Refused};
 pub use recorder::Recorder;
 pub use service::Engine;
 pub use setup::{Parts, Project, Setup};

@@ -47,6 +47,28 @@ pub enum AcceptError {
     Store(#[from] StoreError),
 }
 
+/// Why none of several orders is accepted.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Refused {
+    /// Which of them can't be, from 0; `None` where it is about none in particular.
+    pub index: Option<usize>,
+    /// Why it can't.
+    pub why: AcceptError,
+}
+
+impl From<AcceptError> for Refused {
+    fn from(why: AcceptError) -> Self {
+        Self { index: None, why }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        AcceptError::from(error).into()
+    }
+}
+
 /// How a watch answers to being cancelled or polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {

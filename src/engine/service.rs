@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::active::{Active, Wish, span_of};
 use super::ending::owe;
 use super::health::Health;
-use super::orders::{AcceptError, Accepted, Heard, Order};
+use super::orders::{AcceptError, Accepted, Heard, Order, Refused};
 use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared, TakenUp};
 use super::supervisor::{Command, Supervisor};
@@ -77,10 +77,7 @@ impl Engine {
             let Some(last) = page.last() else { break };
             after = Some(last.watch.id);
             watches += page.len();
-            for record in page {
-                let resume = shared.resume(&record);
-                shared.take_up(record, resume);
-            }
+            shared.take_up_all(page.into_iter());
         }
         shared.set_restored();
         Ok((watches, deliveries))
@@ -95,19 +92,8 @@ impl Engine {
         if shared.is_stopping() {
             return Err(AcceptError::Stopping);
         }
-        let setup = shared.setup();
-        let (name, project) = setup.project_of(&order)?;
-        let hooks = setup.hooks_of(&order)?;
-        let timeout = order.timeout.unwrap_or(project.timeout);
-        let now = shared.clock.now();
-        let watch = Watch {
-            id: shared.new_watch_id(),
-            project: name.clone(),
-            job_id: order.job_id,
-            hooks: hooks.as_slice().into(),
-            accepted_at: now,
-            deadline_at: timeout.and_then(|timeout| now.checked_add(timeout)),
-        };
+        let watch = self.watch_of(&shared.setup(), order)?;
+        let hooks = Arc::clone(&watch.hooks);
         let accepted = self.keep_watch(watch).await?;
         let Accepted { record, joined } = &accepted;
         span_of(&record.watch).in_scope(|| tracing::info!(joined, "accepted"));
@@ -115,16 +101,62 @@ impl Engine {
         Ok(accepted)
     }
 
+    /// Accepts several orders: all of their watches are durable when this comes back, in the order
+    /// of the orders, or none is.
+    ///
+    /// # Errors
+    /// When one of them can't be accepted.
+    pub async fn accept_all(&self, orders: Vec<Order>) -> Result<Vec<Accepted>, Refused> {
+        let Self(shared) = self;
+        if shared.is_stopping() {
+            return Err(AcceptError::Stopping.into());
+        }
+        let setup = shared.setup();
+        let watches = orders.into_iter().enumerate().map(|(index, order)| {
+            self.watch_of(&setup, order).map_err(|why| Refused {
+                index: Some(index),
+                why,
+            })
+        });
+        let watches = watches.collect::<Result<Vec<Watch>, Refused>>()?;
+        let hooks: Vec<_> = watches.iter().map(|one| Arc::clone(&one.hooks)).collect();
+        let accepted = self.keep_watches(watches).await?;
+        let (joined, new): (Vec<_>, Vec<_>) =
+            accepted.iter().zip(&hooks).partition(|(one, _)| one.joined);
+        tracing::info!(new = new.len(), joined = joined.len(), "accepted a batch");
+        shared.take_up_all(new.iter().map(|(one, _)| one.record.clone()));
+        for (one, hooks) in joined {
+            self.take_up(&one.record, true, hooks).await?;
+        }
+        Ok(accepted)
+    }
+
+    /// The watch that an order is for, beginning now.
+    fn watch_of(&self, setup: &Setup, order: Order) -> Result<Watch, AcceptError> {
+        let Self(shared) = self;
+        let (name, project) = setup.project_of(&order)?;
+        let hooks = setup.hooks_of(&order)?;
+        let timeout = order.timeout.unwrap_or(project.timeout);
+        let now = shared.clock.now();
+        Ok(Watch {
+            id: shared.new_watch_id(),
+            project: name.clone(),
+            job_id: order.job_id,
+            hooks: hooks.into(),
+            accepted_at: now,
+            deadline_at: timeout.and_then(|timeout| now.checked_add(timeout)),
+        })
+    }
+
     /// Makes a watch durable.
     pub(super) async fn keep_watch(&self, watch: Watch) -> Result<Accepted, StoreError> {
-        match self.0.recorder.store(Change::Accept(watch)).await? {
-            Effect::Accepted { record, joined } => Ok(Accepted {
-                record: *record,
-                joined,
-            }),
-            other => Err(StoreError::Unusable(format!(
-                "the store answers a watch with {other:?}; this is a fault of this program"
-            ))),
+        accepted(self.0.recorder.store(Change::Accept(watch)).await?)
+    }
+
+    async fn keep_watches(&self, watches: Vec<Watch>) -> Result<Vec<Accepted>, StoreError> {
+        match self.0.recorder.store(Change::AcceptAll(watches)).await? {
+            Effect::Each(effects) => effects.into_iter().map(accepted).collect(),
+            other => accepted(other).map(|one| vec![one]),
         }
     }
 
@@ -330,5 +362,18 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         self.0.command(command(reply));
         answer.await.is_ok()
+    }
+}
+
+/// What became of a watch that was to be accepted.
+fn accepted(effect: Effect) -> Result<Accepted, StoreError> {
+    match effect {
+        Effect::Accepted { record, joined } => Ok(Accepted {
+            record: *record,
+            joined,
+        }),
+        other => Err(StoreError::Unusable(format!(
+            "the store answers a watch with {other:?}; this is a fault of this program"
+        ))),
     }
 }

@@ -196,7 +196,19 @@ impl Shared {
 
     /// Takes up a watch that is kept as going on; one that is polled already gets its hooks.
     pub(super) fn take_up(&self, record: WatchRecord, resume: Resume) -> TakenUp {
+        self.take_up_one(&mut lock(&self.watches), record, resume)
+    }
+
+    /// Likewise many.
+    pub(super) fn take_up_all(&self, records: impl Iterator<Item = WatchRecord>) {
         let mut watches = lock(&self.watches);
+        for record in records {
+            let resume = self.resume(&record);
+            self.take_up_one(&mut watches, record, resume);
+        }
+    }
+
+    fn take_up_one(&self, watches: &mut Watches, record: WatchRecord, resume: Resume) -> TakenUp {
         if let Some(ById(active)) = watches.active.get(&record.watch.id) {
             return match active.join(&record.watch.hooks) {
                 true => TakenUp::Yes,

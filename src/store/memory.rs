@@ -155,6 +155,9 @@ impl State {
     fn apply(&mut self, change: &Change) -> Effect {
         match change {
             Change::Accept(watch) => self.accept(watch),
+            Change::AcceptAll(watches) => {
+                Effect::Each(watches.iter().map(|watch| self.accept(watch)).collect())
+            }
             Change::Note {
                 watch_id,
                 progress,

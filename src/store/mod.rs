@@ -27,6 +27,9 @@ pub enum Change {
     /// or has ended as the job itself did. Joining adds the hooks that it doesn't have; all else
     /// stays.
     Accept(Watch),
+    /// Likewise several, each with an effect of its own within [`Effect::Each`]. None are accepted
+    /// where one can't be stored.
+    AcceptAll(Vec<Watch>),
     /// How far an active watch has come. May be lost with the last moments before a crash.
     Note {
         /// Which watch.
@@ -89,6 +92,8 @@ pub enum Effect {
         /// Whether it was there before.
         joined: bool,
     },
+    /// What became of each of several.
+    Each(Vec<Effect>),
     /// It was stored.
     Done,
     /// There was nothing to change: no such watch or delivery, or it has ended already.

@@ -11,11 +11,16 @@ use crate::cli::error::CliError;
 use crate::cli::signals::Interrupts;
 use crate::cli::wait::{explain, log_to_stderr, narrate, style};
 use crate::cli::{jobs, output};
-use crate::daemon::http::shapes::{AcceptedShape, NewWatch, WatchShape};
+use crate::daemon::http::shapes::{
+    AcceptedBatch, AcceptedOne, AcceptedShape, NewWatch, NewWatches, WatchShape,
+};
 use crate::engine::Until;
 use crate::environment::Environment;
-use crate::model::{Exit, JobId};
+use crate::model::{Exit, JobId, Outcome};
 use crate::report::{Progress, json};
+
+/// How many jobs are added at once: what is said of the first doesn't wait for long.
+const AT_ONCE: usize = 1000;
 
 pub(super) async fn run(
     args: AddArgs,
@@ -61,19 +66,28 @@ async fn add(
         Some(timeout) => humantime::format_duration(timeout).to_string(),
         None => "none".to_owned(),
     });
+    let new = |job_id: &JobId| NewWatch {
+        job_id: job_id.to_string(),
+        project: args.project.as_ref().map(ToString::to_string),
+        hooks: (args.no_hooks || !hooks.is_empty()).then(|| hooks.clone()),
+        timeout: timeout.clone(),
+    };
+    let is_json = matches!(args.output.output, Some(OutputArg::Json));
+    if jobs.len() > 1 && !args.wait && !is_json {
+        for jobs in jobs.chunks(AT_ONCE) {
+            let watches = jobs.iter().map(new).collect();
+            add_batch(daemon, &NewWatches { watches }).await?;
+        }
+        return Ok(Vec::new());
+    }
+    // Whole watches are told of one at a time.
     let mut watches = Vec::new();
-    for job_id in jobs {
-        let new = NewWatch {
-            job_id: job_id.to_string(),
-            project: args.project.as_ref().map(ToString::to_string),
-            hooks: (args.no_hooks || !hooks.is_empty()).then(|| hooks.clone()),
-            timeout: timeout.clone(),
-        };
-        let accepted: AcceptedShape = daemon.post_body("v1/watches", &new).await?;
+    for job_id in &jobs {
+        let accepted: AcceptedShape = daemon.post_body("v1/watches", &new(job_id)).await?;
         if !args.wait {
-            output::print(&match args.output.output {
-                Some(OutputArg::Json) => json(&accepted),
-                _ => line(&accepted),
+            output::print(&match is_json {
+                true => json(&accepted),
+                false => line(&AcceptedOne::from(&accepted)),
             });
         }
         watches.push(accepted.watch);
@@ -81,15 +95,23 @@ async fn add(
     Ok(watches)
 }
 
-fn line(accepted: &AcceptedShape) -> String {
-    let watch = &accepted.watch;
+/// Adds jobs at once, and says so line by line.
+async fn add_batch(daemon: &Daemon, batch: &NewWatches) -> Result<(), CliError> {
+    let accepted: AcceptedBatch = daemon.post_body("v1/watches/batch", batch).await?;
+    for one in &accepted.watches {
+        output::print(&line(one));
+    }
+    Ok(())
+}
+
+fn line(accepted: &AcceptedOne) -> String {
     let how = if accepted.joined { "joined" } else { "added" };
-    let outcome = super::list::outcome(watch);
-    let outcome = outcome.map(|outcome| format!(", {outcome} already"));
+    let outcome = accepted.outcome.map(Outcome::from);
+    let outcome = outcome.map(|outcome| format!(", {} already", outcome.as_str()));
     format!(
         "{} {} {how}{}",
-        watch.id,
-        watch.job_id,
+        accepted.id,
+        accepted.job_id,
         outcome.unwrap_or_default()
     )
 }

@@ -1,28 +1,34 @@
 //! Reads what is asked: the query, the IDs in the path, the body. Nothing that isn't understood is
 //! passed over.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use http_body_util::LengthLimitError;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::problem::Problem;
-use super::shapes::NewWatch;
+use super::shapes::{NewWatch, NewWatches};
+use super::watches::BATCH;
 use crate::clean::{SENTENCE, WORD, clean};
 use crate::config::instead;
 use crate::config::values::parse_limit;
 use crate::engine::Order;
 use crate::store::Page;
 
-/// The largest body that is read, in bytes.
-pub(super) const MAX_BODY: usize = 64 * 1024;
+/// The largest body that is read, in bytes; that of a batch of watches, and that of any other.
+const MAX_BATCH: usize = 4 * 1024 * 1024;
+const MAX_BODY: usize = 64 * 1024;
 /// The longest page, and the one that is given where nothing is asked.
 const MAX_LIMIT: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 100;
@@ -136,8 +142,66 @@ pub(super) fn id<Id: FromStr<Err: Display>>(
     })
 }
 
+/// The largest body that is read at this path, in bytes.
+pub(super) fn most(path: &str) -> usize {
+    if path == BATCH { MAX_BATCH } else { MAX_BODY }
+}
+
 /// The order in a body.
-pub(super) async fn order(headers: &HeaderMap, body: Body) -> Result<Order, Problem> {
+pub(super) async fn order(head: &Parts, body: Body) -> Result<Order, Problem> {
+    let bytes = read_to_end(head, body).await?;
+    to_order(read(&bytes, &WATCH)?)
+}
+
+/// The orders in the body of a batch.
+pub(super) async fn orders(head: &Parts, body: Body) -> Result<Vec<Order>, Problem> {
+    let bytes = read_to_end(head, body).await?;
+    let Batch { watches } = read(&bytes, &WATCHES)?;
+    if !(1..=NewWatches::MOST).contains(&watches.len()) {
+        let message = format!(
+            "a batch has from 1 to {} watches, and this one has {}",
+            NewWatches::MOST,
+            watches.len()
+        );
+        return Err(Problem::bad("invalid_body", message));
+    }
+    let orders = watches.iter().enumerate().map(|(index, watch)| {
+        let order = read(watch.get().as_bytes(), &WATCH).and_then(to_order);
+        order.map_err(|problem| problem.of_watch(index))
+    });
+    orders.collect()
+}
+
+/// A batch whose watches are still to be read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    watches: Vec<&'a RawValue>,
+}
+
+/// What a body is to be.
+struct Expected {
+    what: &'static str,
+    members: &'static [&'static str],
+    example: &'static str,
+}
+
+const WATCH: Expected = Expected {
+    what: "watch",
+    members: &NewWatch::MEMBERS,
+    example: r#"{"job_id": "ID"}"#,
+};
+
+const WATCHES: Expected = Expected {
+    what: "batch of watches",
+    members: &NewWatches::MEMBERS,
+    example: r#"{"watches": [{"job_id": "ID"}]}"#,
+};
+
+/// A body to its end.
+async fn read_to_end(head: &Parts, body: Body) -> Result<Bytes, Problem> {
+    let (headers, most) = (&head.headers, most(head.uri.path()));
     if !is_json(headers) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -145,25 +209,25 @@ pub(super) async fn order(headers: &HeaderMap, body: Body) -> Result<Order, Prob
             "send the body as JSON, with the header Content-Type: application/json",
         ));
     }
-    let bytes = to_bytes(body, MAX_BODY).await.map_err(|error| {
+    to_bytes(body, most).await.map_err(|error| {
         let too_long = error
             .source()
             .is_some_and(|why| why.is::<LengthLimitError>());
         if too_long {
-            body_too_large()
+            body_too_large(most)
         } else {
             Problem::bad("invalid_body", "the body broke off; send it again")
         }
-    })?;
-    to_order(read(&bytes)?)
+    })
 }
 
-/// A body of more than [`MAX_BODY`].
-pub(super) fn body_too_large() -> Problem {
+/// A body of more than so many bytes.
+pub(super) fn body_too_large(most: usize) -> Problem {
+    let kib = most / 1024;
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
-        "the body has more than 64 KiB; a watch needs a few hundred bytes",
+        format!("the body has more than {kib} KiB; a watch needs a few hundred bytes"),
     )
 }
 
@@ -175,29 +239,31 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn read(bytes: &[u8]) -> Result<NewWatch, Problem> {
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], expected: &Expected) -> Result<T, Problem> {
+    let Expected { what, members, .. } = expected;
     // serde would take a list for its members in their order.
     if bytes.trim_ascii_start().starts_with(b"[") {
-        let message = "the body is no watch: it is a list; send one object";
+        let message = format!("the body is no {what}: it is a list; send one object");
         return Err(Problem::bad("invalid_body", message));
     }
     serde_json::from_slice(bytes).map_err(|error| {
-        let members: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
-        let unknown = |name: &&String| !NewWatch::MEMBERS.contains(&name.as_str());
-        let message = match members.keys().find(unknown) {
+        let given: HashMap<String, IgnoredAny> = serde_json::from_slice(bytes).unwrap_or_default();
+        let unknown = |name: &&String| !members.contains(&name.as_str());
+        let message = match given.keys().find(unknown) {
             Some(name) => format!(
                 "there is no member {:?} here; {}",
                 clean(name, WORD),
-                instead(name, NewWatch::MEMBERS)
+                instead(name, members.iter().copied())
             ),
-            None => what_is_wrong(&error),
+            None => what_is_wrong(&error, expected),
         };
         Problem::bad("invalid_body", message)
     })
 }
 
-fn what_is_wrong(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
+fn what_is_wrong(error: &serde_json::Error, expected: &Expected) -> String {
+    let Expected { what, example, .. } = expected;
+    let why = match error.classify() {
         Category::Eof => "it ends too early".to_owned(),
         Category::Syntax | Category::Io => "it is no JSON".to_owned(),
         Category::Data => {
@@ -212,8 +278,8 @@ fn what_is_wrong(error: &serde_json::Error) -> String {
     };
     let (line, column) = (error.line(), error.column());
     format!(
-        "the body is no watch: line {line}, column {column}: {what}; \
-         send an object such as {{\"job_id\": \"ID\"}}"
+        "the body is no {what}: line {line}, column {column}: {why}; \
+         send an object such as {example}"
     )
 }
 
@@ -276,7 +342,7 @@ mod tests {
     }
 
     fn order_of(body: &str) -> Result<Order, Problem> {
-        read(body.as_bytes()).and_then(to_order)
+        read(body.as_bytes(), &WATCH).and_then(to_order)
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use super::shapes::{
-    About, AnswersShape, AttemptShape, DeliveryShape, DeliveryStateShape, EstimateShape,
-    EventShape, FaultShape, HealthShape, JobTypeShape, LimitShape, ProjectShape, ResultShape,
-    WatchShape, WatchStateShape,
+    About, AcceptedOne, AnswersShape, AttemptShape, DeliveryShape, DeliveryStateShape,
+    EstimateShape, EventShape, FaultShape, HealthShape, JobTypeShape, LimitShape, ProjectShape,
+    ResultShape, WatchShape, WatchStateShape,
 };
-use crate::engine::{Health, ProjectHealth, Told};
+use crate::engine::{Accepted, Health, ProjectHealth, Told};
 use crate::forms::{millis, rfc3339};
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryState, Durations, Estimate, Fault, Job, JobType,
@@ -46,6 +46,17 @@ impl WatchShape {
             ended_at: end.map(|end| ours(end.at)),
             hooks: watch.hooks.iter().map(ToString::to_string).collect(),
             error: end.and_then(|end| end.fault.as_ref().map(FaultShape::from)),
+        }
+    }
+}
+
+impl From<&Accepted> for AcceptedOne {
+    fn from(Accepted { record, joined }: &Accepted) -> Self {
+        Self {
+            id: record.watch.id.to_string(),
+            job_id: record.watch.job_id.to_string(),
+            joined: *joined,
+            outcome: record.end.as_ref().map(|end| end.outcome.into()),
         }
     }
 }

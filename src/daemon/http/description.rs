@@ -22,7 +22,10 @@ const COMMON: [(&str, &str); 6] = [
         "408",
         "`too_slow`: it didn't come in, or wasn't answered, in time",
     ),
-    ("413", "`body_too_large`: more than 64 KiB"),
+    (
+        "413",
+        "`body_too_large`: more than 64 KiB, or 4 MiB of a batch",
+    ),
     (
         "500",
         "`internal`: a fault of the daemon; its log has the rest",
@@ -69,6 +72,7 @@ impl Modify for Common {
 pub(super) fn routes() -> (Router<App>, String) {
     let (router, mut openapi) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(watches::add, watches::list))
+        .routes(routes!(watches::add_all))
         .routes(routes!(watches::show))
         .routes(routes!(watches::cancel))
         .routes(routes!(watches::poll))

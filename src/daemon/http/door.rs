@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::ask::{MAX_BODY, body_too_large};
+use super::ask::{body_too_large, most};
 use super::problem::Problem;
 use crate::secret::{ExposeSecret, Secret};
 
@@ -61,8 +61,9 @@ pub(super) fn admit<Body>(token: Option<&Token>, request: &Request<Body>) -> Res
             ));
         }
     }
-    if declared(headers).is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(body_too_large());
+    let most = most(request.uri().path());
+    if declared(headers).is_some_and(|length| length > most as u64) {
+        return Err(body_too_large(most));
     }
     Ok(())
 }
@@ -176,12 +177,15 @@ mod tests {
 
     #[test]
     fn a_body_that_is_said_to_be_too_long_is_refused_unread() {
-        let request = |length: &str| {
-            let request = Request::builder().header("content-length", length);
-            request.body(()).unwrap()
+        let is_admitted = |path: &str, length: &str| {
+            let request = Request::builder().uri(path);
+            let request = request.header("content-length", length);
+            admit(None, &request.body(()).unwrap()).is_ok()
         };
-        assert!(admit(None, &request("65536")).is_ok());
-        assert!(admit(None, &request("65537")).is_err());
+        assert!(is_admitted("/v1/watches", "65536"));
+        assert!(!is_admitted("/v1/watches", "65537"));
+        assert!(is_admitted("/v1/watches/batch", "4194304"));
+        assert!(!is_admitted("/v1/watches/batch", "4194305"));
     }
 
     #[test]

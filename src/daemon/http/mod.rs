@@ -59,6 +59,8 @@ struct Shared {
     stop: CancellationToken,
     /// How many more of them there may be.
     streams: Arc<Semaphore>,
+    /// How many more batches of watches are read and accepted at once: each may take a dozen megabytes.
+    batches: Arc<Semaphore>,
     /// How many more connections there may be.
     seats: Arc<Semaphore>,
     /// How many there may be in all.

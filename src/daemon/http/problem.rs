@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::shapes::{ErrorBody, ErrorShape};
 use crate::clean::{clean_message, escape_json};
-use crate::engine::AcceptError;
+use crate::engine::{AcceptError, Refused};
 use crate::store::StoreError;
 
 /// Why a request was not done.
@@ -26,6 +26,12 @@ impl Problem {
             code,
             message: message.into(),
         }
+    }
+
+    /// The same of one of several watches.
+    pub(super) fn of_watch(mut self, index: usize) -> Self {
+        self.message = format!("watches[{index}]: {}", self.message);
+        self
     }
 
     /// What was asked can't be understood.
@@ -82,6 +88,16 @@ impl From<AcceptError> for Problem {
             AcceptError::Store(error) => return error.into(),
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(Refused { index, why }: Refused) -> Self {
+        let problem = Self::from(why);
+        match index {
+            Some(index) => problem.of_watch(index),
+            None => problem,
+        }
     }
 }
 

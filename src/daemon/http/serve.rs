@@ -32,6 +32,8 @@ use super::{App, ServerParts, Shared, description};
 
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
+/// How many batches of watches are read and accepted at once.
+const BATCHES: usize = 4;
 /// How much of what nobody reads is taken in before a connection is closed, and for how long: a
 /// connection that is closed before loses its last answer.
 const LINGER: (Duration, u64) = (Duration::from_secs(1), 256 * 1024);
@@ -53,6 +55,7 @@ impl Listeners {
             draining: parts.draining,
             stop: stop.clone(),
             streams: Arc::new(Semaphore::new((most / 2).max(1))),
+            batches: Arc::new(Semaphore::new(BATCHES)),
             seats: Arc::clone(&all),
             most,
             description: description.into(),

@@ -44,6 +44,25 @@ impl NewWatch {
     pub const MEMBERS: [&'static str; 4] = ["job_id", "project", "hooks", "timeout"];
 }
 
+/// Jobs to wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"watches": [
+    {"job_id": "ff8080818822bbf70188235afc24141a"},
+    {"job_id": "ff8080818822bbf70188235afc24141b", "timeout": "30m"},
+]}))]
+pub struct NewWatches {
+    /// The watches, in any order.
+    #[schema(min_items = 1, max_items = 10_000)]
+    pub watches: Vec<NewWatch>,
+}
+
+impl NewWatches {
+    /// The members that there are.
+    pub const MEMBERS: [&'static str; 1] = ["watches"];
+    /// The most watches in one batch.
+    pub const MOST: usize = 10_000;
+}
+
 /// Whether a watch goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +188,38 @@ pub struct AcceptedShape {
     pub joined: bool,
     /// The watch as it is kept now.
     pub watch: WatchShape,
+}
+
+/// Watches that were accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AcceptedBatch {
+    /// One for each that was asked for, in the same order.
+    pub watches: Vec<AcceptedOne>,
+}
+
+/// One of many watches that were accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AcceptedOne {
+    /// The watch's ID.
+    #[schema(format = "uuid")]
+    pub id: String,
+    /// The job that is waited for.
+    pub job_id: String,
+    /// Whether it was there before.
+    pub joined: bool,
+    /// How it ended, where it was there before and has.
+    pub outcome: Option<OutcomeShape>,
+}
+
+impl From<&AcceptedShape> for AcceptedOne {
+    fn from(AcceptedShape { joined, watch }: &AcceptedShape) -> Self {
+        Self {
+            id: watch.id.clone(),
+            job_id: watch.job_id.clone(),
+            joined: *joined,
+            outcome: watch.outcome,
+        }
+    }
 }
 
 /// Like answers in a row.

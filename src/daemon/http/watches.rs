@@ -1,5 +1,7 @@
 //! Watches: add, list, show, cancel, poll now.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -8,14 +10,17 @@ use axum::response::Response;
 use super::problem::{Problem, json};
 use super::serve::whole;
 use super::shapes::{
-    AcceptedShape, AnswersShape, DeliveryShape, ErrorShape, NewWatch, OutcomeShape, WatchDetail,
-    WatchPage, WatchShape, WatchStateShape,
+    AcceptedBatch, AcceptedOne, AcceptedShape, AnswersShape, DeliveryShape, ErrorShape, NewWatch,
+    NewWatches, OutcomeShape, WatchDetail, WatchPage, WatchShape, WatchStateShape,
 };
 use super::{App, ask};
 use crate::engine::Heard;
 use crate::model::{Estimate, Outcome, WatchId, WatchRecord};
 use crate::poll::age_of;
 use crate::store::{DeliveryFilter, Page, WatchFilter};
+
+/// Where batches are added.
+pub(super) const BATCH: &str = "/v1/watches/batch";
 
 /// How many deliveries a watch is shown with at most.
 const SHOWN: u32 = 1000;
@@ -39,7 +44,7 @@ const SHOWN: u32 = 1000;
 pub(super) async fn add(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     ask::Asked::of(&head.uri, &[])?;
-    let order = ask::order(&head.headers, body).await?;
+    let order = ask::order(&head, body).await?;
     let engine = app.engine.clone();
     let accepted = whole(async move { engine.accept(order).await }).await??;
     let status = if accepted.joined {
@@ -55,6 +60,37 @@ pub(super) async fn add(State(app): State<App>, request: Request) -> Result<Resp
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// Waits for many jobs. All of the watches are durable when this is answered, or none is: one that
+/// can't be accepted refuses them all, and the message says which, counted from 0. Each is added or
+/// joined as it is alone, and one that is named twice joins itself.
+#[utoipa::path(
+    post, path = "/v1/watches/batch", operation_id = "add_watches", tag = "watches",
+    request_body = NewWatches,
+    responses(
+        (status = OK, description = "the watches", body = AcceptedBatch),
+        (status = BAD_REQUEST, description = "`invalid_body`, `invalid_job_id`, `invalid_timeout`, \
+            `invalid_query`", body = ErrorShape),
+        (status = UNSUPPORTED_MEDIA_TYPE, description = "`no_json`", body = ErrorShape),
+        (status = UNPROCESSABLE_ENTITY, description = "`unknown_project`, `project_needed`, \
+            `unknown_hook`", body = ErrorShape),
+    )
+)]
+pub(super) async fn add_all(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    ask::Asked::of(&head.uri, &[])?;
+    // It is never closed.
+    let turn = Arc::clone(&app.batches).acquire_owned().await.ok();
+    let orders = ask::orders(&head, body).await?;
+    let engine = app.engine.clone();
+    let accepted = whole(async move {
+        let accepted = engine.accept_all(orders).await;
+        drop(turn);
+        accepted
+    });
+    let watches = accepted.await??.iter().map(AcceptedOne::from).collect();
+    Ok(json(StatusCode::OK, &AcceptedBatch { watches }))
 }
 
 /// A page of watches, the newest first.

@@ -83,7 +83,7 @@ impl Group {
 /// Which changes come first.
 fn rank(change: &Change) -> u8 {
     match change {
-        Change::Accept(_) => 0,
+        Change::Accept(_) | Change::AcceptAll(_) => 0,
         // What was noted of a watch is part of its end.
         Change::Note { .. } | Change::End { .. } => 1,
         Change::Owe(_) => 2,

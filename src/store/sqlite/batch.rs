@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
+use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
-use sqlx::SqliteConnection;
 
 use super::values::id_bytes;
 

@@ -181,6 +181,7 @@ pub(super) async fn commit(
 fn kind(change: &Change) -> u8 {
     match change {
         Change::Accept(_) => 0,
+        Change::AcceptAll(_) => 6,
         Change::Note { .. } | Change::End { .. } => 1,
         Change::Owe(_) => 2,
         Change::Attempted { .. } => 3,
@@ -202,6 +203,10 @@ async fn store_alike(
     for change in changes {
         match change {
             Change::Accept(watch) => watches.push(watch),
+            Change::AcceptAll(watches) => {
+                let accepted = accept(connection, &watches.iter().collect::<Vec<_>>()).await?;
+                effects.push(Effect::Each(accepted));
+            }
             Change::Note { .. } | Change::End { .. } => steps.extend(Step::of(change)),
             Change::Owe(deliveries) => {
                 let owed = owe(connection, &deliveries.iter().collect::<Vec<_>>()).await?;
@@ -310,8 +315,7 @@ async fn proceed_each(
     connection: &mut SqliteConnection,
     steps: &[Step<'_>],
 ) -> sqlx::Result<Vec<Effect>> {
-    let (ends, notes): (Vec<&Step>, Vec<&Step>) =
-        steps.iter().partition(|step| step.end.is_some());
+    let (ends, notes): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.end.is_some());
     let id = |step: &&Step| step.id();
     let noted = NOTE.run(connection, &notes, id, bind_note).await?;
     let ended = END.run(connection, &ends, id, bind_end).await?;

@@ -146,3 +146,40 @@ async fn what_was_asked_is_quoted_without_what_a_terminal_would_act_on() {
     reply.error(400, "invalid_job_id");
     assert!(!reply.body.contains(['\u{1b}', '\u{202e}']), "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_body_that_is_no_batch_is_refused_with_the_reason() {
+    let served = Served::new().await;
+    let too_many = vec![r#"{"job_id":"a"}"#; 10_001].join(",");
+    for (body, says) in [
+        ("", "ends too early"),
+        (r#"{"job_id": "a"}"#, "there is only watches"),
+        (r#"{"watch": []}"#, "did you mean watches?"),
+        (r#"[{"job_id": "a"}]"#, "send one object"),
+        (r#"{"watches": {}}"#, r#"such as {"watches": ["#),
+        (r#"{"watches": []}"#, "from 1 to 10000"),
+        (&format!(r#"{{"watches": [{too_many}]}}"#), "has 10001"),
+    ] {
+        let reply = served.post("/v1/watches/batch", body).await;
+        let message = reply.error(400, "invalid_body");
+        assert!(message.contains(says), "{message}");
+    }
+    let body = format!(r#"{{"watches": [{}]}}"#, " ".repeat(4 * 1024 * 1024));
+    let reply = served.post("/v1/watches/batch", &body).await;
+    let message = reply.error(413, "body_too_large");
+    assert!(message.contains("4096 KiB"), "{message}");
+}
+
+#[tokio::test]
+async fn the_longest_batch_is_accepted() {
+    let served = Served::new().await;
+    let watches: Vec<String> = (0..10_000)
+        .map(|n| format!(r#"{{"job_id":"{n:064}"}}"#))
+        .collect();
+    let body = format!(r#"{{"watches": [{}]}}"#, watches.join(","));
+    let reply = served.post("/v1/watches/batch", &body).await;
+    assert_eq!(reply.status, 200, "{:.200}", reply.body);
+    let accepted = reply.json()["watches"].clone();
+    assert_eq!(accepted.as_array().unwrap().len(), 10_000);
+    assert_eq!(accepted[9_999]["job_id"], format!("{:064}", 9_999));
+}

@@ -79,6 +79,7 @@ async fn the_description_has_every_path_and_every_error() {
             "/v1/events",
             "/v1/job-types",
             "/v1/watches",
+            "/v1/watches/batch",
             "/v1/watches/{id}",
             "/v1/watches/{id}/cancel",
             "/v1/watches/{id}/poll",

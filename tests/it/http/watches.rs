@@ -1,6 +1,6 @@
 //! Watches over the control API.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Plan, Served};
 
@@ -127,4 +127,87 @@ async fn a_list_is_filtered_and_read_page_by_page() {
         assert_eq!(page["watches"].as_array().unwrap().len(), count, "{query}");
         assert_eq!(page["next"], json!(null), "{query}");
     }
+}
+
+#[tokio::test]
+async fn watches_of_a_batch_are_added_and_joined_in_its_order() {
+    let served = Served::new().await;
+    let known = served.ended("a2").await;
+    let body = r#"{"watches": [
+        {"job_id": "a1"}, {"job_id": "a2"}, {"job_id": "a1", "hooks": ["chat"]}, {"job_id": "a3"}
+    ]}"#;
+    let reply = served.post("/v1/watches/batch", body).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let watches = reply.json()["watches"].clone();
+    let of_each = |member: &str| -> Vec<Value> {
+        let watches = watches.as_array().unwrap().iter();
+        watches.map(|one| one[member].clone()).collect()
+    };
+    assert_eq!(of_each("job_id"), ["a1", "a2", "a1", "a3"]);
+    assert_eq!(of_each("joined"), [false, true, true, false]);
+    assert_eq!(watches[0]["id"], watches[2]["id"]);
+    assert_eq!(
+        (&watches[1]["id"], &watches[1]["outcome"]),
+        (&json!(known), &json!("succeeded"))
+    );
+    assert_eq!(watches[3]["outcome"], Value::Null);
+    let first = watches[0]["id"].as_str().unwrap();
+    let shown = served.get(&format!("/v1/watches/{first}")).await.json();
+    assert_eq!(shown["watch"]["hooks"], json!(["ci", "chat"]));
+
+    for job in ["a1", "a3"] {
+        served.service.end(job, "SUCCESS");
+    }
+    for id in [&watches[0]["id"], &watches[3]["id"]] {
+        served.settle(id.as_str().unwrap()).await;
+    }
+    let delivered = served.get("/v1/deliveries?hook=chat").await.json();
+    assert_eq!(delivered["deliveries"][0]["watch_id"], first);
+}
+
+#[tokio::test]
+async fn a_batch_is_accepted_whole_or_not_at_all() {
+    let served = Served::new().await;
+    let good = r#"{"job_id": "a1"}, {"job_id": "a2"}"#;
+    for (bad, status, code, says) in [
+        (r#"{"job_id": "a/b"}"#, 400, "invalid_job_id", "position 2"),
+        (
+            r#"{"job": "a3"}"#,
+            400,
+            "invalid_body",
+            "did you mean job_id?",
+        ),
+        (r#"["a3"]"#, 400, "invalid_body", "send one object"),
+        ("7", 400, "invalid_body", "send an object"),
+        (
+            r#"{"job_id": "a3", "timeout": "soon"}"#,
+            400,
+            "invalid_timeout",
+            "such as 90s",
+        ),
+        (
+            r#"{"job_id": "a3", "project": "south"}"#,
+            422,
+            "unknown_project",
+            "there are: main",
+        ),
+        (
+            r#"{"job_id": "a3", "hooks": ["x"]}"#,
+            422,
+            "unknown_hook",
+            "there are: chat, ci",
+        ),
+    ] {
+        let body = format!(r#"{{"watches": [{good}, {bad}]}}"#);
+        let reply = served.post("/v1/watches/batch", &body).await;
+        let message = reply.error(status, code);
+        assert!(message.starts_with("watches[2]: "), "{message}");
+        assert!(message.contains(says), "{message}");
+    }
+    served.store.fill_up();
+    let body = format!(r#"{{"watches": [{good}]}}"#);
+    let reply = served.post("/v1/watches/batch", &body).await;
+    reply.error(503, "store_unavailable");
+    let all = served.get("/v1/watches").await.json();
+    assert_eq!(all["watches"], json!([]));
 }

@@ -148,6 +148,7 @@ pub(super) fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::Accepted { joined: true, .. } => "joined".to_owned(),
         Effect::Accepted { joined: false, .. } => "accepted".to_owned(),
+        Effect::Each(effects) => words(effects).join(" "),
         Effect::Done => "done".to_owned(),
         Effect::Nothing => "nothing".to_owned(),
         Effect::Pruned(n) => format!("pruned {n}"),

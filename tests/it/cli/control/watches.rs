@@ -66,6 +66,31 @@ fn jobs_are_read_from_standard_input_as_the_wait_reads_them() {
 }
 
 #[test]
+fn many_jobs_are_added_a_thousand_at_once() {
+    let one = |n: usize| json!({"id": WATCH, "job_id": format!("j{n}"), "joined": false, "outcome": null});
+    let failed = json!({"id": OTHER, "job_id": "j1000", "joined": true, "outcome": "failed"});
+    let first: Vec<_> = (0..1000).map(one).collect();
+    let daemon = StandIn::new()
+        .answers("POST /v1/watches/batch", 200, json!({"watches": first}))
+        .answers("POST /v1/watches/batch", 200, json!({"watches": [failed]}));
+    let jobs: Vec<String> = (0..=1000).map(|n| format!("j{n}\n")).collect();
+    let ended = daemon
+        .asked(["watch", "add", "-", "--hook=a"])
+        .run_with_input(jobs.concat());
+    let ended = ended.exits_with(0).says_nothing();
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 1001);
+    assert_eq!(lines[999], format!("{WATCH} j999 added"));
+    assert_eq!(lines[1000], format!("{OTHER} j1000 joined, failed already"));
+    let requests = daemon.requests();
+    assert_eq!(
+        requests[1],
+        r#"POST /v1/watches/batch {"watches":[{"job_id":"j1000","hooks":["a"]}]}"#
+    );
+    assert_eq!(requests.len(), 2);
+}
+
+#[test]
 fn a_job_that_is_none_is_refused_before_the_daemon_is_asked() {
     let daemon = StandIn::new();
     let ended = daemon.asked(["watch", "add", "a/b"]).run();

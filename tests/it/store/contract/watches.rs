@@ -1,17 +1,18 @@
 //! Accepting, joining, proceeding, ending.
 
-use dcs_wait::model::{DeliveryState, Outcome};
+use dcs_wait::model::{DeliveryState, Outcome, Watch};
 use dcs_wait::store::{Change, Effect, Store};
 
 use super::each_form;
 use crate::store::samples::{
     accept, answers, attempted, commit, delivery, end, history, hooks, kept, note, record, watch,
-    words,
+    watch_id, words,
 };
 
 each_form! {
     a_watch_that_is_accepted_is_kept
     a_watch_that_is_added_twice_is_joined_and_its_hooks_are_united
+    watches_of_a_batch_are_accepted_or_joined_each_by_itself
     a_watch_of_another_project_is_another_watch
     a_job_that_has_ended_is_joined
     a_wait_that_ended_otherwise_is_begun_anew
@@ -60,6 +61,23 @@ async fn a_watch_that_is_added_twice_is_joined_and_its_hooks_are_united(store: &
     assert_eq!(kept.watch.deadline_at, watch(1).deadline_at);
     assert_eq!(kept.progress.polls, 4);
     assert_eq!(store.counts().await.unwrap().active, 1);
+}
+
+async fn watches_of_a_batch_are_accepted_or_joined_each_by_itself(store: &dyn Store) {
+    commit(store, &[accept(3)]).await;
+    // More than a statement takes, with one that is there already and one that is there twice.
+    let mut batch: Vec<Watch> = (1..=100).map(watch).collect();
+    batch[2].id = watch_id(300);
+    batch[70].job_id = batch[60].job_id.clone();
+    batch[70].hooks = hooks(&["mail"]);
+    let effects = commit(store, &[Change::AcceptAll(batch)]).await;
+    let mut expected = ["accepted"; 100];
+    expected[2] = "joined";
+    expected[70] = "joined";
+    assert_eq!(words(&effects), [expected.join(" ")]);
+    assert_eq!(store.counts().await.unwrap().active, 99);
+    let united = record(store, 61).await.watch.hooks;
+    assert_eq!(united, hooks(&["ci", "chat", "mail"]));
 }
 
 async fn a_watch_of_another_project_is_another_watch(store: &dyn Store) {
