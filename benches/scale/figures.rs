@@ -106,13 +106,13 @@ pub(crate) fn rows(all: &[Figures], bare: &Bare) -> Vec<Row> {
             is_met: |count, percent| (count == 100_000).then_some(percent <= 0.1),
         }),
         row(
-            "requests per CPU-second",
+            "requests per CPU-second, with as many as go out",
             &|one| Some(one.polling?.per_cpu_second),
             whole,
         )
         .beside(bare.requests),
         row(
-            "the same, of bare hyper",
+            "the same, over bare hyper",
             &|one| Some(one.polling?.per_cpu_second / bare.requests?),
             share,
         )
@@ -121,22 +121,22 @@ pub(crate) fn rows(all: &[Figures], bare: &Bare) -> Vec<Row> {
             is_met: |_, share| Some(share >= 0.6),
         }),
         row(
-            "requests per second then",
+            "sent per second then",
             &|one| Some(one.polling?.per_second),
             whole,
         ),
         row(
-            "lateness of requests, p50",
+            "lateness of requests, with few, p50",
             &|one| Some(one.lateness?.p50),
             time,
         ),
         row(
-            "lateness of requests, p99",
+            "lateness of requests, with few, p99",
             &|one| Some(one.lateness?.p99),
             time,
         ),
         row(
-            "requests per second then",
+            "sent per second then",
             &|one| Some(one.lateness?.per_second),
             whole,
         ),

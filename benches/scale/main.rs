@@ -36,6 +36,8 @@ mod serve;
 mod simulator;
 #[path = "../common/statistics.rs"]
 mod statistics;
+#[path = "../common/svg.rs"]
+mod svg;
 mod table;
 mod watching;
 

@@ -1,9 +1,8 @@
 //! What a watch and a request cost with so many watches, as a picture: a curve each, and the bare
 //! limit as a dashed line under it.
 
-use std::fmt::Write as _;
-
 use crate::figures::{Bare, Figures};
+use crate::svg::Svg;
 use crate::table::short;
 
 const WIDTH: f64 = 860.0;
@@ -46,74 +45,53 @@ pub(crate) fn svg(all: &[Figures], bare: &Bare) -> String {
             bare: bare.requests.map(|requests| 1e6 / requests),
         },
     ];
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-    );
+    let mut svg = Svg::new(WIDTH, HEIGHT);
     panels.iter().for_each(|panel| panel.draw(&mut svg));
-    svg + "</svg>\n"
+    svg.finish()
 }
 
 impl Panel {
-    fn draw(&self, svg: &mut String) {
+    fn draw(&self, svg: &mut Svg) {
         let costs = self.costs.iter().map(|(_, cost)| *cost);
-        let most = costs.chain(self.bare).fold(0.0, f64::max) * 1.15;
+        let most = costs.chain(self.bare).fold(0.0, f64::max);
         let y = |cost: f64| HEIGHT - BOTTOM - cost / most * (HEIGHT - TOP - BOTTOM);
         let (left, right) = (self.left, self.left + self.width);
-        text(svg, left, 24.0, "start", "#222", self.title);
+        svg.text((left, 24.0), "start", "#222", self.title);
         for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-            let cost = most / 1.15 * share;
+            let cost = most * share;
             let at = y(cost);
-            writeln!(svg, "<path d=\"M{left} {at:.1}H{right}\" stroke=\"#ddd\"/>").unwrap();
-            let label = if most < 100.0 {
-                format!("{cost:.1}")
-            } else {
-                format!("{cost:.0}")
-            };
-            text(svg, left - 8.0, at + 4.5, "end", "#777", &label);
+            svg.add(&format!(
+                "<path d=\"M{left} {at:.1}H{right}\" stroke=\"#ddd\"/>"
+            ));
+            let digits = if most < 100.0 { 1 } else { 0 };
+            let label = format!("{cost:.digits$}");
+            svg.text((left - 8.0, at + 4.5), "end", "#777", &label);
         }
         if let Some(bare) = self.bare {
             let at = y(bare);
-            writeln!(
-                svg,
+            svg.add(&format!(
                 "<path d=\"M{left} {at:.1}H{right}\" stroke=\"#8a8f98\" stroke-dasharray=\"5 4\"/>"
-            )
-            .unwrap();
-            text(svg, right, at - 6.0, "end", "#8a8f98", "bare limit");
+            ));
+            svg.text((right, at - 6.0), "end", "#8a8f98", "bare limit");
         }
         let mut curve = String::new();
         for (place, (count, cost)) in self.costs.iter().enumerate() {
             let x = left + self.width * (place as f64 + 0.5) / self.costs.len() as f64;
             let at = y(*cost);
             let pen = if place == 0 { 'M' } else { 'L' };
-            write!(curve, "{pen}{x:.1} {at:.1}").unwrap();
-            writeln!(
-                svg,
+            curve += &format!("{pen}{x:.1} {at:.1}");
+            svg.add(&format!(
                 "<circle cx=\"{x:.1}\" cy=\"{at:.1}\" r=\"4\" fill=\"#0a7f5a\"/>"
-            )
-            .unwrap();
-            text(
-                svg,
-                x,
-                HEIGHT - BOTTOM + 22.0,
+            ));
+            svg.text(
+                (x, HEIGHT - BOTTOM + 22.0),
                 "middle",
                 "#444",
                 &short(*count),
             );
         }
-        writeln!(
-            svg,
+        svg.add(&format!(
             "<path d=\"{curve}\" fill=\"none\" stroke=\"#0a7f5a\" stroke-width=\"2\"/>"
-        )
-        .unwrap();
+        ));
     }
-}
-
-fn text(svg: &mut String, x: f64, y: f64, anchor: &str, colour: &str, text: &str) {
-    writeln!(
-        svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{text}</text>"
-    )
-    .unwrap();
 }

@@ -13,6 +13,8 @@ mod optimum;
 mod plot;
 mod schedules;
 mod simulate;
+#[path = "../common/svg.rs"]
+mod svg;
 mod wire;
 
 use distributions::Distribution;
