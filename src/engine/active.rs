@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::history::{History, answer_of};
+use super::moods::{Mood, Moods};
 use super::told::span;
 use super::{answer, reached};
 use crate::model::{
@@ -25,14 +26,6 @@ pub(super) enum Wish {
     Stop,
     /// To end as cancelled.
     CallOff,
-}
-
-/// What is known of the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
-    Unseen,
-    Running,
-    InTrouble,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +181,12 @@ impl Active {
     }
 
     /// Takes in what the loop tells. Says whether others are to be told, and what is to be noted.
-    pub(super) fn hear(&self, event: &WatchEvent, now: SystemTime) -> (bool, Option<Note>) {
+    pub(super) fn hear(
+        &self,
+        event: &WatchEvent,
+        now: SystemTime,
+        moods: &Moods,
+    ) -> (bool, Option<Note>) {
         let mut state = self.state();
         let state = &mut *state;
         let mut is_news = false;
@@ -198,12 +196,12 @@ impl Active {
                 return (!std::mem::replace(&mut state.has_started, true), None);
             }
             WatchEventKind::Polled { job, .. } => {
-                state.mood = Mood::Running;
+                moods.turn(&mut state.mood, Mood::Running);
                 let before = state.progress.job.replace(job.clone());
                 is_news = before.is_none_or(|before| before.status != job.status);
             }
             WatchEventKind::Trouble { .. } | WatchEventKind::Throttled { .. } => {
-                state.mood = Mood::InTrouble;
+                moods.turn(&mut state.mood, Mood::InTrouble);
             }
             _ => {}
         }

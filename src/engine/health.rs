@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::active::Mood;
+use super::moods::Mood;
 use super::setup::Project;
 use super::shared::Shared;
 use crate::model::ProjectName;
@@ -51,15 +51,11 @@ impl Health {
             restored: shared.is_restored(),
             store_trouble,
             held,
+            unseen: shared.moods.count(Mood::Unseen),
+            running: shared.moods.count(Mood::Running),
+            in_trouble: shared.moods.count(Mood::InTrouble),
             ..Self::default()
         };
-        for active in shared.active() {
-            match active.mood() {
-                Mood::Unseen => health.unseen += 1,
-                Mood::Running => health.running += 1,
-                Mood::InTrouble => health.in_trouble += 1,
-            }
-        }
         let setup = shared.setup();
         let projects = setup.projects.iter();
         health.projects = projects

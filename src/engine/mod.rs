@@ -6,6 +6,7 @@ mod ending;
 mod health;
 mod history;
 mod known;
+mod moods;
 mod names;
 mod orders;
 mod polling;

@@ -153,7 +153,7 @@ impl Subject for Loop {
 
     fn hear(&self, event: WatchEvent) {
         let Self { shared, active, .. } = self;
-        let (to_tell, note) = active.hear(&event, shared.clock.now());
+        let (to_tell, note) = active.hear(&event, shared.clock.now(), &shared.moods);
         if let Some(note) = note {
             let id = active.watch.id;
             shared.recorder.note(id, note.progress, note.answers);

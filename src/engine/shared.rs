@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::active::{Active, Resume, Wish};
 use super::dispatcher::{Dispatcher, DispatcherParts};
 use super::known::KnownTypes;
+use super::moods::Moods;
 use super::names::Names;
 use super::recorder::Recorder;
 use super::setup::{Parts, Setup};
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) dispatcher: Dispatcher,
     pub(super) attendant: Option<Attendant>,
     pub(super) known: KnownTypes,
+    pub(super) moods: Moods,
     pub(super) commands: UnboundedSender<Command>,
     teller: Teller,
     random: Mutex<fastrand::Rng>,
@@ -116,6 +118,7 @@ impl Shared {
             dispatcher,
             attendant,
             known: KnownTypes::default(),
+            moods: Moods::default(),
             commands,
             teller: parts.teller,
             random: Mutex::new(random),
@@ -219,6 +222,7 @@ impl Shared {
             let mut watch = record.watch;
             watches.names.share(&mut watch);
             let active = Arc::new(Active::new(watch, resume));
+            self.moods.add(active.mood());
             watches.active.insert(ById(Arc::clone(&active)));
             self.command(Command::Poll(active));
         }
@@ -243,7 +247,9 @@ impl Shared {
 
     /// A watch has ended.
     pub(super) fn forget(&self, active: &Active) {
-        lock(&self.watches).active.remove(&active.watch.id);
+        if lock(&self.watches).active.remove(&active.watch.id) {
+            self.moods.remove(active.mood());
+        }
         active.has_ended();
     }
 

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use dcs_wait::model::{JobStatus, Outcome};
-use dcs_wait::store::{Counts, Store};
+use dcs_wait::store::{Change, Counts, Store, WatchFilter};
 
 use super::opening::change;
-use super::samples::{accept, commit, durations, end_of, opened, place, record, watch, words};
+use super::samples::{
+    accept, commit, durations, end_of, opened, page, place, record, watch, watch_id, words,
+};
 
 /// Makes a database of version 1, empty.
 async fn of_version_1(path: &Path) {
@@ -136,5 +138,49 @@ async fn no_more_types_are_taken_over_than_an_engine_keeps() {
     let kept = durations(&store).await;
     assert_eq!(kept.len(), 200);
     assert_eq!(kept[199], "main type-200 [200.0]");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn in_a_store_of_version_2_what_an_order_joins_stays_so() {
+    let (_directory, path) = place();
+    of_version_1(&path).await;
+    let version_2 = concat!(
+        include_str!("../../../src/store/sqlite/migrations/0002_durations.sql"),
+        "PRAGMA user_version = 2;",
+    );
+    change(&path, version_2).await;
+    change(&path, add_watches!(1, 4, "'swap'")).await;
+    change(
+        &path,
+        "UPDATE watch SET outcome = 'failed' WHERE job_id = 'job-2'; \
+         UPDATE watch SET outcome = 'cancelled' WHERE job_id = 'job-3'; \
+         UPDATE watch SET outcome = NULL, ended_at = NULL WHERE job_id = 'job-4';",
+    )
+    .await;
+
+    let store = opened(&path).await;
+    let again: Vec<Change> = (1..=4)
+        .map(|n| {
+            let mut again = watch(n + 10);
+            again.job_id = watch(n).job_id;
+            Change::Accept(again)
+        })
+        .collect();
+    let effects = commit(&store, &again).await;
+    assert_eq!(words(&effects), ["joined", "joined", "accepted", "joined"]);
+    for (outcome, ids) in [
+        (Outcome::Succeeded, vec![watch_id(1)]),
+        (Outcome::Failed, vec![watch_id(2)]),
+        (Outcome::Cancelled, vec![watch_id(3)]),
+    ] {
+        let filter = WatchFilter {
+            outcome: Some(outcome),
+            ..WatchFilter::default()
+        };
+        let found = store.watches(&filter, page(None, 10)).await.unwrap();
+        let found: Vec<_> = found.iter().map(|one| one.watch.id).collect();
+        assert_eq!(found, ids, "{outcome:?}");
+    }
     store.close().await;
 }
