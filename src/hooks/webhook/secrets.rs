@@ -40,7 +40,8 @@ impl Secrets {
             .iter()
             .map(|secret| {
                 let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-                mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+                mac.update(format!("{id}.{timestamp}.").as_bytes());
+                mac.update(body.as_bytes());
                 Some(format!(
                     "v1,{}",
                     STANDARD.encode(mac.finalize().into_bytes())
