@@ -3,6 +3,7 @@
 
 mod notes;
 mod task;
+mod waiting;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,8 +99,8 @@ impl Recorder {
         }
     }
 
-    /// Comes back once the task has done everything that was asked before, or has found that the
-    /// store can't now: a sign of life, not of health.
+    /// Comes back once the task has stored what was asked before, save for attempts where many wait,
+    /// or has found that the store can't now: a sign of life, not of health.
     pub async fn pulse(&self) {
         let (reply, pulse) = oneshot::channel();
         self.send(Request::Pulse(reply));

@@ -11,15 +11,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::super::answer;
 use super::Shared;
+use super::waiting::{GROUP, Group, RIDERS, Reply, Waiting};
 use crate::model::Meter;
 use crate::store::{Change, Effect, Store, StoreError};
-
-/// The most changes that go into one transaction. The more there are, the less each costs, as pages
-/// and the disk are written once for all; but the first of many outcomes shouldn't wait for the last.
-const GROUP: usize = 1024;
-
-/// The most notes that ride with other changes, which have somebody waiting.
-const RIDERS: usize = 128;
 
 /// How long notes wait for other changes to ride with.
 const NOTES_WAIT: Duration = Duration::from_secs(1);
@@ -37,69 +31,13 @@ pub(super) enum Request {
     Flush(oneshot::Sender<()>),
 }
 
-/// Who is told what became of a change.
-enum Reply {
-    Store(oneshot::Sender<Result<Effect, StoreError>>),
-    Keep(oneshot::Sender<Effect>),
-    Nobody,
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are changes, and a box for each would save nothing"
-)]
-enum Waiting {
-    Change(Change, Reply),
-    Pulse(oneshot::Sender<()>),
-}
-
-/// What goes into one transaction.
-#[derive(Default)]
-struct Group {
-    changes: Vec<Change>,
-    replies: Vec<Reply>,
-    pulses: Vec<oneshot::Sender<()>>,
-    /// Whether it was held before.
-    again: bool,
-}
-
-impl Group {
-    fn push(&mut self, change: Change, reply: Reply) {
-        self.changes.push(change);
-        self.replies.push(reply);
-    }
-
-    /// Puts like changes together, which a store may well write at once. No two in a group depend
-    /// on each other beyond that order: who asks for the second has the answer to the first.
-    fn sort(&mut self) {
-        let changes = std::mem::take(&mut self.changes);
-        let replies = std::mem::take(&mut self.replies);
-        let mut both: Vec<(Change, Reply)> = changes.into_iter().zip(replies).collect();
-        both.sort_by_key(|(change, _)| rank(change));
-        (self.changes, self.replies) = both.into_iter().unzip();
-    }
-}
-
-/// Which changes come first.
-fn rank(change: &Change) -> u8 {
-    match change {
-        Change::Accept(_) | Change::AcceptAll(_) => 0,
-        // What was noted of a watch is part of its end.
-        Change::Note { .. } | Change::End { .. } => 1,
-        Change::Owe(_) => 2,
-        Change::Attempted { .. } => 3,
-        Change::Replay { .. } => 4,
-        Change::Prune(_) => 5,
-    }
-}
-
 /// The state of the task.
 pub(super) struct Task {
     store: Arc<dyn Store>,
     meter: Arc<dyn Meter>,
     requests: UnboundedReceiver<Request>,
     shared: Arc<Shared>,
-    waiting: VecDeque<Waiting>,
+    waiting: Waiting,
     notes_due: Option<Instant>,
     flushes: Vec<oneshot::Sender<()>>,
     trouble: Option<Trouble>,
@@ -128,7 +66,7 @@ impl Task {
             meter,
             requests,
             shared,
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             notes_due: None,
             flushes: Vec::new(),
             trouble: None,
@@ -146,15 +84,13 @@ impl Task {
     /// Comes back with true when there is something to do, and with false when there never will be.
     async fn has_work(&mut self) -> bool {
         loop {
-            // What is more than that waits where its memory is given back.
-            while self.waiting.len() < GROUP
-                && let Ok(request) = self.requests.try_recv()
-            {
+            while let Ok(request) = self.requests.try_recv() {
                 self.take_in(request);
             }
             if !self.waiting.is_empty() {
                 return true;
             }
+            self.waiting.shrink();
             if !self.flushes.is_empty() && self.is_flushed() {
                 self.flushes.drain(..).for_each(|flush| answer(flush, ()));
             }
@@ -188,12 +124,10 @@ impl Task {
                 self.show_held();
             }
             (Request::Keep(change, reply), None) => {
-                self.waiting
-                    .push_back(Waiting::Change(change, Reply::Keep(reply)));
+                self.waiting.push(change, Reply::Keep(reply));
             }
             (Request::Store(change, reply), _) => {
-                self.waiting
-                    .push_back(Waiting::Change(change, Reply::Store(reply)));
+                self.waiting.push(change, Reply::Store(reply));
             }
             (Request::Noted, _) => {
                 let wait = match self.flushes.is_empty() {
@@ -202,7 +136,7 @@ impl Task {
                 };
                 self.notes_due.get_or_insert(Instant::now() + wait);
             }
-            (Request::Pulse(reply), _) => self.waiting.push_back(Waiting::Pulse(reply)),
+            (Request::Pulse(reply), _) => self.waiting.push_pulse(reply),
             (Request::Flush(reply), trouble) => {
                 self.flushes.push(reply);
                 let now = Instant::now();
@@ -218,24 +152,20 @@ impl Task {
     /// notes to ride with it.
     fn group(&mut self) -> Group {
         let now = Instant::now();
-        let mut group = Group::default();
         if let Some(trouble) = &mut self.trouble
             && trouble.retry_at <= now
         {
-            group.again = true;
+            let mut group = Group {
+                again: true,
+                ..Group::default()
+            };
             let count = trouble.width.min(trouble.held.len());
             for (change, reply) in trouble.held.drain(..count) {
                 group.push(change, Reply::Keep(reply));
             }
             return group;
         }
-        while group.changes.len() < GROUP {
-            match self.waiting.pop_front() {
-                Some(Waiting::Change(change, reply)) => group.push(change, reply),
-                Some(Waiting::Pulse(reply)) => group.pulses.push(reply),
-                None => break,
-            }
-        }
+        let mut group = self.waiting.group();
         let is_due = self.notes_due.is_some_and(|due| due <= now);
         if is_due || !group.changes.is_empty() && self.trouble.is_none() {
             self.add_notes(&mut group);
@@ -369,16 +299,6 @@ impl Task {
             && let Err(error) = self.store.commit(&held).await
         {
             tracing::error!(%error, count = held.len(), "what was held is lost; the watches go on with the next start");
-        }
-    }
-}
-
-impl Reply {
-    fn done(self, effect: Effect) {
-        match self {
-            Self::Store(reply) => answer(reply, Ok(effect)),
-            Self::Keep(reply) => answer(reply, effect),
-            Self::Nobody => {}
         }
     }
 }

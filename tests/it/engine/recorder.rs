@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::harness::secs;
-use super::rows::{answers, end, watches};
+use super::rows::{answers, attempted, end, watches};
 use super::store::Fickle;
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -50,6 +50,23 @@ async fn a_thousand_ends_are_few_transactions() {
     assert_eq!(are_ended(&store, &watches).await, 1000);
     let groups = store.groups.lock().unwrap().len();
     assert!(groups <= 10, "{groups}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_many_wait_ends_overtake_attempts_which_get_on_all_the_same() {
+    let (store, recorder, watches) = recorder(Fickle::slow(2 * MILLI), 5000).await;
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut attempts: JoinSet<Effect> = std::iter::repeat_with(|| {
+        let (recorder, attempt) = (recorder.clone(), attempted(&mut random));
+        async move { recorder.keep(attempt).await }
+    })
+    .take(5000)
+    .collect();
+    keep_all(&recorder, &watches).join_all().await;
+    assert_eq!(are_ended(&store, &watches).await, 5000);
+    let left = attempts.len() - std::iter::from_fn(|| attempts.try_join_next()).count();
+    assert!((3000..4900).contains(&left), "{left}");
+    attempts.join_all().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,10 @@
 //! What a store is given, without an engine.
 
-use dcs_wait::model::{Answers, End, Outcome, Progress, Watch, WatchId};
+use std::time::Duration;
+
+use dcs_wait::model::{
+    Answers, Attempt, DeliveryId, DeliveryState, End, Outcome, Progress, Watch, WatchId,
+};
 use dcs_wait::store::Change;
 
 use super::harness::START;
@@ -43,5 +47,20 @@ pub(super) fn answers(answer: &str) -> Answers {
         count: 1,
         first_at: START,
         last_at: START,
+    }
+}
+
+/// A first attempt, which delivered.
+pub(super) fn attempted(random: &mut fastrand::Rng) -> Change {
+    Change::Attempted {
+        delivery_id: DeliveryId::new(START, random),
+        attempt: Attempt {
+            number: 1,
+            at: START,
+            took: Duration::from_millis(1),
+            answer: "HTTP 204 No Content".to_owned(),
+            delivered: true,
+        },
+        state: DeliveryState::Delivered,
     }
 }
