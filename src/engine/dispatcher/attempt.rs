@@ -9,13 +9,16 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::hooks::{Hook, Message, Receipt};
-use crate::model::{Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState};
+use crate::model::{Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, HookName, WatchId};
 use crate::store::{Store, StoreError};
 
-/// A delivery that was tried.
+/// A delivery that was tried. What it carried is needed no more, and many may wait to be stored.
 pub(super) struct Tried {
-    /// As it stood before.
-    pub(super) delivery: Delivery,
+    pub(super) id: DeliveryId,
+    pub(super) watch_id: WatchId,
+    pub(super) hook: HookName,
+    /// How often it had been tried before, since it was made or replayed.
+    pub(super) tries: u32,
     /// What is to be stored of it.
     pub(super) attempt: Attempt,
     /// What came of it.
@@ -49,7 +52,7 @@ pub(super) async fn attempt(
     let message = Message {
         id,
         at: began_at,
-        body: Arc::clone(&delivery.body),
+        body: delivery.body,
     };
     let receipt = deliver(hook.as_ref(), &message).await;
     let ended = Instant::now();
@@ -61,7 +64,10 @@ pub(super) async fn attempt(
         delivered: matches!(receipt, Receipt::Delivered { .. }),
     };
     Ok(Some(Box::new(Tried {
-        delivery,
+        id,
+        watch_id: delivery.watch_id,
+        hook: delivery.hook,
+        tries: delivery.tries,
         attempt,
         receipt,
         ended,

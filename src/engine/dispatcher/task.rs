@@ -175,7 +175,7 @@ impl Task {
 
     /// Decides how a delivery stands after an attempt, and has that stored.
     fn tried(&mut self, tried: Tried) {
-        let hook = &tried.delivery.hook;
+        let hook = &tried.hook;
         let wait = match &tried.receipt {
             Receipt::Delivered { .. } => None,
             Receipt::Gone { answer } => {
@@ -185,7 +185,7 @@ impl Task {
                 None
             }
             Receipt::Failed { retry_after, .. } => {
-                let tries = tried.delivery.tries + 1;
+                let tries = tried.tries + 1;
                 self.parts
                     .retries
                     .next(tries, *retry_after, &mut self.random)
@@ -195,13 +195,11 @@ impl Task {
         let state = match wait {
             Some(wait) => DeliveryState::Pending(tried.ended_at + wait),
             None if tried.attempt.delivered => DeliveryState::Delivered,
-            None if self.queues.is_replayed(tried.delivery.id) => {
-                DeliveryState::Pending(tried.ended_at)
-            }
+            None if self.queues.is_replayed(tried.id) => DeliveryState::Pending(tried.ended_at),
             None => DeliveryState::Dead,
         };
         let about = About {
-            id: tried.delivery.id,
+            id: tried.id,
             hook: None,
         };
         let due = wait.map(|wait| tried.ended + wait);
@@ -245,11 +243,12 @@ impl Outlet {
     /// disk had said no and meant yes, or where the delivery is there no more.
     async fn store(&self, tried: Tried, state: DeliveryState) {
         let Tried {
-            delivery, attempt, ..
+            id,
+            watch_id,
+            hook,
+            attempt,
+            ..
         } = tried;
-        let Delivery {
-            id, watch_id, hook, ..
-        } = delivery;
         let effect = self
             .recorder
             .keep(Change::Attempted {
