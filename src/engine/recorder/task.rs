@@ -155,14 +155,12 @@ impl Task {
         if let Some(trouble) = &mut self.trouble
             && trouble.retry_at <= now
         {
-            let mut group = Group {
-                again: true,
-                ..Group::default()
-            };
+            let mut group = Group::default();
             let count = trouble.width.min(trouble.held.len());
             for (change, reply) in trouble.held.drain(..count) {
                 group.push(change, Reply::Keep(reply));
             }
+            group.again = true;
             return group;
         }
         let mut group = self.waiting.group();

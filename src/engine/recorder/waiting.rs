@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 use super::super::answer;
 use crate::store::{Change, Effect, StoreError};
 
-/// The most changes that go into one transaction. The more there are, the less each costs, as pages
-/// and the disk are written once for all; but the first of many outcomes shouldn't wait for the last.
+/// The most changes that go into one transaction, save where one is more by itself. The more there
+/// are, the less each costs, as pages and the disk are written once for all; but the first of many
+/// outcomes shouldn't wait for the last.
 pub(super) const GROUP: usize = 1024;
 
 /// How many of those that are in no hurry go with others that are, where not all can: enough to get
@@ -73,14 +74,14 @@ impl Waiting {
     pub(super) fn group(&mut self) -> Group {
         let mut group = Group::default();
         let riders = self.deliveries.len().min(RIDERS);
-        while group.changes.len() + riders < GROUP {
+        while group.weight + riders < GROUP {
             match self.urgent.pop_front() {
                 Some(Item::Change(change, reply)) => group.push(change, reply),
                 Some(Item::Pulse(reply)) => group.pulses.push(reply),
                 None => break,
             }
         }
-        while group.changes.len() < GROUP
+        while group.weight < GROUP
             && let Some((change, reply)) = self.deliveries.pop_front()
         {
             group.push(change, reply);
@@ -101,12 +102,18 @@ pub(super) struct Group {
     pub(super) changes: Vec<Change>,
     pub(super) replies: Vec<Reply>,
     pub(super) pulses: Vec<oneshot::Sender<()>>,
+    /// How many there would be if there were one for each watch.
+    weight: usize,
     /// Whether it was held before.
     pub(super) again: bool,
 }
 
 impl Group {
     pub(super) fn push(&mut self, change: Change, reply: Reply) {
+        self.weight += match &change {
+            Change::AcceptAll(watches) => watches.len(),
+            _ => 1,
+        };
         self.changes.push(change);
         self.replies.push(reply);
     }
