@@ -45,7 +45,8 @@ impl NewWatch {
 }
 
 /// Jobs to wait for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"watches": [
     {"job_id": "ff8080818822bbf70188235afc24141a"},
     {"job_id": "ff8080818822bbf70188235afc24141b", "timeout": "30m"},
