@@ -102,12 +102,20 @@ fn main() {
     let mut all = Vec::new();
     for count in &wanted.counts {
         all.push(runtime.block_on(measure(&wanted, *count)));
+        // The next may take long.
+        if all.len() < wanted.counts.len() {
+            say(&table(&all, &bare));
+        }
     }
-    let rows = figures::rows(&all, &bare);
-    println!("{}", table::table(&wanted.counts, &rows));
+    println!("{}", table(&all, &bare));
     if let Some(path) = wanted.svg {
         std::fs::write(path, plot::svg(&all, &bare)).unwrap();
     }
+}
+
+fn table(all: &[Figures], bare: &Bare) -> String {
+    let counts: Vec<usize> = all.iter().map(|figures| figures.count).collect();
+    table::table(&counts, &figures::rows(all, bare))
 }
 
 /// The limit for what is measured.

@@ -26,10 +26,10 @@ pub(crate) async fn until_polled(daemon: &Daemon, count: usize) {
     }
 }
 
-/// Waits until nothing is left to do but wait.
+/// Waits until next to nothing is left to do but wait.
 pub(crate) async fn until_at_rest(daemon: &Daemon) {
     const LOOK: Duration = Duration::from_secs(2);
-    const AT_REST: Duration = Duration::from_millis(20);
+    const AT_REST: Duration = Duration::from_millis(100);
     loop {
         let before = daemon.process().cpu();
         tokio::time::sleep(LOOK).await;
