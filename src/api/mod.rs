@@ -56,7 +56,7 @@ pub struct Gate {
     /// Whether the credential is any good.
     pub breaker: Breaker,
     /// A seat for each request that may be under way; given out in the order of asking.
-    pub seats: Semaphore,
+    pub seats: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -67,7 +67,7 @@ impl Gate {
         Self {
             limiter: Limiter::new(requests_per_second),
             breaker: Breaker::default(),
-            seats: Semaphore::new(in_flight),
+            seats: Arc::new(Semaphore::new(in_flight)),
         }
     }
 }

@@ -1,17 +1,20 @@
 //! One watch that goes on: what its loop, its end and those who ask for something share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::history::{History, answer_of};
+use super::history::{History, answer_of, since_epoch, time};
 use super::moods::{Mood, Moods};
+use super::names::Terms;
+use super::seen::Seen;
 use super::told::span;
 use super::{answer, reached};
 use crate::model::{
-    Answers, HookName, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind, WatchReport,
+    Answers, HookName, Job, JobId, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind,
+    WatchId, WatchReport,
 };
 use crate::poll::Control;
 
@@ -36,21 +39,29 @@ enum Phase {
     Ended,
 }
 
-/// A watch that goes on.
-// There may be a million of them: what is rare is on the heap, what they have in common is shared.
+/// A watch that goes on: what was asked, and how far it has come.
+// There may be a million of them. What is rare is on the heap, what they have in common is shared, and
+// what the loop alone needs is in its task.
 #[derive(Debug)]
 pub(super) struct Active {
-    /// What was asked. The hooks may become more.
-    pub(super) watch: Watch,
-    pub(super) start: Instant,
-    pub(super) deadline: Option<Instant>,
+    pub(super) id: WatchId,
+    pub(super) job_id: JobId,
+    /// The hooks may become more.
+    pub(super) terms: Arc<Terms>,
+    /// In milliseconds since 1970, as it is kept; and so are other times.
+    accepted_at: u64,
+    /// [`NEVER`] where there is none.
+    deadline_at: u64,
     pub(super) control: Control,
     state: Mutex<State>,
 }
 
+const NEVER: u64 = u64::MAX;
+
 #[derive(Debug)]
 struct State {
-    progress: Progress,
+    polls: u32,
+    seen: Seen,
     history: History,
     mood: Mood,
     has_started: bool,
@@ -78,17 +89,6 @@ impl State {
     }
 }
 
-/// Where a watch begins, or goes on after a restart.
-#[derive(Debug, Clone)]
-pub(super) struct Resume {
-    /// When the watch began, be it before this process.
-    pub(super) start: Instant,
-    /// When it times out; `None` for never. The last request falls exactly on it.
-    pub(super) deadline: Option<Instant>,
-    /// How far it has come.
-    pub(super) progress: Progress,
-}
-
 /// What an event brings that is to be noted.
 pub(super) struct Note {
     pub(super) progress: Progress,
@@ -96,13 +96,16 @@ pub(super) struct Note {
 }
 
 impl Active {
-    pub(super) fn new(watch: Watch, resume: Resume) -> Self {
+    /// A watch on these terms, which are those of its own, that has come so far.
+    pub(super) fn new(watch: Watch, terms: Arc<Terms>, progress: &Progress) -> Self {
+        let seen = progress.job.as_deref().map(Seen::from).unwrap_or_default();
         let state = State {
-            mood: match &resume.progress.job {
-                Some(_) => Mood::Running,
-                None => Mood::Unseen,
+            mood: match seen.is_something() {
+                true => Mood::Running,
+                false => Mood::Unseen,
             },
-            progress: resume.progress,
+            polls: progress.polls,
+            seen,
             history: History::default(),
             has_started: false,
             phase: Phase::Polling,
@@ -110,11 +113,25 @@ impl Active {
             rare: None,
         };
         Self {
-            watch,
-            start: resume.start,
-            deadline: resume.deadline,
+            id: watch.id,
+            job_id: watch.job_id,
+            terms,
+            accepted_at: since_epoch(watch.accepted_at),
+            deadline_at: watch.deadline_at.map_or(NEVER, since_epoch),
             control: Control::default(),
             state: Mutex::new(state),
+        }
+    }
+
+    /// What was asked.
+    pub(super) fn watch(&self) -> Watch {
+        Watch {
+            id: self.id,
+            project: self.terms.project.clone(),
+            job_id: self.job_id.clone(),
+            hooks: Arc::clone(&self.terms.hooks),
+            accepted_at: time(self.accepted_at),
+            deadline_at: (self.deadline_at != NEVER).then(|| time(self.deadline_at)),
         }
     }
 
@@ -124,7 +141,7 @@ impl Active {
 
     /// The span that what happens to the watch is logged in.
     pub(super) fn span(&self) -> tracing::Span {
-        span_of(&self.watch)
+        span(&self.job_id, self.id, &self.terms.project)
     }
 
     pub(super) fn mood(&self) -> Mood {
@@ -135,8 +152,14 @@ impl Active {
         self.state().history.open()
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        self.state().progress.clone()
+    /// Requests sent so far.
+    pub(super) fn polls(&self) -> u32 {
+        self.state().polls
+    }
+
+    /// The last description of the job that goes on.
+    pub(super) fn job(&self) -> Option<Job> {
+        self.state().seen.job()
     }
 
     /// Says what is wanted. False where the watch polls no more, and hears nothing.
@@ -175,11 +198,6 @@ impl Active {
         self.control.unless_cancelled(reached(until)).await;
     }
 
-    /// Whether it has timed out.
-    pub(super) fn is_out_of_time(&self) -> bool {
-        self.deadline.is_some_and(|at| at <= Instant::now())
-    }
-
     /// Takes in what the loop tells. Says whether others are to be told, and what is to be noted.
     pub(super) fn hear(
         &self,
@@ -190,15 +208,15 @@ impl Active {
         let mut state = self.state();
         let state = &mut *state;
         let mut is_news = false;
-        state.progress.polls = event.polls;
+        state.polls = event.polls;
         match &event.kind {
             WatchEventKind::Started => {
                 return (!std::mem::replace(&mut state.has_started, true), None);
             }
-            WatchEventKind::Polled { job, .. } => {
+            WatchEventKind::Polled { job, changed, .. } => {
                 moods.turn(&mut state.mood, Mood::Running);
-                let before = state.progress.job.replace(job.clone());
-                is_news = before.is_none_or(|before| before.status != job.status);
+                state.seen.see(job);
+                is_news = *changed;
             }
             WatchEventKind::Trouble { .. } | WatchEventKind::Throttled { .. } => {
                 moods.turn(&mut state.mood, Mood::InTrouble);
@@ -210,7 +228,7 @@ impl Active {
             state.history.add(answer, event.polls, now, &mut answers);
         }
         let note = (is_news || !answers.is_empty()).then(|| Note {
-            progress: state.progress.clone(),
+            progress: state.seen.progress(state.polls),
             answers,
         });
         (true, note)
@@ -220,21 +238,26 @@ impl Active {
     pub(super) fn last_note(&self) -> Note {
         let state = self.state();
         Note {
-            progress: state.progress.clone(),
+            progress: state.seen.progress(state.polls),
             answers: state.history.open().into_iter().collect(),
         }
     }
 
     /// A report of a watch that ended without its loop.
-    pub(super) fn report(&self, outcome: Outcome, project_id: Option<ProjectId>) -> WatchReport {
-        let progress = self.state().progress.clone();
+    pub(super) fn report(
+        &self,
+        outcome: Outcome,
+        project_id: Option<ProjectId>,
+        waited: Duration,
+    ) -> WatchReport {
+        let state = self.state();
         WatchReport {
-            job_id: self.watch.job_id.clone(),
+            job_id: self.job_id.clone(),
             project_id,
             outcome,
-            job: progress.job.as_deref().cloned(),
-            polls: progress.polls,
-            waited: self.start.elapsed(),
+            job: state.seen.job(),
+            polls: state.polls,
+            waited,
             fault: None,
         }
     }
@@ -258,7 +281,7 @@ impl Active {
             return false;
         }
         for hook in hooks {
-            if !self.watch.hooks.contains(hook) && !state.further_hooks().contains(hook) {
+            if !self.terms.hooks.contains(hook) && !state.further_hooks().contains(hook) {
                 state.rare().hooks.push(hook.clone());
             }
         }
@@ -268,7 +291,7 @@ impl Active {
     /// The hooks so far.
     pub(super) fn hooks(&self) -> Vec<HookName> {
         let state = self.state();
-        let hooks = self.watch.hooks.iter().chain(state.further_hooks());
+        let hooks = self.terms.hooks.iter().chain(state.further_hooks());
         hooks.cloned().collect()
     }
 
@@ -276,7 +299,7 @@ impl Active {
     /// more.
     pub(super) fn further_hooks(&self, known: usize) -> Vec<HookName> {
         let mut state = self.state();
-        let joined = known.saturating_sub(self.watch.hooks.len());
+        let joined = known.saturating_sub(self.terms.hooks.len());
         let further = state.further_hooks().get(joined..);
         let further = further.unwrap_or_default().to_vec();
         if further.is_empty() {
@@ -317,9 +340,4 @@ impl Active {
         // An error says that the watch is gone, which is as good.
         drop(ended.await);
     }
-}
-
-/// The span that what happens to the watch is logged in.
-pub(super) fn span_of(watch: &Watch) -> tracing::Span {
-    span(&watch.job_id, watch.id, &watch.project)
 }

@@ -29,7 +29,7 @@ pub(super) async fn end(
     report: Box<WatchReport>,
     misconfigured: bool,
 ) {
-    let Active { watch, .. } = active;
+    let watch = &active.watch();
     let at = shared.clock.now();
     let answers = active.begin_ending(&report, at);
     let project_id = report.project_id.clone();
@@ -102,7 +102,7 @@ async fn catch_up(
     active: &Active,
     report: &WatchReport,
 ) -> Result<(), StoreError> {
-    let id = active.watch.id;
+    let id = active.id;
     let Some((record, _)) = shared.store.watch(id).await? else {
         return Ok(());
     };
@@ -119,7 +119,7 @@ async fn catch_up(
         job: record.progress.job.as_deref().cloned(),
         ..report.clone()
     };
-    tell(shared, &active.watch, Box::new(stored));
+    tell(shared, &active.watch(), Box::new(stored));
     Ok(())
 }
 
@@ -130,7 +130,7 @@ fn tell(shared: &Shared, watch: &Watch, report: Box<WatchReport>) {
         polls: report.polls,
         kind: WatchEventKind::Ended(report),
     };
-    shared.tell(watch, event);
+    shared.tell(watch.id, &watch.project, event);
 }
 
 /// What the hooks owe for how the watch ended.

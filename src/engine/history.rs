@@ -67,11 +67,13 @@ impl History {
     }
 }
 
-fn since_epoch(at: SystemTime) -> u64 {
+/// Milliseconds since 1970.
+pub(super) fn since_epoch(at: SystemTime) -> u64 {
     millis(at.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-fn time(millis: u64) -> SystemTime {
+/// The time so many milliseconds after the beginning of 1970.
+pub(super) fn time(millis: u64) -> SystemTime {
     let time = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
     time.unwrap_or(UNIX_EPOCH)
 }

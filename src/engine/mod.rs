@@ -11,6 +11,7 @@ mod names;
 mod orders;
 mod polling;
 mod recorder;
+mod seen;
 mod service;
 mod setup;
 mod shared;

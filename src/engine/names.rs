@@ -1,6 +1,6 @@
-//! The names that watches have in common, of which ten thousand watches have few.
+//! What watches have in common, of which a million watches have few.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::{HookName, ProjectName, Watch};
@@ -8,27 +8,36 @@ use crate::model::{HookName, ProjectName, Watch};
 /// More than any configuration has use for.
 const MOST: usize = 1000;
 
-/// Each name or list of names once.
+/// What a watch has in common with others.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) project: ProjectName,
+    pub(super) hooks: Arc<[HookName]>,
+}
+
+/// All terms, each once.
 #[derive(Default)]
 pub(super) struct Names {
-    projects: HashSet<ProjectName>,
-    hooks: HashSet<Arc<[HookName]>>,
+    terms: HashMap<ProjectName, HashMap<Arc<[HookName]>, Arc<Terms>>>,
+    count: usize,
 }
 
 impl Names {
-    /// Has the watch share its names with those before.
-    pub(super) fn share(&mut self, watch: &mut Watch) {
-        watch.project = shared(&mut self.projects, &watch.project);
-        watch.hooks = shared(&mut self.hooks, &watch.hooks);
+    /// The terms of a watch.
+    pub(super) fn terms(&mut self, watch: &Watch) -> Arc<Terms> {
+        let known = self.terms.get(&watch.project);
+        if let Some(terms) = known.and_then(|known| known.get(&watch.hooks)) {
+            return Arc::clone(terms);
+        }
+        let terms = Arc::new(Terms {
+            project: watch.project.clone(),
+            hooks: Arc::clone(&watch.hooks),
+        });
+        if self.count < MOST {
+            self.count += 1;
+            let of_project = self.terms.entry(watch.project.clone()).or_default();
+            of_project.insert(Arc::clone(&watch.hooks), Arc::clone(&terms));
+        }
+        terms
     }
-}
-
-fn shared<T: Clone + Eq + std::hash::Hash>(known: &mut HashSet<T>, one: &T) -> T {
-    if let Some(shared) = known.get(one) {
-        return shared.clone();
-    }
-    if known.len() < MOST {
-        known.insert(one.clone());
-    }
-    one.clone()
 }

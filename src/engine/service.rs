@@ -7,13 +7,14 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::active::{Active, Wish, span_of};
+use super::active::{Active, Wish};
 use super::ending::owe;
 use super::health::Health;
 use super::orders::{AcceptError, Accepted, Heard, Order, Refused};
 use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared, TakenUp};
 use super::supervisor::{Command, Supervisor};
+use super::told::span;
 use crate::model::{
     Answers, DeliveryId, Durations, Estimate, HookName, JobType, ProjectName, Watch, WatchId,
     WatchRecord,
@@ -96,7 +97,9 @@ impl Engine {
         let hooks = Arc::clone(&watch.hooks);
         let accepted = self.keep_watch(watch).await?;
         let Accepted { record, joined } = &accepted;
-        span_of(&record.watch).in_scope(|| tracing::info!(joined, "accepted"));
+        let watch = &record.watch;
+        span(&watch.job_id, watch.id, &watch.project)
+            .in_scope(|| tracing::info!(joined, "accepted"));
         self.take_up(record, *joined, &hooks).await?;
         Ok(accepted)
     }
@@ -174,7 +177,7 @@ impl Engine {
                 let active = shared.watch(id);
                 active.is_some_and(|active| active.join(&record.watch.hooks))
             } else {
-                let taken_up = shared.take_up(record.clone(), shared.resume(record));
+                let taken_up = shared.take_up(record.clone(), shared.times(&record.watch));
                 matches!(taken_up, TakenUp::Yes)
             };
             if is_taken_up {
@@ -188,8 +191,8 @@ impl Engine {
         match &record.end {
             Some(end) => owe(shared, &record, end, hooks).await,
             None => {
-                let resume = shared.resume(&record);
-                shared.take_up(record, resume);
+                let times = shared.times(&record.watch);
+                shared.take_up(record, times);
                 Ok(())
             }
         }
@@ -226,8 +229,8 @@ impl Engine {
                 None => return Ok(Heard::Unknown),
                 Some((record, _)) if record.end.is_some() => return Ok(Heard::Ended),
                 Some((record, _)) => {
-                    let resume = shared.resume(&record);
-                    shared.take_up(record, resume);
+                    let times = shared.times(&record.watch);
+                    shared.take_up(record, times);
                 }
             }
         }
@@ -352,7 +355,7 @@ impl Engine {
         shared.command(Command::Quit);
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
 

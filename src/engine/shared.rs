@@ -3,22 +3,24 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::active::{Active, Resume, Wish};
+use super::active::{Active, Wish};
 use super::dispatcher::{Dispatcher, DispatcherParts};
 use super::known::KnownTypes;
 use super::moods::Moods;
 use super::names::Names;
+use super::polling::{Loop, Times};
 use super::recorder::Recorder;
 use super::setup::{Parts, Setup};
 use super::supervisor::Command;
 use super::told::{Teller, Told};
 use crate::clock::Clock;
-use crate::model::{DeliveryId, Meter, Watch, WatchEvent, WatchId, WatchRecord};
+use crate::model::{DeliveryId, Meter, ProjectName, Watch, WatchEvent, WatchId, WatchRecord};
 use crate::store::Store;
 
 /// What somebody is told who waits on the spot, and has no use for a loop that is started again.
@@ -47,6 +49,9 @@ pub(super) struct Shared {
     random: Mutex<fastrand::Rng>,
     setup: Mutex<Arc<Setup>>,
     watches: Mutex<Watches>,
+    /// How many loops poll.
+    // No set of their tasks: its entry would take as much room as a tenth of a watch.
+    loops: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -63,13 +68,13 @@ struct ById(Arc<Active>);
 
 impl Borrow<WatchId> for ById {
     fn borrow(&self) -> &WatchId {
-        &self.0.watch.id
+        &self.0.id
     }
 }
 
 impl PartialEq for ById {
     fn eq(&self, other: &Self) -> bool {
-        self.0.watch.id == other.0.watch.id
+        self.0.id == other.0.id
     }
 }
 
@@ -77,7 +82,7 @@ impl Eq for ById {}
 
 impl Hash for ById {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.watch.id.hash(state);
+        self.0.id.hash(state);
     }
 }
 
@@ -124,6 +129,7 @@ impl Shared {
             random: Mutex::new(random),
             setup: Mutex::default(),
             watches: Mutex::default(),
+            loops: AtomicUsize::new(0),
         }
     }
 
@@ -137,7 +143,7 @@ impl Shared {
         let setup = Arc::new(setup);
         let before = std::mem::replace(&mut *lock(&self.setup), Arc::clone(&setup));
         for active in self.active() {
-            let name = &active.watch.project;
+            let name = &active.terms.project;
             let same = match (before.projects.get(name), setup.projects.get(name)) {
                 (Some(before), Some(now)) => now.is_asked_like(before),
                 (None, None) => true,
@@ -162,10 +168,10 @@ impl Shared {
         DeliveryId::new(self.clock.now(), &mut lock(&self.random))
     }
 
-    pub(super) fn tell(&self, watch: &Watch, event: WatchEvent) {
+    pub(super) fn tell(&self, watch_id: WatchId, project: &ProjectName, event: WatchEvent) {
         (self.teller)(Told::Watch {
-            watch_id: watch.id,
-            project: watch.project.clone(),
+            watch_id,
+            project: project.clone(),
             event,
         });
     }
@@ -198,20 +204,25 @@ impl Shared {
     }
 
     /// Takes up a watch that is kept as going on; one that is polled already gets its hooks.
-    pub(super) fn take_up(&self, record: WatchRecord, resume: Resume) -> TakenUp {
-        self.take_up_one(&mut lock(&self.watches), record, resume)
+    pub(super) fn take_up(self: &Arc<Self>, record: WatchRecord, times: Times) -> TakenUp {
+        self.take_up_one(&mut lock(&self.watches), record, times)
     }
 
     /// Likewise many.
-    pub(super) fn take_up_all(&self, records: impl Iterator<Item = WatchRecord>) {
+    pub(super) fn take_up_all(self: &Arc<Self>, records: impl Iterator<Item = WatchRecord>) {
         let mut watches = lock(&self.watches);
         for record in records {
-            let resume = self.resume(&record);
-            self.take_up_one(&mut watches, record, resume);
+            let times = self.times(&record.watch);
+            self.take_up_one(&mut watches, record, times);
         }
     }
 
-    fn take_up_one(&self, watches: &mut Watches, record: WatchRecord, resume: Resume) -> TakenUp {
+    fn take_up_one(
+        self: &Arc<Self>,
+        watches: &mut Watches,
+        record: WatchRecord,
+        times: Times,
+    ) -> TakenUp {
         if let Some(ById(active)) = watches.active.get(&record.watch.id) {
             return match active.join(&record.watch.hooks) {
                 true => TakenUp::Yes,
@@ -219,35 +230,48 @@ impl Shared {
             };
         }
         if !watches.stopping {
-            let mut watch = record.watch;
-            watches.names.share(&mut watch);
-            let active = Arc::new(Active::new(watch, resume));
+            let terms = watches.names.terms(&record.watch);
+            let active = Arc::new(Active::new(record.watch, terms, &record.progress));
             self.moods.add(active.mood());
             watches.active.insert(ById(Arc::clone(&active)));
-            self.command(Command::Poll(active));
+            // Right after the watch itself: so they share what the allocator keeps free between tasks.
+            self.begin(Loop::new(Arc::clone(self), active, times).run());
         }
         TakenUp::Yes
     }
 
-    /// Where a watch goes on that was kept, by this machine's clock.
-    pub(super) fn resume(&self, record: &WatchRecord) -> Resume {
+    /// Begins a loop.
+    pub(super) fn begin(&self, polling: impl Future<Output = ()> + Send + 'static) {
+        self.loops.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(polling);
+    }
+
+    /// A loop has come back.
+    pub(super) fn has_left(&self) {
+        self.loops.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether any loop polls.
+    pub(super) fn is_polling(&self) -> bool {
+        self.loops.load(Ordering::Relaxed) > 0
+    }
+
+    /// The times of a watch that is kept, by this machine's clock.
+    pub(super) fn times(&self, watch: &Watch) -> Times {
         let (now, instant) = (self.clock.now(), Instant::now());
-        let waited = now
-            .duration_since(record.watch.accepted_at)
-            .unwrap_or_default();
-        Resume {
+        let waited = now.duration_since(watch.accepted_at).unwrap_or_default();
+        Times {
             start: instant.checked_sub(waited).unwrap_or(instant),
             // One that has passed meanwhile is now: the job is asked for once more.
-            deadline: record.watch.deadline_at.and_then(|deadline| {
+            deadline: watch.deadline_at.and_then(|deadline| {
                 instant.checked_add(deadline.duration_since(now).unwrap_or_default())
             }),
-            progress: record.progress.clone(),
         }
     }
 
     /// A watch has ended.
     pub(super) fn forget(&self, active: &Active) {
-        if lock(&self.watches).active.remove(&active.watch.id) {
+        if lock(&self.watches).active.remove(&active.id) {
             self.moods.remove(active.mood());
         }
         active.has_ended();

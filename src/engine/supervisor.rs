@@ -1,5 +1,5 @@
-//! The supervisor: one task that runs a polling loop per watch, has how it ended stored, and starts
-//! it again where it panics.
+//! The supervisor: one task that all polling loops come back to. It has how a watch ended stored, and
+//! starts a loop again that panicked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +26,6 @@ const MENDED: Duration = Duration::from_secs(10 * 60);
 
 /// What the supervisor is asked for.
 pub(super) enum Command {
-    /// Polls for a watch.
-    Poll(Arc<Active>),
     /// A watch's loop came back.
     Left(Arc<Active>, Left),
     /// Answers, to show that it goes on.
@@ -50,9 +48,6 @@ enum Happened {
 pub(super) struct Supervisor {
     shared: Arc<Shared>,
     commands: UnboundedReceiver<Command>,
-    /// How many loops poll.
-    // No set of their tasks: its entry would take as much room as a tenth of a watch.
-    loops: usize,
     ends: JoinSet<()>,
     /// Whose end each task stores.
     tasks: HashMap<Id, Arc<Active>>,
@@ -67,7 +62,6 @@ impl Supervisor {
         Self {
             shared,
             commands,
-            loops: 0,
             ends: JoinSet::new(),
             tasks: HashMap::new(),
             panics: HashMap::new(),
@@ -87,9 +81,8 @@ impl Supervisor {
                 },
             };
             match happened {
-                Happened::Asked(Command::Poll(active)) => self.poll(active, Duration::ZERO),
                 Happened::Asked(Command::Left(active, left)) => {
-                    self.loops -= 1;
+                    self.shared.has_left();
                     self.left(active, left);
                 }
                 Happened::Asked(Command::Pulse(reply)) => answer(reply, ()),
@@ -103,7 +96,7 @@ impl Supervisor {
                     }
                 }
             }
-            if self.loops == 0 {
+            if !self.shared.is_polling() {
                 self.idle.drain(..).for_each(|reply| answer(reply, ()));
                 if self.ends.is_empty() {
                     self.settled.drain(..).for_each(|reply| answer(reply, ()));
@@ -112,18 +105,14 @@ impl Supervisor {
         }
     }
 
-    fn poll(&mut self, active: Arc<Active>, pause: Duration) {
-        self.loops += 1;
-        let polling = Loop::new(Arc::clone(&self.shared), Arc::clone(&active));
-        if pause.is_zero() {
-            tokio::spawn(polling.run());
-        } else {
-            let until = Instant::now().checked_add(pause);
-            tokio::spawn(async move {
-                active.sleep_until(until).await;
-                polling.run().await;
-            });
-        }
+    fn poll_again(&self, active: Arc<Active>, pause: Duration) {
+        let times = self.shared.times(&active.watch());
+        let polling = Loop::new(Arc::clone(&self.shared), Arc::clone(&active), times);
+        let until = Instant::now().checked_add(pause);
+        self.shared.begin(async move {
+            active.sleep_until(until).await;
+            polling.run().await;
+        });
     }
 
     fn left(&mut self, active: Arc<Active>, left: Left) {
@@ -144,7 +133,7 @@ impl Supervisor {
 
     fn ended(&mut self, task: Id) {
         if let Some(active) = self.tasks.remove(&task) {
-            self.panics.remove(&active.watch.id);
+            self.panics.remove(&active.id);
         }
     }
 
@@ -157,7 +146,7 @@ impl Supervisor {
             attendant(Aside::Panicked);
             return;
         }
-        let pause = self.pause_of(active.watch.id);
+        let pause = self.pause_of(active.id);
         span.in_scope(|| {
             tracing::error!(?pause, "a polling loop failed, and is started again");
         });
@@ -167,7 +156,7 @@ impl Supervisor {
             // It heard of that in vain if it was about to end.
             active.wish(Wish::Stop);
         }
-        self.poll(active, pause);
+        self.poll_again(active, pause);
     }
 
     fn pause_of(&mut self, id: WatchId) -> Duration {

@@ -7,8 +7,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::active::{Resume, Wish};
+use super::active::Wish;
 use super::ending::deliveries_of;
+use super::polling::Times;
 use super::service::Engine;
 use super::setup::{Parts, Project, Setup};
 use super::shared::Aside;
@@ -18,8 +19,8 @@ use crate::api::Session;
 use crate::clock::{Clock as _, SystemClock};
 use crate::hooks::Configured;
 use crate::model::{
-    DeliveryState, Durations, Exit, JobId, JobType, Outcome, Progress, ProjectName, Watch,
-    WatchEventKind, WatchId, WatchReport,
+    DeliveryState, Durations, Exit, JobId, JobType, Outcome, ProjectName, Watch, WatchEventKind,
+    WatchId, WatchReport,
 };
 use crate::poll::WatchSpec;
 use crate::store::{MemoryStore, StoreError};
@@ -186,6 +187,10 @@ impl Waiting<'_> {
         let spec = self.spec;
         let now = SystemClock.now();
         let project = project_name();
+        let times = Times {
+            start: spec.start,
+            deadline: spec.deadline,
+        };
         let hooks: Arc<[_]> = spec.hooks.iter().map(|hook| hook.name.clone()).collect();
         for job_id in &spec.jobs {
             let watch = Watch {
@@ -196,14 +201,9 @@ impl Waiting<'_> {
                 accepted_at: now.checked_sub(spec.start.elapsed()).unwrap_or(now),
                 deadline_at: None,
             };
-            let resume = Resume {
-                start: spec.start,
-                deadline: spec.deadline,
-                progress: Progress::default(),
-            };
             let accepted = engine.keep_watch(watch).await?;
             self.watches.push(accepted.record.watch.id);
-            engine.shared().take_up(accepted.record, resume);
+            engine.shared().take_up(accepted.record, times);
         }
         Ok(())
     }

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use uuid::{Builder, Uuid};
 
+use super::short::ShortText;
+
 /// The longest identifier that is accepted, in characters. The service's own have 32 or 36.
 const MAX_LENGTH: usize = 64;
 
@@ -24,7 +26,7 @@ pub enum InvalidId {
     Forbidden(char, usize),
 }
 
-fn check(text: &str) -> Result<Arc<str>, InvalidId> {
+fn check(text: &str) -> Result<&str, InvalidId> {
     if text.trim().is_empty() {
         return Err(InvalidId::Empty);
     }
@@ -35,14 +37,14 @@ fn check(text: &str) -> Result<Arc<str>, InvalidId> {
     if text.len() > MAX_LENGTH {
         return Err(InvalidId::TooLong(text.len()));
     }
-    Ok(text.into())
+    Ok(text)
 }
 
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $text:ty) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Arc<str>);
+        pub struct $name($text);
 
         impl $name {
             /// The identifier as it is written.
@@ -56,7 +58,7 @@ macro_rules! identifier {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                check(text).map(Self)
+                check(text).map(|text| Self(text.into()))
             }
         }
 
@@ -91,22 +93,22 @@ built_in!(JobId, ProjectId, ProjectName);
 identifier! {
     /// The ID of a job, as the operation that started it answered it: 1 to 64 ASCII letters,
     /// digits, `-` and `_`.
-    JobId
+    JobId, ShortText
 }
 
 identifier! {
     /// The ID of the project that a job belongs to; the same characters as a [`JobId`].
-    ProjectId
+    ProjectId, Arc<str>
 }
 
 identifier! {
     /// What the configuration calls a project; the same characters as a [`JobId`].
-    ProjectName
+    ProjectName, Arc<str>
 }
 
 identifier! {
     /// What the configuration calls a hook; the same characters as a [`JobId`].
-    HookName
+    HookName, Arc<str>
 }
 
 /// A text is no ID of a watch or a delivery.

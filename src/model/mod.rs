@@ -11,6 +11,7 @@ mod id;
 mod job;
 mod meter;
 mod outcome;
+mod short;
 mod watch;
 
 pub use durations::{Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, Ran, Ranked};

@@ -73,7 +73,7 @@ impl Control {
         .await
     }
 
-    /// Sleeps until then, or until the poller is to ask now.
+    /// Sleeps until then, or until the poller is to ask now. Says which it was: when it was to ask.
     pub(super) fn sleep_until(&self, due: Instant) -> Sleeping<'_> {
         let sleep = sleep_until(due);
         Sleeping {
@@ -99,15 +99,16 @@ pin_project! {
 }
 
 impl Future for Sleeping<'_> {
-    type Output = ();
+    type Output = Instant;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Instant> {
         let this = self.project();
+        let (due, now) = (this.sleep.deadline(), Instant::now());
         // A timer that is due already would still take up to a millisecond, which is tokio's
         // resolution.
-        if this.control.signals().poll_now || this.sleep.deadline() <= Instant::now() {
-            return Poll::Ready(());
+        if this.control.signals().poll_now || due <= now {
+            return Poll::Ready(due.min(now));
         }
-        this.sleep.poll(context)
+        this.sleep.poll(context).map(|()| due)
     }
 }

@@ -1,22 +1,73 @@
-//! Since when a watch is held up by what somebody has to mend.
+//! What doesn't go well with a watch, and since when.
 
 use tokio::time::Instant;
 
-/// Rare, and so on the heap where there is anything.
-#[derive(Default)]
-pub(super) struct Held(Option<Box<Since>>);
+use crate::model::Fault;
 
+/// Rare, and so on the heap while there is anything.
 #[derive(Default)]
-struct Since {
+pub(super) struct Held(Option<Box<State>>);
+
+#[derive(Default, PartialEq)]
+struct State {
+    /// How many faults in a row.
+    faults: u32,
+    /// The last of them.
+    fault: Option<Fault>,
+    /// Since when the credential is refused.
     refused: Option<Instant>,
+    /// Since when the endpoint is wrong.
     misplaced: Option<Instant>,
 }
 
 impl Held {
+    fn state(&mut self) -> &mut State {
+        self.0.get_or_insert_default()
+    }
+
+    /// Changes what there is, and lets go of it where that leaves nothing.
+    fn change(&mut self, change: impl FnOnce(&mut State)) {
+        if let Some(state) = &mut self.0 {
+            change(state);
+            if **state == State::default() {
+                self.0 = None;
+            }
+        }
+    }
+
+    /// Another fault in a row.
+    pub(super) fn fail(&mut self, fault: Fault) {
+        let state = self.state();
+        state.faults += 1;
+        state.fault = Some(fault);
+    }
+
+    /// The fault that may end the watch, which counts for nothing by itself.
+    pub(super) fn blame(&mut self, fault: Fault) {
+        self.state().fault = Some(fault);
+    }
+
+    /// A good answer ends the faults.
+    pub(super) fn succeed(&mut self) {
+        self.change(|state| {
+            state.faults = 0;
+            state.fault = None;
+        });
+    }
+
+    /// How many faults in a row.
+    pub(super) fn faults(&self) -> u32 {
+        self.0.as_ref().map_or(0, |state| state.faults)
+    }
+
+    /// Takes the last fault since the last good answer.
+    pub(super) fn take_fault(&mut self) -> Option<Fault> {
+        self.0.as_mut()?.fault.take()
+    }
+
     /// The credential is refused. Says since when.
     pub(super) fn refused(&mut self, now: Instant) -> Instant {
-        let since = self.0.get_or_insert_default();
-        *since.refused.get_or_insert(now)
+        *self.state().refused.get_or_insert(now)
     }
 
     /// Since when the credential is refused, if so.
@@ -26,21 +77,16 @@ impl Held {
 
     /// The credential is not refused.
     pub(super) fn accepted(&mut self) {
-        if let Some(since) = &mut self.0 {
-            since.refused = None;
-        }
+        self.change(|state| state.refused = None);
     }
 
     /// The endpoint is wrong. Says since when.
     pub(super) fn misplaced(&mut self, now: Instant) -> Instant {
-        let since = self.0.get_or_insert_default();
-        *since.misplaced.get_or_insert(now)
+        *self.state().misplaced.get_or_insert(now)
     }
 
     /// The endpoint is right.
     pub(super) fn well_placed(&mut self) {
-        if let Some(since) = &mut self.0 {
-            since.misplaced = None;
-        }
+        self.change(|state| state.misplaced = None);
     }
 }

@@ -3,25 +3,26 @@
 //! turns are given out only to those that may use them.
 
 use std::pin::pin;
+use std::sync::Arc;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::Subject;
 use super::deadline::{until, within};
 use super::poller::Poller;
 use crate::api::{Pass, Session};
-use crate::model::Outcome;
+use crate::model::{BoxFuture, Outcome};
 
 /// One of the requests that may be under way at once.
-pub(super) type Seat<'a> = SemaphorePermit<'a>;
+pub(super) type Seat = OwnedSemaphorePermit;
 
 /// Leave to send one request.
 pub(super) struct Leave<'a> {
     /// For the credential.
     pub(super) pass: Pass<'a>,
     /// Held until the answer is there.
-    pub(super) seat: Seat<'a>,
+    pub(super) seat: Seat,
 }
 
 impl<S: Subject> Poller<'_, S> {
@@ -33,13 +34,13 @@ impl<S: Subject> Poller<'_, S> {
     pub(super) async fn leave<'a>(
         &mut self,
         session: &'a Session,
-        seat: Seat<'a>,
+        seat: Seat,
     ) -> Result<Leave<'a>, Outcome> {
         let mut seat = Some(seat);
         loop {
             let mut pass = self.admission(session, &mut seat).await?;
             if seat.is_none() {
-                seat = free_seat(&session.gate.seats, self.deadline().too_late()).await;
+                seat = free_seat(session, self.deadline().too_late()).await;
             }
             let Some(kept) = seat.take() else {
                 return Err(self.out_of_time(session));
@@ -60,7 +61,7 @@ impl<S: Subject> Poller<'_, S> {
     async fn admission<'a>(
         &mut self,
         session: &'a Session,
-        seat: &mut Option<Seat<'a>>,
+        seat: &mut Option<Seat>,
     ) -> Result<Pass<'a>, Outcome> {
         let breaker = &session.gate.breaker;
         let mut told = None;
@@ -81,12 +82,12 @@ impl<S: Subject> Poller<'_, S> {
             self.held.refused(now);
             let end = earlier(self.subject.deadline(), self.mended_by());
             if end.is_some_and(|end| now >= end) {
-                self.fault = Some(Box::new(refused.fault));
+                self.held.blame(refused.fault);
                 return Err(Outcome::Denied);
             }
             let until = end.map_or(refused.until, |end| end.min(refused.until));
             if told.replace(refused.until) != Some(refused.until) {
-                self.fail(refused.fault.clone());
+                self.held.fail(refused.fault.clone());
                 self.tell_trouble(refused.fault, until.duration_since(now));
             }
             breaker.change(until).await;
@@ -126,7 +127,7 @@ impl<S: Subject> Poller<'_, S> {
     pub(super) fn out_of_time(&mut self, session: &Session) -> Outcome {
         match session.gate.breaker.refusal() {
             Some(fault) => {
-                self.fault = Some(Box::new(fault));
+                self.held.blame(fault);
                 Outcome::Denied
             }
             None => Outcome::TimedOut,
@@ -139,28 +140,37 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
-/// Waits until fewer requests are under way than may be. `None` when that takes too long.
-// With a deadline, it is on the heap while it waits: a watch that sleeps has room for the rest.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async function would hold its arguments twice"
-)]
-pub(super) fn free_seat(
-    seats: &Semaphore,
+/// A request that is due, with all that it needs from before it may be sent.
+pub(super) struct Seated {
+    pub(super) session: Arc<Session>,
+    pub(super) due: Instant,
+    /// None came in time.
+    pub(super) seat: Option<Seat>,
+}
+
+/// Takes a seat, or waits for one. What waits is on the heap and holds all else, as a watch that sleeps
+/// has no room for any of it; and mostly there is a seat.
+pub(super) fn seated(
+    session: Arc<Session>,
+    due: Instant,
     too_late: Option<Instant>,
-) -> impl Future<Output = Option<Seat<'_>>> + Send {
-    async move {
-        // Mostly there is one, and no need for a timer.
-        if let Ok(seat) = seats.try_acquire() {
-            return Some(seat);
-        }
-        // They are never closed.
-        match too_late {
-            Some(too_late) => Box::pin(timeout_at(too_late, seats.acquire()))
-                .await
-                .ok()?
-                .ok(),
-            None => seats.acquire().await.ok(),
-        }
+) -> Result<Seated, BoxFuture<'static, Seated>> {
+    match Arc::clone(&session.gate.seats).try_acquire_owned() {
+        Ok(seat) => Ok(Seated {
+            session,
+            due,
+            seat: Some(seat),
+        }),
+        Err(_) => Err(Box::pin(async move {
+            let seat = free_seat(&session, too_late).await;
+            Seated { session, due, seat }
+        })),
     }
+}
+
+/// Waits until fewer requests are under way than may be. `None` when that takes too long.
+async fn free_seat(session: &Session, too_late: Option<Instant>) -> Option<Seat> {
+    let seats = Arc::clone(&session.gate.seats);
+    // They are never closed.
+    within(too_late, seats.acquire_owned()).await?.ok()
 }

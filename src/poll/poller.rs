@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::deadline::within;
 use super::held::Held;
-use super::leave::{Leave, Seat, free_seat};
+use super::leave::{Leave, Seated, seated};
 use super::outlook::{Outlook, ScheduleSpec, age_of};
 use super::renewal::Refused;
 use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
-use crate::model::{Fault, Outcome, Progress, WatchEventKind, WatchReport};
+use crate::model::{Job, Outcome, WatchEventKind, WatchReport};
 
 /// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,12 +55,13 @@ pub struct Poller<'a, S> {
     experience: Option<Arc<Experience>>,
     /// The intervals after failures.
     backoff: Interval,
-    pub(super) progress: Progress,
-    /// How many faults in a row.
-    pub(super) failures: u32,
-    /// The last fault since the last good answer.
-    pub(super) fault: Option<Box<Fault>>,
+    /// Requests sent so far.
+    pub(super) polls: u32,
+    /// Whether the service has described the job.
+    seen: bool,
     pub(super) held: Held,
+    /// The description that the watch ends with, where that is of no job that goes on.
+    last: Option<Box<Job>>,
 }
 
 /// What follows an answer.
@@ -71,24 +72,24 @@ pub(super) enum Step {
 }
 
 impl<'a, S: Subject> Poller<'a, S> {
-    /// A poller for one watch that has come as far as `progress`.
+    /// A poller for one watch that has sent so many requests already.
     pub fn new(
         subject: &'a S,
         spec: Arc<WatchSpec>,
         session: Arc<Session>,
-        progress: Progress,
+        polls: u32,
         mut random: fastrand::Rng,
     ) -> Self {
         Self {
             subject,
-            schedule: spec.backoff.after(progress.polls, &mut random),
+            schedule: spec.backoff.after(polls, &mut random),
             backoff: spec.backoff.first(),
             experience: None,
             random,
-            progress,
-            failures: 0,
-            fault: None,
+            polls,
+            seen: subject.job().is_some(),
             held: Held::default(),
+            last: None,
             spec,
             session,
         }
@@ -117,15 +118,16 @@ impl<'a, S: Subject> Poller<'a, S> {
     ) -> impl Future<Output = Result<WatchReport, Misconfigured>> + Send + use<'a, S> {
         async move {
             self.tell(WatchEventKind::Started);
-            let session = Arc::clone(&self.session);
             let mut due = Instant::now();
             loop {
-                self.subject.control().sleep_until(due).await;
-                due = due.min(Instant::now());
+                due = self.subject.control().sleep_until(due).await;
                 let too_late = self.deadline().too_late();
-                let seat = free_seat(&session.gate.seats, too_late).await;
+                let seated = match seated(Arc::clone(&self.session), due, too_late) {
+                    Ok(seated) => seated,
+                    Err(waiting) => waiting.await,
+                };
                 // Boxed, so that what isn't going on takes no room.
-                let step = Box::pin(self.step(&session, due, seat)).await;
+                let step = Box::pin(self.step(seated)).await;
                 match step {
                     Step::AskAgain(after) => due = Instant::now() + after,
                     Step::End(outcome) => return Ok(self.report(outcome)),
@@ -139,12 +141,13 @@ impl<'a, S: Subject> Poller<'a, S> {
     }
 
     /// Asks once, as soon as that may be; without a seat, none came in time.
-    async fn step(&mut self, session: &Session, due: Instant, seat: Option<Seat<'_>>) -> Step {
+    async fn step(&mut self, seated: Seated) -> Step {
+        let Seated { session, due, seat } = seated;
         let Some(seat) = seat else {
-            return Step::End(self.out_of_time(session));
+            return Step::End(self.out_of_time(&session));
         };
-        match self.leave(session, seat).await {
-            Ok(leave) => self.ask(session, due, leave).await,
+        match self.leave(&session, seat).await {
+            Ok(leave) => self.ask(&session, due, leave).await,
             Err(outcome) => Step::End(outcome),
         }
     }
@@ -163,7 +166,7 @@ impl<'a, S: Subject> Poller<'a, S> {
 
     /// Sends one request. `None` when the answer takes longer than the wait may.
     pub(super) async fn send(&mut self, session: &Session, due: Instant) -> Option<Answer> {
-        self.progress.polls += 1;
+        self.polls += 1;
         self.subject.control().heeded();
         let sent = Instant::now();
         let asked = session.source.ask(self.subject.job_id());
@@ -196,14 +199,14 @@ impl<'a, S: Subject> Poller<'a, S> {
         match answer.content.reading() {
             Err(fault) if verdict == Verdict::Reauthenticate && pass.refused() => {
                 session.gate.limiter.recall(Instant::now());
-                self.fault = Some(Box::new(fault.clone()));
+                self.held.blame(fault.clone());
                 Err(Box::new(Refused {
                     pass,
                     fault,
                     clock_corrected: answer.clock_off.is_some(),
                 }))
             }
-            _ => Ok(self.conclude(session, pass, &answer, verdict)),
+            _ => Ok(self.conclude(session, pass, answer, verdict)),
         }
     }
 
@@ -213,7 +216,7 @@ impl<'a, S: Subject> Poller<'a, S> {
             &Context {
                 waited: self.subject.start().elapsed(),
                 not_found_grace: self.spec.not_found_grace,
-                seen: self.progress.job.is_some(),
+                seen: self.seen,
                 second_chance,
                 not_found_codes: &self.spec.not_found_codes,
             },
@@ -226,7 +229,7 @@ impl<'a, S: Subject> Poller<'a, S> {
         &mut self,
         session: &Session,
         pass: Pass<'_>,
-        answer: &Answer,
+        answer: Answer,
         verdict: Verdict,
     ) -> Step {
         let content = &answer.content;
@@ -254,12 +257,12 @@ impl<'a, S: Subject> Poller<'a, S> {
         }
         let mut estimate = None;
         let after = match verdict {
-            Verdict::Ended(outcome) => return Step::End(outcome),
-            Verdict::Rejected => return Step::End(Outcome::Rejected),
+            Verdict::Ended(outcome) => return self.end(outcome, answer.content),
+            Verdict::Rejected => return self.end(Outcome::Rejected, answer.content),
             // Another watch is renewing the credential; being admitted waits for that.
             Verdict::Reauthenticate => Duration::ZERO,
             Verdict::GoesOn => {
-                let outlook = self.outlook(answer);
+                let outlook = self.outlook(&answer);
                 estimate = outlook.estimate();
                 outlook.next(
                     self.spec.schedule,
@@ -275,13 +278,21 @@ impl<'a, S: Subject> Poller<'a, S> {
         };
         // This was the request at the deadline, or one that was under way when it passed.
         if self.deadline().has_passed() {
-            return Step::End(Outcome::TimedOut);
+            return self.end(Outcome::TimedOut, answer.content);
         }
         let next = self.deadline().cut(after);
         if verdict != Verdict::Reauthenticate {
-            self.tell_next(content, verdict, changed, next, estimate);
+            self.tell_next(answer.content, verdict, changed, next, estimate);
         }
         Step::AskAgain(next)
+    }
+
+    /// The end that an answer brings.
+    fn end(&mut self, outcome: Outcome, content: Content) -> Step {
+        if let Content::Job(job) = content {
+            self.last = Some(Box::new(job));
+        }
+        Step::End(outcome)
     }
 
     /// Remembers an answer. Says whether the job's status is another than before.
@@ -289,20 +300,15 @@ impl<'a, S: Subject> Poller<'a, S> {
         let job = match content.reading() {
             Ok(job) => job,
             Err(fault) => {
-                self.fail(fault);
+                self.held.fail(fault);
                 return false;
             }
         };
-        self.failures = 0;
-        self.fault = None;
+        self.seen = true;
+        self.held.succeed();
         self.backoff = self.spec.backoff.first();
-        let before = self.progress.job.as_deref();
-        let changed = before.is_none_or(|before| before.status != job.status);
-        // One that is like the last is shared with whoever keeps that.
-        if before != Some(job) {
-            self.progress.job = Some(Arc::new(job.clone()));
-        }
-        changed
+        let before = self.subject.job();
+        before.is_none_or(|before| before.status != job.status)
     }
 
     /// What an answer lets expect of the job, where it describes one.
@@ -316,11 +322,6 @@ impl<'a, S: Subject> Poller<'a, S> {
             self.experience = self.subject.experience(job_type);
         }
         Outlook::new(age_of(job, answer.at, waited), self.experience.clone())
-    }
-
-    pub(super) fn fail(&mut self, fault: Fault) {
-        self.failures += 1;
-        self.fault = Some(Box::new(fault));
     }
 
     /// Whether a wrong endpoint has had its time to be mended.
@@ -355,10 +356,13 @@ impl<'a, S: Subject> Poller<'a, S> {
             job_id: self.subject.job_id().clone(),
             project_id: self.session.source.project_id(),
             outcome,
-            job: self.progress.job.take().map(Arc::unwrap_or_clone),
-            polls: self.progress.polls,
+            job: match self.last.take() {
+                Some(last) => Some(*last),
+                None => self.subject.job(),
+            },
+            polls: self.polls,
             waited: self.subject.start().elapsed(),
-            fault: self.fault.take().map(|fault| *fault),
+            fault: self.held.take_fault(),
         }
     }
 }

@@ -48,7 +48,7 @@ impl<S: Subject> Poller<'_, S> {
         match self.send(session, due).await {
             Some(answer) => {
                 let verdict = self.judge(&answer.content, true);
-                self.conclude(session, pass, &answer, verdict)
+                self.conclude(session, pass, answer, verdict)
             }
             None => Step::End(self.out_of_time(session)),
         }
@@ -65,7 +65,7 @@ impl<S: Subject> Poller<'_, S> {
                 Renewal::Unchanged => return false,
                 Renewal::NotNow(fault) => {
                     let next = self.after_failure();
-                    self.fail(fault.clone());
+                    self.held.fail(fault.clone());
                     self.tell_trouble(fault, next);
                     sleep(next).await;
                 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{Control, Experience};
-use crate::model::{JobId, JobType, WatchEvent};
+use crate::model::{Job, JobId, JobType, WatchEvent};
 
 /// A watch, as its poller sees it: what it would hold twice otherwise.
 pub trait Subject: Send + Sync {
@@ -24,6 +24,9 @@ pub trait Subject: Send + Sync {
 
     /// Its reins.
     fn control(&self) -> &Control;
+
+    /// The last description of the job that goes on, where there was one.
+    fn job(&self) -> Option<Job>;
 
     /// What jobs of this type in its project tell about the next, where any has ended.
     fn experience(&self, _job_type: &JobType) -> Option<Arc<Experience>> {

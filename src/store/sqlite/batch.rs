@@ -84,10 +84,7 @@ impl Batch {
 
 /// The rows in parts, none of which has an ID twice: what a statement makes of the first is for the
 /// next to see.
-pub(super) fn distinct<T>(
-    rows: &[T],
-    id: impl Fn(&T) -> [u8; 16],
-) -> impl Iterator<Item = &[T]> {
+pub(super) fn distinct<T>(rows: &[T], id: impl Fn(&T) -> [u8; 16]) -> impl Iterator<Item = &[T]> {
     let mut left = rows;
     std::iter::from_fn(move || {
         let mut seen = HashSet::with_capacity(left.len());

@@ -8,6 +8,7 @@ use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewa
 use dcs_wait::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
 use dcs_wait::model::{
     BoxFuture, Durations, Fault, Job, JobId, JobType, NoMeter, Outcome, ProjectId, WatchEvent,
+    WatchEventKind,
 };
 use dcs_wait::poll::{Backoff, BackoffSpec, Control, ScheduleSpec, Subject, WatchSpec};
 use tokio::sync::mpsc;
@@ -185,6 +186,8 @@ pub(super) struct Lone {
     pub(super) start: Instant,
     pub(super) deadline: Option<Instant>,
     pub(super) control: Control,
+    /// The last description.
+    pub(super) seen: Mutex<Option<Job>>,
 }
 
 impl Lone {
@@ -194,6 +197,7 @@ impl Lone {
             start: Instant::now(),
             deadline: None,
             control: Control::default(),
+            seen: Mutex::default(),
         }
     }
 }
@@ -215,7 +219,15 @@ impl Subject for Lone {
         &self.control
     }
 
-    fn hear(&self, _: WatchEvent) {}
+    fn job(&self) -> Option<Job> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    fn hear(&self, event: WatchEvent) {
+        if let WatchEventKind::Polled { job, .. } = &event.kind {
+            *self.seen.lock().unwrap() = Some((**job).clone());
+        }
+    }
 }
 
 /// A wait under test, in the making.

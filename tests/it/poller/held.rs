@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dcs_wait::api::{Gate, Session};
-use dcs_wait::model::{NoMeter, Outcome, Progress, WatchEventKind};
+use dcs_wait::model::{NoMeter, Outcome, WatchEventKind};
 use dcs_wait::poll::Poller;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -129,9 +129,7 @@ async fn ten_thousand_watches_in_an_outage_are_woken_one_at_a_time() {
         let (spec, session) = (Arc::clone(&spec), Arc::clone(&session));
         let mut polling = Box::pin(async move {
             let random = fastrand::Rng::with_seed(7);
-            Poller::new(&watch, spec, session, Progress::default(), random)
-                .run()
-                .await
+            Poller::new(&watch, spec, session, 0, random).run().await
         });
         let woken = Arc::clone(&woken);
         loops.spawn(async move {
