@@ -85,7 +85,8 @@ impl Pool {
         loop {
             let (mut line, is_new) = match self.kept() {
                 Some(line) => (line, false),
-                None => (self.connect().await?, true),
+                // Rare, and large.
+                None => (Box::pin(self.connect()).await?, true),
             };
             match line.exchange(question).await {
                 Ok(reply) => {

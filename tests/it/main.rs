@@ -12,6 +12,7 @@ mod engine;
 mod floors;
 mod hooks;
 mod http;
+mod origin;
 mod poller;
 mod sim;
 mod store;
