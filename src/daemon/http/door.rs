@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::ask::{body_too_large, most};
+use super::orders::{body_too_large, most};
 use super::problem::Problem;
 use crate::secret::{ExposeSecret, Secret};
 

@@ -8,6 +8,7 @@ mod door;
 mod events;
 mod job_types;
 mod listen;
+mod orders;
 mod patient;
 mod problem;
 mod serve;

@@ -13,7 +13,7 @@ use super::shapes::{
     AcceptedBatch, AcceptedOne, AcceptedShape, AnswersShape, DeliveryShape, ErrorShape, NewWatch,
     NewWatches, OutcomeShape, WatchDetail, WatchPage, WatchShape, WatchStateShape,
 };
-use super::{App, ask};
+use super::{App, ask, orders};
 use crate::engine::Heard;
 use crate::model::{Estimate, Outcome, WatchId, WatchRecord};
 use crate::poll::age_of;
@@ -44,7 +44,7 @@ const SHOWN: u32 = 1000;
 pub(super) async fn add(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     ask::Asked::of(&head.uri, &[])?;
-    let order = ask::order(&head, body).await?;
+    let order = orders::order(&head, body).await?;
     let engine = app.engine.clone();
     let accepted = whole(async move { engine.accept(order).await }).await??;
     let status = if accepted.joined {
@@ -82,7 +82,7 @@ pub(super) async fn add_all(State(app): State<App>, request: Request) -> Result<
     ask::Asked::of(&head.uri, &[])?;
     // It is never closed.
     let turn = Arc::clone(&app.batches).acquire_owned().await.ok();
-    let orders = ask::orders(&head, body).await?;
+    let orders = orders::orders(&head, body).await?;
     let engine = app.engine.clone();
     let accepted = whole(async move {
         let accepted = engine.accept_all(orders).await;

@@ -6,6 +6,7 @@ mod lock;
 mod open;
 mod read;
 mod schema;
+mod statements;
 mod values;
 mod write;
 

@@ -13,7 +13,7 @@ pub(super) const APPLICATION_ID: i64 = 0x6463_7377;
 const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_durations.sql"),
-    include_str!("migrations/0003_a_million.sql"),
+    include_str!("migrations/0003_fewer_pages.sql"),
 ];
 
 /// The version that this program works with.
