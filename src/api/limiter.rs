@@ -77,6 +77,8 @@ struct State {
     /// The spacing in force: the user's, or the wider one that the service named.
     spacing: Duration,
     next: Option<Instant>,
+    /// The end of the line: when whoever comes next is to ask for a turn.
+    end: Option<Instant>,
     held_until: Option<Instant>,
     /// How many pauses there have been.
     pauses: u64,
@@ -92,10 +94,22 @@ impl Limiter {
             state: Mutex::new(State {
                 spacing,
                 next: None,
+                end: None,
                 held_until: None,
                 pauses: 0,
             }),
         }
+    }
+
+    /// When whoever is to send a request now is to ask for its turn: at once, or after those that came
+    /// before. What it does until then is up to it: a million watches that are due together, as after a
+    /// restart, go on sleeping, where to wait for their turns would take more room.
+    pub fn line_up(&self, now: Instant) -> Instant {
+        let mut state = self.state();
+        let at = [state.end, state.held_until].into_iter().flatten();
+        let at = at.fold(now, Instant::max);
+        state.end = Some(at + state.spacing);
+        at
     }
 
     /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_good`], as much

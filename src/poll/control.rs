@@ -73,7 +73,7 @@ impl Control {
         .await
     }
 
-    /// Sleeps until then, or until the poller is to ask now. Says which it was: when it was to ask.
+    /// Sleeps until then, or until the poller is to ask now. Says again until when it was to sleep.
     pub(super) fn sleep_until(&self, due: Instant) -> Sleeping<'_> {
         let sleep = sleep_until(due);
         Sleeping {
@@ -103,11 +103,11 @@ impl Future for Sleeping<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Instant> {
         let this = self.project();
-        let (due, now) = (this.sleep.deadline(), Instant::now());
+        let due = this.sleep.deadline();
         // A timer that is due already would still take up to a millisecond, which is tokio's
         // resolution.
-        if this.control.signals().poll_now || due <= now {
-            return Poll::Ready(due.min(now));
+        if this.control.signals().poll_now || due <= Instant::now() {
+            return Poll::Ready(due);
         }
         this.sleep.poll(context).map(|()| due)
     }

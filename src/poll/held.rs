@@ -1,8 +1,8 @@
-//! What doesn't go well with a watch, and since when.
+//! What a watch has to hold at times: what doesn't go well and since when, and what it ends with.
 
 use tokio::time::Instant;
 
-use crate::model::Fault;
+use crate::model::{Fault, Job};
 
 /// Rare, and so on the heap while there is anything.
 #[derive(Default)]
@@ -18,6 +18,8 @@ struct State {
     refused: Option<Instant>,
     /// Since when the endpoint is wrong.
     misplaced: Option<Instant>,
+    /// The description that the watch ends with.
+    last: Option<Job>,
 }
 
 impl Held {
@@ -63,6 +65,16 @@ impl Held {
     /// Takes the last fault since the last good answer.
     pub(super) fn take_fault(&mut self) -> Option<Fault> {
         self.0.as_mut()?.fault.take()
+    }
+
+    /// The last description, where that is of no job that goes on.
+    pub(super) fn end_with(&mut self, job: Job) {
+        self.state().last = Some(job);
+    }
+
+    /// Takes the description that the watch ends with.
+    pub(super) fn take_last(&mut self) -> Option<Job> {
+        self.0.as_mut()?.last.take()
     }
 
     /// The credential is refused. Says since when.

@@ -18,7 +18,7 @@ use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
-use crate::model::{Job, Outcome, WatchEventKind, WatchReport};
+use crate::model::{Outcome, WatchEventKind, WatchReport};
 
 /// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,11 +57,11 @@ pub struct Poller<'a, S> {
     backoff: Interval,
     /// Requests sent so far.
     pub(super) polls: u32,
+    /// How long the request that waits in line has been due when its turn comes, in milliseconds.
+    in_line: u32,
     /// Whether the service has described the job.
     seen: bool,
     pub(super) held: Held,
-    /// The description that the watch ends with, where that is of no job that goes on.
-    last: Option<Box<Job>>,
 }
 
 /// What follows an answer.
@@ -87,9 +87,9 @@ impl<'a, S: Subject> Poller<'a, S> {
             experience: None,
             random,
             polls,
+            in_line: 0,
             seen: subject.job().is_some(),
             held: Held::default(),
-            last: None,
             spec,
             session,
         }
@@ -121,6 +121,12 @@ impl<'a, S: Subject> Poller<'a, S> {
             let mut due = Instant::now();
             loop {
                 due = self.subject.control().sleep_until(due).await;
+                due = due.min(Instant::now());
+                if let Some(turn) = self.line_up(due) {
+                    let turn = self.subject.control().sleep_until(turn).await;
+                    let in_line = Duration::from_millis(self.in_line.into());
+                    due = turn.checked_sub(in_line).unwrap_or(turn);
+                }
                 let too_late = self.deadline().too_late();
                 let seated = match seated(Arc::clone(&self.session), due, too_late) {
                     Ok(seated) => seated,
@@ -138,6 +144,15 @@ impl<'a, S: Subject> Poller<'a, S> {
                 }
             }
         }
+    }
+
+    /// Lines up for a request that is due. Says until when it has to sleep for that.
+    fn line_up(&mut self, due: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let turn = self.session.gate.limiter.line_up(now);
+        let turn = now + self.deadline().cut(turn - now);
+        self.in_line = u32::try_from((turn - due).as_millis()).unwrap_or(u32::MAX);
+        (turn > now).then_some(turn)
     }
 
     /// Asks once, as soon as that may be; without a seat, none came in time.
@@ -290,7 +305,7 @@ impl<'a, S: Subject> Poller<'a, S> {
     /// The end that an answer brings.
     fn end(&mut self, outcome: Outcome, content: Content) -> Step {
         if let Content::Job(job) = content {
-            self.last = Some(Box::new(job));
+            self.held.end_with(job);
         }
         Step::End(outcome)
     }
@@ -356,10 +371,7 @@ impl<'a, S: Subject> Poller<'a, S> {
             job_id: self.subject.job_id().clone(),
             project_id: self.session.source.project_id(),
             outcome,
-            job: match self.last.take() {
-                Some(last) => Some(*last),
-                None => self.subject.job(),
-            },
+            job: self.held.take_last().or_else(|| self.subject.job()),
             polls: self.polls,
             waited: self.subject.start().elapsed(),
             fault: self.held.take_fault(),
