@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::args::DaemonArgs;
@@ -25,16 +26,15 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let mut wishes = interrupts.with_reloads()?;
     let threads = thread::available_parallelism().map_or(2, |all| all.get().clamp(2, 4));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::internal(format!("can't start: {error}")))?;
+    let runtime = runtime_of(threads)?;
+    // All requests for jobs on one thread: among several, waking each other costs more than they ask.
+    let polling = runtime_of(1)?;
     let config = config_file(args.config, environment.as_ref());
     let shown = Arc::clone(&environment);
     let start = Start {
         config,
         environment,
+        polling: polling.handle().clone(),
     };
     let (ask, asked) = unbounded_channel();
     let mut daemon = runtime.spawn(daemon::run(start, asked));
@@ -72,7 +72,16 @@ pub(super) async fn run(
     };
     // What still runs then is what a second signal didn't want to wait for.
     runtime.shutdown_background();
+    polling.shutdown_background();
     exit
+}
+
+fn runtime_of(threads: usize) -> Result<Runtime, CliError> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::internal(format!("can't start: {error}")))
 }
 
 /// The configuration file, for this command and all others that read it.

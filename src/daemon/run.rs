@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -31,6 +32,8 @@ pub struct Start {
     pub config: PathBuf,
     /// Where credentials may come from.
     pub environment: Arc<dyn Environment>,
+    /// Where jobs are asked for.
+    pub polling: Handle,
 }
 
 /// What a running daemon is asked for.
@@ -161,6 +164,7 @@ impl Running {
             teller: journal::teller(events.clone()),
             retries: retries(),
             seed: fastrand::u64(..),
+            polling: start.polling.clone(),
         });
         engine.configure(setup);
         let (watches, deliveries) = engine.restore().await?;

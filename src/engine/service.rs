@@ -300,11 +300,12 @@ impl Engine {
         Health::of(&self.0)
     }
 
-    /// Comes back once supervisor, dispatcher and recorder have shown that they go on.
+    /// Comes back once loops, supervisor, dispatcher and recorder have shown that they go on.
     pub async fn pulse(&self) {
         if !self.command(Command::Pulse).await {
             std::future::pending::<()>().await;
         }
+        self.0.pulse().await;
         self.0.dispatcher.pulse().await;
         self.0.recorder.pulse().await;
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::told::Teller;
 use super::{AcceptError, Order, Retries};
 use crate::api::Session;
@@ -27,6 +29,8 @@ pub struct Parts {
     pub retries: Retries,
     /// The seed of all jitter, and of IDs.
     pub seed: u64,
+    /// The runtime of the polling loops, which needs timers and sockets. It may be that of all else.
+    pub polling: Handle,
 }
 
 /// What may be replaced while an engine runs.

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) known: KnownTypes,
     pub(super) moods: Moods,
     pub(super) commands: UnboundedSender<Command>,
+    polling: Handle,
     teller: Teller,
     random: Mutex<fastrand::Rng>,
     setup: Mutex<Arc<Setup>>,
@@ -125,6 +127,7 @@ impl Shared {
             known: KnownTypes::default(),
             moods: Moods::default(),
             commands,
+            polling: parts.polling,
             teller: parts.teller,
             random: Mutex::new(random),
             setup: Mutex::default(),
@@ -243,7 +246,15 @@ impl Shared {
     /// Begins a loop.
     pub(super) fn begin(&self, polling: impl Future<Output = ()> + Send + 'static) {
         self.loops.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(polling);
+        self.polling.spawn(polling);
+    }
+
+    /// Comes back once the runtime of the loops has shown that it goes on.
+    pub(super) async fn pulse(&self) {
+        let pulse = self.polling.spawn(async {});
+        if pulse.await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// A loop has come back.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -149,6 +150,7 @@ fn start(spec: &WaitSpec, session: Arc<Session>, heard: UnboundedSender<Heard>) 
         teller: Arc::new(move |told| drop(heard.send(Heard::Told(told)))),
         retries: spec.retries.clone(),
         seed: spec.seed,
+        polling: Handle::current(),
     };
     let attendant = move |what| drop(aside.send(Heard::Aside(what)));
     let engine = Engine::start_for(parts, Some(Box::new(attendant)));

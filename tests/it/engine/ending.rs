@@ -177,6 +177,7 @@ async fn an_end_is_in_the_store_when_it_is_told() {
             jitter: 0.0,
         },
         seed: 3,
+        polling: tokio::runtime::Handle::current(),
     });
     engine.configure(house.setup.clone());
     engine.accept(order("j1")).await.unwrap();

@@ -240,6 +240,7 @@ impl House {
                 jitter: 0.0,
             },
             seed: 7 + later.as_secs(),
+            polling: tokio::runtime::Handle::current(),
         });
         let setup = Setup {
             projects: HashMap::from([(north(), project(&jobs))]),

@@ -174,6 +174,7 @@ impl Served {
                 jitter: 0.0,
             },
             seed: 7,
+            polling: tokio::runtime::Handle::current(),
         });
         engine.configure(setup(&plan.projects, &service, &receives));
         let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
