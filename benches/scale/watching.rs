@@ -26,6 +26,8 @@ pub(crate) struct Watching {
 pub(crate) async fn measure(url: &str, count: usize, folder: &Path) -> Watching {
     let shape = Shape {
         dcs: url.to_owned(),
+        // Fewer than it could send: there would be no limit to keep to otherwise.
+        max_rps: 20_000,
         ..Shape::default()
     };
     let each = |bytes: u64, empty: u64| bytes.saturating_sub(empty) as f64 / count as f64;

@@ -3,6 +3,7 @@
 mod active;
 mod dispatcher;
 mod ending;
+mod gate;
 mod health;
 mod history;
 mod known;

@@ -67,6 +67,7 @@ impl Loop {
     )]
     pub(super) fn run(self) -> impl Future<Output = ()> + Send {
         async move {
+            self.shared.gate.pass().await;
             let left = loop {
                 // In this order: a project that changes after it was looked up takes the reins again.
                 match self.active.take_reins() {

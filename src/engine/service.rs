@@ -59,6 +59,17 @@ impl Engine {
     /// When the store can't be read.
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
+        shared.gate.close();
+        let restored = self.take_up_stored().await;
+        shared.gate.open();
+        if restored.is_ok() {
+            shared.set_restored();
+        }
+        restored
+    }
+
+    async fn take_up_stored(&self) -> Result<(usize, usize), StoreError> {
+        let Self(shared) = self;
         for (project, job_type, durations) in shared.store.durations().await? {
             shared.known.restore(&project, &job_type, durations);
         }
@@ -80,7 +91,6 @@ impl Engine {
             watches += page.len();
             shared.take_up_all(page.into_iter());
         }
-        shared.set_restored();
         Ok((watches, deliveries))
     }
 

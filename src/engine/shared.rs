@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::active::{Active, Wish};
 use super::dispatcher::{Dispatcher, DispatcherParts};
+use super::gate::Gate;
 use super::known::KnownTypes;
 use super::moods::Moods;
 use super::names::Names;
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) known: KnownTypes,
     pub(super) moods: Moods,
     pub(super) commands: UnboundedSender<Command>,
+    /// In front of all loops.
+    pub(super) gate: Gate,
     polling: Handle,
     teller: Teller,
     random: Mutex<fastrand::Rng>,
@@ -127,6 +130,7 @@ impl Shared {
             known: KnownTypes::default(),
             moods: Moods::default(),
             commands,
+            gate: Gate::default(),
             polling: parts.polling,
             teller: parts.teller,
             random: Mutex::new(random),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::{Request, Response, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
@@ -149,7 +149,9 @@ impl Pool {
                 Box::new(greeted.map_err(|error| failed(&error))?)
             }
         };
-        let line = handshake(TokioIo::new(socket)).await;
+        // Without a body there is one piece to write.
+        let builder = http1::Builder::new().writev(false).clone();
+        let line = builder.handshake(TokioIo::new(socket)).await;
         let (sender, connection) = line.map_err(|error| failed(&error))?;
         Ok(Line { sender, connection })
     }

@@ -20,6 +20,9 @@ use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
 use crate::model::{Outcome, WatchEventKind, WatchReport};
 
+/// The resolution of tokio's timers: no sleep is shorter.
+const TICK: Duration = Duration::from_millis(1);
+
 /// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WatchSpec {
@@ -152,7 +155,7 @@ impl<'a, S: Subject> Poller<'a, S> {
         let turn = self.session.gate.limiter.line_up(now);
         let turn = now + self.deadline().cut(turn - now);
         self.in_line = u32::try_from((turn - due).as_millis()).unwrap_or(u32::MAX);
-        (turn > now).then_some(turn)
+        (turn > now + TICK).then_some(turn)
     }
 
     /// Asks once, as soon as that may be; without a seat, none came in time.
