@@ -11,7 +11,7 @@ use crate::jobs::job;
 use crate::progress::say;
 
 /// The most watches in one request.
-const BATCH: usize = 10_000;
+const BATCH: usize = 1000;
 
 /// The most that are added one by one.
 const ONE_BY_ONE: usize = 20_000;

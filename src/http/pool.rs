@@ -150,8 +150,8 @@ impl Pool {
             }
         };
         // Without a body there is one piece to write.
-        let builder = http1::Builder::new().writev(false).clone();
-        let line = builder.handshake(TokioIo::new(socket)).await;
+        let mut builder = http1::Builder::new();
+        let line = builder.writev(false).handshake(TokioIo::new(socket)).await;
         let (sender, connection) = line.map_err(|error| failed(&error))?;
         Ok(Line { sender, connection })
     }

@@ -23,7 +23,7 @@ const READERS: u32 = 2;
 /// system's cache is as good for reading; but what a transaction has changed and doesn't fit is
 /// written, and read again, before it is over.
 const READ_CACHE: &str = "-512";
-const WRITE_CACHE: &str = "-2048";
+const WRITE_CACHE: &str = "-1024";
 
 /// After how many pages of the log it is folded into the file. A page that was written several times
 /// meanwhile is written there once.
