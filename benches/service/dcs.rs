@@ -54,11 +54,6 @@ impl Dcs {
     pub(crate) fn answered(&self) -> HashMap<String, SystemTime> {
         self.state.lock().unwrap().answered.clone()
     }
-
-    /// Forgets which jobs were asked for.
-    pub(crate) fn forget(&self) {
-        self.state.lock().unwrap().asked.clear();
-    }
 }
 
 fn answer(state: &Mutex<State>, path: &str) -> Response<Full<Bytes>> {

@@ -1,5 +1,5 @@
-//! Measures the daemon: `cargo bench --bench service [latency|restore|memory]...`, all three by
-//! default. The service it asks and the receiver of its webhooks are in this process.
+//! Measures how soon a webhook tells that a job has ended: `cargo bench --bench service`. The service
+//! that the daemon asks and the receiver of its webhooks are in this process.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -8,11 +8,13 @@
 )]
 
 #[path = "../common/daemon.rs"]
+#[expect(dead_code, reason = "benches/scale asks more of it")]
 mod daemon;
 mod dcs;
 #[path = "../common/jobs.rs"]
 mod jobs;
 #[path = "../common/process.rs"]
+#[expect(dead_code, reason = "benches/scale asks more of it")]
 mod process;
 #[path = "../common/receiver.rs"]
 mod receiver;
@@ -34,28 +36,10 @@ use statistics::Spread;
 /// Jobs that end within the same second.
 const ENDING: usize = 1000;
 
-/// Watches that do nothing but wait.
-const IDLE: usize = 10_000;
-
-#[tokio::main]
-async fn main() {
-    // Cargo adds `--bench`.
-    let asked: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .collect();
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
-    if wanted("latency") {
-        latency().await;
-    }
-    if wanted("restore") || wanted("memory") {
-        idle().await;
-    }
-}
-
 /// From the answer that says `SUCCESS` to the first byte of the webhook's request, with
 /// everything in between: parsing, the verdict, the transaction with its fsync, signing, sending.
-async fn latency() {
+#[tokio::main]
+async fn main() {
     let dcs = Dcs::start().await;
     let receiver = Receiver::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -110,46 +94,4 @@ fn fsyncs(folder: &Path) -> Vec<Duration> {
             start.elapsed()
         })
         .collect()
-}
-
-/// What watches cost that do nothing but wait, and how soon they do so again after a start.
-async fn idle() {
-    let dcs = Dcs::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let shape = Shape {
-        dcs: dcs.url.clone(),
-        ..Shape::default()
-    };
-    let daemon = Daemon::start(folder.path(), &shape).await;
-    let empty = daemon.process().resident_bytes();
-    let start = Instant::now();
-    daemon.add(0..IDLE).await;
-    let added = start.elapsed();
-    dcs.until_all_were_asked(IDLE).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let after_adding = daemon.process().resident_bytes();
-    daemon.kill().await;
-
-    dcs.forget();
-    let start = Instant::now();
-    let daemon = Daemon::start(folder.path(), &shape).await;
-    let ready = start.elapsed();
-    dcs.until_all_were_asked(IDLE).await;
-    let asked = start.elapsed();
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let restored = daemon.process().resident_bytes();
-    let cpu = daemon.process().cpu();
-    daemon.stop().await;
-
-    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0);
-    println!("\n{IDLE} watches that wait, an hour between two requests:");
-    println!("  added durably, one request each, 64 at once: {added:.2?}");
-    println!("  after kill -9: ready {ready:.2?} after the start, all asked for after {asked:.2?}");
-    println!(
-        "  resident: {} empty, {} with those that were added, {} with those that were restored",
-        mib(empty),
-        mib(after_adding),
-        mib(restored)
-    );
-    println!("  CPU time of the second start, with all that came after it: {cpu:.2?}");
 }

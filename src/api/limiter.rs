@@ -64,6 +64,27 @@ pub struct Turn {
     pauses: u64,
 }
 
+/// A place in the line. Whoever drops it without having taken a turn leaves the line, which is shorter
+/// then.
+#[derive(Debug)]
+pub struct Place<'a>(Option<&'a Limiter>);
+
+impl Place<'_> {
+    /// The turn has come near.
+    pub fn taken(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(limiter) = self.0 {
+            let mut state = limiter.state();
+            state.end = state.end.and_then(|end| end.checked_sub(state.spacing));
+        }
+    }
+}
+
 /// Gives out the turns.
 #[derive(Debug)]
 pub struct Limiter {
@@ -104,12 +125,12 @@ impl Limiter {
     /// When whoever is to send a request now is to ask for its turn: at once, or after those that came
     /// before. What it does until then is up to it: a million watches that are due together, as after a
     /// restart, go on sleeping, where to wait for their turns would take more room.
-    pub fn line_up(&self, now: Instant) -> Instant {
+    pub fn line_up(&self, now: Instant) -> (Instant, Place<'_>) {
         let mut state = self.state();
         let at = [state.end, state.held_until].into_iter().flatten();
         let at = at.fold(now, Instant::max);
         state.end = Some(at + state.spacing);
-        at
+        (at, Place(Some(self)))
     }
 
     /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_good`], as much
@@ -205,6 +226,24 @@ mod tests {
         assert_eq!(paused, millis(1500), "the request before counts as well");
         assert_eq!(limiter.reserve(start).at, start + millis(1500));
         assert_eq!(limiter.reserve(start).at, start + millis(3000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_leave_the_line_make_it_shorter_and_those_who_had_their_turn_dont() {
+        let start = Instant::now();
+        let limiter = Limiter::new(10.0);
+        let mut line: Vec<Place<'_>> = (0..100)
+            .map(|n| {
+                let (at, place) = limiter.line_up(start);
+                assert_eq!(at, start + millis(100) * n);
+                place
+            })
+            .collect();
+        drop(line.split_off(10));
+        line.into_iter().for_each(Place::taken);
+        assert_eq!(limiter.line_up(start).0, start + millis(1000));
+        let later = start + millis(5000);
+        assert_eq!(limiter.line_up(later).0, later);
     }
 
     #[tokio::test(start_paused = true)]

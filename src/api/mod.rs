@@ -17,7 +17,7 @@ pub use breaker::{Breaker, Pass, Refused};
 pub use client::{DcsClient, Target};
 pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
 pub use iam::{ProjectError, ProjectQuestion};
-pub use limiter::{Limiter, RateLimit, Turn};
+pub use limiter::{Limiter, Place, RateLimit, Turn};
 pub use service_clock::{ClockOffset, ServiceClock};
 
 use tokio::sync::Semaphore;

@@ -101,6 +101,7 @@ impl Pool {
                 Err(Failure::Unanswered(error)) => {
                     return Err(self.trouble(&error, Stage::Asking));
                 }
+                Err(Failure::Ended) => return Err(Trouble::cut_short()),
                 Err(Failure::Cut(error)) => return Err(self.trouble(&error, Stage::Answering)),
                 Err(Failure::TooLarge) => return Err(Trouble::too_large()),
             }
@@ -188,6 +189,8 @@ enum Failure {
     /// The connection had ended before. Nothing of the request was sent.
     Unsent(Box<Question>, hyper::Error),
     Unanswered(hyper::Error),
+    /// It ended without a word.
+    Ended,
     /// It ended within the answer.
     Cut(hyper::Error),
     TooLarge,
@@ -223,6 +226,7 @@ impl Line {
                 (Poll::Pending, Poll::Ready(Err(error))) => {
                     Poll::Ready(Err(Failure::Unanswered(error)))
                 }
+                (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Failure::Ended)),
                 (answered, _) => answered,
             }
         })

@@ -17,7 +17,7 @@ use super::renewal::Refused;
 use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
-use crate::api::{Answer, Content, Pass, Session};
+use crate::api::{Answer, Content, Limiter, Pass, Place, Session};
 use crate::model::{Outcome, WatchEventKind, WatchReport};
 
 /// The resolution of tokio's timers: no sleep is shorter.
@@ -62,8 +62,6 @@ pub struct Poller<'a, S> {
     pub(super) polls: u32,
     /// How long the request that waits in line has been due when its turn comes, in milliseconds.
     in_line: u32,
-    /// Whether the service has described the job.
-    seen: bool,
     pub(super) held: Held,
 }
 
@@ -91,7 +89,6 @@ impl<'a, S: Subject> Poller<'a, S> {
             random,
             polls,
             in_line: 0,
-            seen: subject.job().is_some(),
             held: Held::default(),
             spec,
             session,
@@ -124,12 +121,17 @@ impl<'a, S: Subject> Poller<'a, S> {
             let mut due = Instant::now();
             loop {
                 due = self.subject.control().sleep_until(due).await;
-                due = due.min(Instant::now());
-                if let Some(turn) = self.line_up(due) {
+                let now = Instant::now();
+                due = due.min(now);
+                let deadline = self.deadline();
+                let (place, turn) = line_up(&self.session.gate.limiter, now, deadline);
+                if let Some(turn) = turn {
+                    self.in_line = u32::try_from((turn - due).as_millis()).unwrap_or(u32::MAX);
                     let turn = self.subject.control().sleep_until(turn).await;
                     let in_line = Duration::from_millis(self.in_line.into());
                     due = turn.checked_sub(in_line).unwrap_or(turn);
                 }
+                place.taken();
                 let too_late = self.deadline().too_late();
                 let seated = match seated(Arc::clone(&self.session), due, too_late) {
                     Ok(seated) => seated,
@@ -147,15 +149,6 @@ impl<'a, S: Subject> Poller<'a, S> {
                 }
             }
         }
-    }
-
-    /// Lines up for a request that is due. Says until when it has to sleep for that.
-    fn line_up(&mut self, due: Instant) -> Option<Instant> {
-        let now = Instant::now();
-        let turn = self.session.gate.limiter.line_up(now);
-        let turn = now + self.deadline().cut(turn - now);
-        self.in_line = u32::try_from((turn - due).as_millis()).unwrap_or(u32::MAX);
-        (turn > now + TICK).then_some(turn)
     }
 
     /// Asks once, as soon as that may be; without a seat, none came in time.
@@ -234,7 +227,7 @@ impl<'a, S: Subject> Poller<'a, S> {
             &Context {
                 waited: self.subject.start().elapsed(),
                 not_found_grace: self.spec.not_found_grace,
-                seen: self.seen,
+                seen: self.subject.job().is_some(),
                 second_chance,
                 not_found_codes: &self.spec.not_found_codes,
             },
@@ -322,7 +315,6 @@ impl<'a, S: Subject> Poller<'a, S> {
                 return false;
             }
         };
-        self.seen = true;
         self.held.succeed();
         self.backoff = self.spec.backoff.first();
         let before = self.subject.job();
@@ -380,6 +372,13 @@ impl<'a, S: Subject> Poller<'a, S> {
             fault: self.held.take_fault(),
         }
     }
+}
+
+/// Lines up for a request. Says until when to sleep, where there is anything to sleep for.
+fn line_up(limiter: &Limiter, now: Instant, deadline: Deadline) -> (Place<'_>, Option<Instant>) {
+    let (turn, place) = limiter.line_up(now);
+    let turn = now + deadline.cut(turn - now);
+    (place, (turn > now + TICK).then_some(turn))
 }
 
 /// What an answer says about the credential: whether the service took it, where it says that.
