@@ -134,6 +134,12 @@ impl Breaker {
         self.shared().refusal.clone()
     }
 
+    /// Whether the credential counts as refused.
+    #[must_use]
+    pub fn is_refusing(&self) -> bool {
+        self.shared().refusal.is_some()
+    }
+
     fn settle(&self, state: State, refusal: Option<Fault>) {
         let mut shared = self.shared();
         shared.state = state;

@@ -64,9 +64,9 @@ pub struct Turn {
     pauses: u64,
 }
 
-/// A place in the line. Whoever drops it without having taken a turn leaves the line, which is shorter
+/// A place in the line, or none. Whoever drops it without having taken a turn leaves the line, which is shorter
 /// then.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Place<'a>(Option<&'a Limiter>);
 
 impl Place<'_> {
@@ -136,7 +136,20 @@ impl Limiter {
     /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_good`], as much
     /// may have happened meanwhile.
     pub fn reserve(&self, now: Instant) -> Turn {
+        self.take(&mut self.state(), now)
+    }
+
+    /// Takes the next turn, where it comes by then; `None` is no limit.
+    pub fn reserve_by(&self, now: Instant, latest: Option<Instant>) -> Option<Turn> {
         let mut state = self.state();
+        let is_late = |latest| state.next.is_some_and(|next| next > latest);
+        if latest.is_some_and(is_late) {
+            return None;
+        }
+        Some(self.take(&mut state, now))
+    }
+
+    fn take(&self, state: &mut State, now: Instant) -> Turn {
         let at = state.next.map_or(now, |next| next.max(now));
         state.next = Some(at + state.spacing);
         Turn {

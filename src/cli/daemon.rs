@@ -28,7 +28,14 @@ pub(super) async fn run(
     let threads = thread::available_parallelism().map_or(2, |all| all.get().clamp(2, 4));
     let runtime = runtime_of(threads)?;
     // All requests for jobs on one thread: among several, waking each other costs more than they ask.
-    let polling = runtime_of(1)?;
+    let polling = match runtime_of(1) {
+        Ok(polling) => polling,
+        Err(error) => {
+            // Dropped in here, it would have to wait for its threads, and mustn't.
+            runtime.shutdown_background();
+            return Err(error);
+        }
+    };
     let config = config_file(args.config, environment.as_ref());
     let shown = Arc::clone(&environment);
     let start = Start {

@@ -2,6 +2,7 @@
 //! engine leaves it to be told.
 
 use tokio::sync::broadcast;
+use tracing::Span;
 
 use crate::clean::clean_message;
 use crate::engine::{Teller, Told, span};
@@ -20,7 +21,12 @@ pub(super) fn teller(events: broadcast::Sender<Told>) -> Teller {
         } = &told
             && is_logged(&event.kind)
         {
-            span(&event.job_id, *watch_id, project).in_scope(|| log(&event.kind));
+            // There is one already where every request is logged.
+            let within = match Span::current().is_none() {
+                true => span(&event.job_id, *watch_id, project),
+                false => Span::none(),
+            };
+            within.in_scope(|| log(&event.kind));
         }
         // Where nobody follows, nobody misses it.
         drop(events.send(told));

@@ -1,9 +1,9 @@
 //! Runs one poller per watch, stores what becomes of them, and carries out what is owed for it.
 
 mod active;
+mod barrier;
 mod dispatcher;
 mod ending;
-mod gate;
 mod health;
 mod history;
 mod known;

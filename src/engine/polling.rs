@@ -67,7 +67,7 @@ impl Loop {
     )]
     pub(super) fn run(self) -> impl Future<Output = ()> + Send {
         async move {
-            self.shared.gate.pass().await;
+            self.shared.barrier.pass().await;
             let left = loop {
                 // In this order: a project that changes after it was looked up takes the reins again.
                 match self.active.take_reins() {
@@ -163,6 +163,14 @@ impl Subject for Loop {
 
     fn control(&self) -> &Control {
         &self.active.control
+    }
+
+    // Only where every request is logged: a span for each costs as much as signing it.
+    fn span(&self) -> tracing::Span {
+        match tracing::enabled!(tracing::Level::DEBUG) {
+            true => self.active.span(),
+            false => tracing::Span::none(),
+        }
     }
 
     fn job(&self) -> Option<Job> {

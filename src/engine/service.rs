@@ -59,13 +59,11 @@ impl Engine {
     /// When the store can't be read.
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
-        shared.gate.close();
-        let restored = self.take_up_stored().await;
-        shared.gate.open();
-        if restored.is_ok() {
-            shared.set_restored();
-        }
-        restored
+        let closed = shared.barrier.close();
+        let restored = self.take_up_stored().await?;
+        drop(closed);
+        shared.set_restored();
+        Ok(restored)
     }
 
     async fn take_up_stored(&self) -> Result<(usize, usize), StoreError> {
@@ -137,11 +135,24 @@ impl Engine {
         let (joined, new): (Vec<_>, Vec<_>) =
             accepted.iter().zip(&hooks).partition(|(one, _)| one.joined);
         tracing::info!(new = new.len(), joined = joined.len(), "accepted a batch");
-        shared.take_up_all(new.iter().map(|(one, _)| one.record.clone()));
-        for (one, hooks) in joined {
-            self.take_up(&one.record, true, hooks).await?;
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            for Accepted { record, joined } in &accepted {
+                let watch = &record.watch;
+                span(&watch.job_id, watch.id, &watch.project)
+                    .in_scope(|| tracing::debug!(joined, "accepted"));
+            }
         }
-        Ok(accepted)
+        shared.take_up_all(new.iter().map(|(one, _)| one.record.clone()));
+        // All are kept by now: trouble with one keeps none of the others from its hooks.
+        let mut trouble = None;
+        for (one, hooks) in joined {
+            let taken_up = self.take_up(&one.record, true, hooks).await;
+            trouble = trouble.or(taken_up.err());
+        }
+        match trouble {
+            Some(error) => Err(error.into()),
+            None => Ok(accepted),
+        }
     }
 
     /// The watch that an order is for, beginning now.
@@ -169,7 +180,7 @@ impl Engine {
     async fn keep_watches(&self, watches: Vec<Watch>) -> Result<Vec<Accepted>, StoreError> {
         match self.0.recorder.store(Change::AcceptAll(watches)).await? {
             Effect::Each(effects) => effects.into_iter().map(accepted).collect(),
-            other => accepted(other).map(|one| vec![one]),
+            other => Err(unexpected(&other)),
         }
     }
 
@@ -386,8 +397,12 @@ fn accepted(effect: Effect) -> Result<Accepted, StoreError> {
             record: *record,
             joined,
         }),
-        other => Err(StoreError::Unusable(format!(
-            "the store answers a watch with {other:?}; this is a fault of this program"
-        ))),
+        other => Err(unexpected(&other)),
     }
+}
+
+fn unexpected(effect: &Effect) -> StoreError {
+    StoreError::Unusable(format!(
+        "the store answers a watch with {effect:?}; this is a fault of this program"
+    ))
 }

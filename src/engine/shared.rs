@@ -11,8 +11,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::active::{Active, Wish};
+use super::barrier::Barrier;
 use super::dispatcher::{Dispatcher, DispatcherParts};
-use super::gate::Gate;
 use super::known::KnownTypes;
 use super::moods::Moods;
 use super::names::Names;
@@ -48,7 +48,7 @@ pub(super) struct Shared {
     pub(super) moods: Moods,
     pub(super) commands: UnboundedSender<Command>,
     /// In front of all loops.
-    pub(super) gate: Gate,
+    pub(super) barrier: Barrier,
     polling: Handle,
     teller: Teller,
     random: Mutex<fastrand::Rng>,
@@ -130,7 +130,7 @@ impl Shared {
             known: KnownTypes::default(),
             moods: Moods::default(),
             commands,
-            gate: Gate::default(),
+            barrier: Barrier::default(),
             polling: parts.polling,
             teller: parts.teller,
             random: Mutex::new(random),

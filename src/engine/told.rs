@@ -32,7 +32,6 @@ pub enum Told {
 }
 
 /// The span that what happens to a watch is logged in.
-// Made where there is something to log: one for each request would cost as much as signing it.
 #[must_use]
 pub fn span(job_id: &JobId, watch_id: WatchId, project: &ProjectName) -> tracing::Span {
     tracing::info_span!("watch", %job_id, %watch_id, %project)

@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
@@ -25,7 +26,7 @@ use tower::ServiceExt;
 use super::trouble::Stage;
 use super::{MAX_BODY, Reply, Trouble};
 
-/// How long a connection is kept that nobody uses.
+/// How long a connection is kept at least that nobody uses; twice that at most.
 const KEPT: Duration = Duration::from_secs(90);
 
 /// How long a connection is quiet before the system looks whether its other end is still there.
@@ -101,7 +102,6 @@ impl Pool {
                 Err(Failure::Unanswered(error)) => {
                     return Err(self.trouble(&error, Stage::Asking));
                 }
-                Err(Failure::Ended) => return Err(Trouble::cut_short()),
                 Err(Failure::Cut(error)) => return Err(self.trouble(&error, Stage::Answering)),
                 Err(Failure::TooLarge) => return Err(Trouble::too_large()),
             }
@@ -154,7 +154,10 @@ impl Pool {
         let mut builder = http1::Builder::new();
         let line = builder.writev(false).handshake(TokioIo::new(socket)).await;
         let (sender, connection) = line.map_err(|error| failed(&error))?;
-        Ok(Line { sender, connection })
+        Ok(Line {
+            sender,
+            connection: Some(connection),
+        })
     }
 }
 
@@ -178,10 +181,13 @@ trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
+type Io = TokioIo<Box<dyn Socket>>;
+
 /// An open connection.
 struct Line {
     sender: SendRequest<Empty<Bytes>>,
-    connection: Connection<TokioIo<Box<dyn Socket>>, Empty<Bytes>>,
+    /// None once it has ended: with it goes what it was still asked for, and whoever asked hears of that.
+    connection: Option<Connection<Io, Empty<Bytes>>>,
 }
 
 /// Why there is no whole answer.
@@ -189,8 +195,6 @@ enum Failure {
     /// The connection had ended before. Nothing of the request was sent.
     Unsent(Box<Question>, hyper::Error),
     Unanswered(hyper::Error),
-    /// It ended without a word.
-    Ended,
     /// It ended within the answer.
     Cut(hyper::Error),
     TooLarge,
@@ -200,14 +204,24 @@ impl Line {
     /// Whether a request can be sent, as far as is known without waiting.
     fn is_ready(&mut self) -> bool {
         // Nobody is to be woken by what happens to it while nobody uses it.
-        let mut context = Context::from_waker(Waker::noop());
-        let ended = Pin::new(&mut self.connection).poll(&mut context);
-        ended.is_pending() && self.sender.is_ready()
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Has the connection do what it can.
+    fn drive(&mut self, context: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(context).is_ready()
+        {
+            // What it ended with is told to whoever waits for an answer.
+            self.connection = None;
+        }
     }
 
     async fn exchange(&mut self, question: Question) -> Result<Reply, Failure> {
         let response = self.sender.try_send_request(question);
-        let mut reply = pin!(async {
+        // Unconstrained, as it waits for nothing but the connection, whose own budget counts.
+        let mut reply = pin!(unconstrained(async {
             let response = response
                 .await
                 .map_err(|mut error| match error.take_message() {
@@ -215,20 +229,12 @@ impl Line {
                     None => Failure::Unanswered(error.into_error()),
                 });
             whole(response?).await
-        });
-        let connection = &mut self.connection;
+        }));
         poll_fn(|context| {
-            let ended = Pin::new(&mut *connection).poll(context);
+            self.drive(context);
             // Its waker is of no use: whatever it waits for comes of the connection, and that was
             // polled a moment ago.
-            let mut nobody = Context::from_waker(Waker::noop());
-            match (reply.as_mut().poll(&mut nobody), ended) {
-                (Poll::Pending, Poll::Ready(Err(error))) => {
-                    Poll::Ready(Err(Failure::Unanswered(error)))
-                }
-                (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Failure::Ended)),
-                (answered, _) => answered,
-            }
+            reply.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         })
         .await
     }

@@ -53,13 +53,6 @@ impl Trouble {
         }
     }
 
-    pub(super) fn cut_short() -> Self {
-        Self {
-            kind: TroubleKind::CutShort,
-            message: "the connection ended before the whole answer had come".to_owned(),
-        }
-    }
-
     pub(super) fn no_path(path: &str) -> Self {
         Self {
             kind: TroubleKind::Other,

@@ -58,12 +58,6 @@ impl Deadline {
         self.at?.checked_add(self.request_timeout)
     }
 
-    /// Whether even the last request will have had its time by then.
-    #[must_use]
-    pub fn is_too_late(&self, instant: Instant) -> bool {
-        self.too_late().is_some_and(|too_late| instant > too_late)
-    }
-
     /// What comes of the future, where it ends within the time of the last request.
     pub async fn before_too_late<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         within(self.too_late(), future).await

@@ -98,10 +98,10 @@ impl<S: Subject> Poller<'_, S> {
     pub(super) async fn turn(&mut self, session: &Session) -> bool {
         let limiter = &session.gate.limiter;
         loop {
-            let turn = limiter.reserve(Instant::now());
-            if self.deadline().is_too_late(turn.at) {
+            let too_late = self.deadline().too_late();
+            let Some(turn) = limiter.reserve_by(Instant::now(), too_late) else {
                 return false;
-            }
+            };
             until(turn.at).await;
             if limiter.is_good(turn, Instant::now()) {
                 return true;

@@ -17,7 +17,7 @@ use super::renewal::Refused;
 use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
-use crate::api::{Answer, Content, Limiter, Pass, Place, Session};
+use crate::api::{Answer, Content, Gate, Pass, Place, Session};
 use crate::model::{Outcome, WatchEventKind, WatchReport};
 
 /// The resolution of tokio's timers: no sleep is shorter.
@@ -124,7 +124,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                 let now = Instant::now();
                 due = due.min(now);
                 let deadline = self.deadline();
-                let (place, turn) = line_up(&self.session.gate.limiter, now, deadline);
+                let (place, turn) = line_up(&self.session.gate, now, deadline);
                 if let Some(turn) = turn {
                     self.in_line = u32::try_from((turn - due).as_millis()).unwrap_or(u32::MAX);
                     let turn = self.subject.control().sleep_until(turn).await;
@@ -375,10 +375,18 @@ impl<'a, S: Subject> Poller<'a, S> {
 }
 
 /// Lines up for a request. Says until when to sleep, where there is anything to sleep for.
-fn line_up(limiter: &Limiter, now: Instant, deadline: Deadline) -> (Place<'_>, Option<Instant>) {
-    let (turn, place) = limiter.line_up(now);
-    let turn = now + deadline.cut(turn - now);
-    (place, (turn > now + TICK).then_some(turn))
+fn line_up(gate: &Gate, now: Instant, deadline: Deadline) -> (Place<'_>, Option<Instant>) {
+    // Nothing is sent then, and whoever comes is to know.
+    if gate.breaker.is_refusing() {
+        return (Place::default(), None);
+    }
+    let (turn, mut place) = gate.limiter.line_up(now);
+    let until = now + deadline.cut(turn - now);
+    if until < turn {
+        // It is beyond the deadline, and of no use.
+        place = Place::default();
+    }
+    (place, (until > now + TICK).then_some(until))
 }
 
 /// What an answer says about the credential: whether the service took it, where it says that.

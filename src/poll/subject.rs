@@ -28,6 +28,11 @@ pub trait Subject: Send + Sync {
     /// The last description of the job that goes on, where there was one.
     fn job(&self) -> Option<Job>;
 
+    /// The span that it is polled in, where there is one.
+    fn span(&self) -> tracing::Span {
+        tracing::Span::none()
+    }
+
     /// What jobs of this type in its project tell about the next, where any has ended.
     fn experience(&self, _job_type: &JobType) -> Option<Arc<Experience>> {
         None
@@ -54,6 +59,7 @@ impl<S: Subject, F: Future> Future for Steered<'_, S, F> {
         if this.subject.control().is_cancelled(context) {
             return Poll::Ready(None);
         }
-        this.future.poll(context).map(Some)
+        let polled = this.subject.span().in_scope(|| this.future.poll(context));
+        polled.map(Some)
     }
 }

@@ -74,9 +74,19 @@ async fn add(
     };
     let is_json = matches!(args.output.output, Some(OutputArg::Json));
     if jobs.len() > 1 && !args.wait && !is_json {
-        for jobs in jobs.chunks(AT_ONCE) {
-            let watches = jobs.iter().map(new).collect();
-            add_batch(daemon, &NewWatches { watches }).await?;
+        let mut added = 0;
+        for some in jobs.chunks(AT_ONCE) {
+            let watches = some.iter().map(new).collect();
+            if let Err(error) = add_batch(daemon, &NewWatches { watches }).await {
+                if added > 0 {
+                    let all = jobs.len();
+                    output::warn(&format!(
+                        "{added} of {all} jobs are added; the same command again adds the rest"
+                    ));
+                }
+                return Err(error);
+            }
+            added += some.len();
         }
         return Ok(Vec::new());
     }

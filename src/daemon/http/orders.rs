@@ -43,7 +43,7 @@ pub(super) async fn orders(head: &Parts, body: Body) -> Result<Vec<Order>, Probl
     let Batch { watches } = read(&bytes, &WATCHES)?;
     if !(1..=NewWatches::MOST).contains(&watches.len()) {
         let message = format!(
-            "a batch has from 1 to {} watches, and this one has {}",
+            "a batch has from 1 to {} watches, and this one has {}; send as many batches as it takes",
             NewWatches::MOST,
             watches.len()
         );
@@ -58,7 +58,7 @@ pub(super) async fn orders(head: &Parts, body: Body) -> Result<Vec<Order>, Probl
 
 /// A batch whose watches are still to be read.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with watches")]
 struct Batch<'a> {
     #[serde(borrow)]
     watches: Vec<&'a RawValue>,

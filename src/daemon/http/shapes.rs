@@ -18,7 +18,7 @@ use crate::model::Outcome;
 
 /// A job to wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with a job_id")]
 #[schema(example = json!({"job_id": "ff8080818822bbf70188235afc24141a", "timeout": "30m"}))]
 pub struct NewWatch {
     /// The job, as the operation that started it answered it.

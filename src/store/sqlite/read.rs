@@ -1,7 +1,8 @@
 //! Queries.
 //!
 //! A unary plus keeps SQLite from using a column's index: where several columns are asked for, the
-//! one that fits the fewest rows leads, and the order of the IDs comes from its index.
+//! one that fits the fewest rows leads, and the order of the IDs comes from its index. Those of one job
+//! are few, and sorted.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Encode, QueryBuilder, Sqlite, SqlitePool, Type};

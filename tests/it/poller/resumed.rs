@@ -6,7 +6,7 @@ use std::time::Duration;
 use dcs_wait::api::{Answer, Content, Gate, Session};
 use dcs_wait::model::{Meter, Outcome, WatchReport};
 use dcs_wait::poll::{Misconfigured, Poller, WatchSpec};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::harness::{Log, Lone, Wait, job, refused, secs};
 
@@ -164,4 +164,23 @@ async fn a_watch_that_was_called_off_before_it_began_asks_nothing() {
     lone.watch.control.cancel();
     assert_eq!(lone.run().await, None);
     assert_eq!(lone.log.asked.lock().unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_does_not_wait_for_those_in_line_that_were_called_off() {
+    let start = Instant::now();
+    let first = Polling::limited([job("RUNNING")], 1.0);
+    let many: Vec<Polling> = (0..100)
+        .map(|_| Polling {
+            session: Arc::clone(&first.session),
+            ..Polling::new([job("RUNNING")])
+        })
+        .collect();
+    let mut line: Vec<_> = many.iter().map(|one| Box::pin(one.run())).collect();
+    for one in &mut line {
+        assert!(timeout(Duration::ZERO, one).await.is_err());
+    }
+    drop(line);
+    assert!(timeout(secs(2), first.run()).await.is_err());
+    assert_eq!(first.asked_at(start), [0, 1000, 2000]);
 }

@@ -7,19 +7,26 @@ use tokio::sync::Notify;
 /// Open, but for the time of a restart: with a full store, requests would hold up what is still to be
 /// read, and lie between the watches in memory, which nobody else could use afterwards.
 #[derive(Default)]
-pub(super) struct Gate {
+pub(super) struct Barrier {
     closed: AtomicBool,
     opened: Notify,
 }
 
-impl Gate {
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-    }
+/// Keeps it closed.
+pub(super) struct Closed<'a>(&'a Barrier);
 
-    pub(super) fn open(&self) {
-        self.closed.store(false, Ordering::Release);
-        self.opened.notify_waiters();
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.closed.store(false, Ordering::Release);
+        self.0.opened.notify_waiters();
+    }
+}
+
+impl Barrier {
+    /// Closes it for as long as what this gives is kept.
+    pub(super) fn close(&self) -> Closed<'_> {
+        self.closed.store(true, Ordering::Release);
+        Closed(self)
     }
 
     /// Comes back once it is open.
