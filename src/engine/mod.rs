@@ -1,5 +1,6 @@
 //! Runs one poller per watch, stores what becomes of them, and carries out what is owed for it.
 
+mod accepting;
 mod active;
 mod barrier;
 mod dispatcher;

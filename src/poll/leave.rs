@@ -1,18 +1,23 @@
 //! Leave to send a request: not too many are under way, the credential is good, and it is this
-//! watch's turn. In this order: most that wait do so for a seat, where that takes little room, and
-//! turns are given out only to those that may use them.
+//! watch's turn. In this order: turns are given out only to those that may use them. And before all of
+//! that, whoever is due sleeps in line until its turn comes near, which takes no room at all.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::Deadline;
 use super::Subject;
 use super::deadline::{until, within};
 use super::poller::Poller;
-use crate::api::{Pass, Session};
+use crate::api::{Gate, Pass, Place, Session};
 use crate::model::{BoxFuture, Outcome};
+
+/// The resolution of tokio's timers: no sleep is shorter.
+const TICK: Duration = Duration::from_millis(1);
 
 /// One of the requests that may be under way at once.
 pub(super) type Seat = OwnedSemaphorePermit;
@@ -138,6 +143,25 @@ impl<S: Subject> Poller<'_, S> {
 /// The earlier of two instants, where there are any.
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
+}
+
+/// Lines up for a request. Says until when to sleep, where there is anything to sleep for.
+pub(super) fn line_up(
+    gate: &Gate,
+    now: Instant,
+    deadline: Deadline,
+) -> (Place<'_>, Option<Instant>) {
+    // Nothing is sent then, and whoever comes is to know.
+    if gate.breaker.is_refusing() {
+        return (Place::default(), None);
+    }
+    let (turn, mut place) = gate.limiter.line_up(now);
+    let until = now + deadline.cut(turn - now);
+    if until < turn {
+        // It is beyond the deadline, and of no use.
+        place = Place::default();
+    }
+    (place, (until > now + TICK).then_some(until))
 }
 
 /// A request that is due, with all that it needs from before it may be sent.

@@ -11,17 +11,14 @@ use tokio::time::Instant;
 
 use super::deadline::within;
 use super::held::Held;
-use super::leave::{Leave, Seated, seated};
+use super::leave::{Leave, Seated, line_up, seated};
 use super::outlook::{Outlook, ScheduleSpec, age_of};
 use super::renewal::Refused;
 use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
-use crate::api::{Answer, Content, Gate, Pass, Place, Session};
+use crate::api::{Answer, Content, Pass, Session};
 use crate::model::{Outcome, WatchEventKind, WatchReport};
-
-/// The resolution of tokio's timers: no sleep is shorter.
-const TICK: Duration = Duration::from_millis(1);
 
 /// What was asked of a watch, and of all others that are asked the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -372,21 +369,6 @@ impl<'a, S: Subject> Poller<'a, S> {
             fault: self.held.take_fault(),
         }
     }
-}
-
-/// Lines up for a request. Says until when to sleep, where there is anything to sleep for.
-fn line_up(gate: &Gate, now: Instant, deadline: Deadline) -> (Place<'_>, Option<Instant>) {
-    // Nothing is sent then, and whoever comes is to know.
-    if gate.breaker.is_refusing() {
-        return (Place::default(), None);
-    }
-    let (turn, mut place) = gate.limiter.line_up(now);
-    let until = now + deadline.cut(turn - now);
-    if until < turn {
-        // It is beyond the deadline, and of no use.
-        place = Place::default();
-    }
-    (place, (until > now + TICK).then_some(until))
 }
 
 /// What an answer says about the credential: whether the service took it, where it says that.

@@ -24,6 +24,24 @@ fn a_watch_is_polled_to_its_end_and_its_hook_fires_once() {
 }
 
 #[test]
+fn every_line_about_a_request_says_for_which_watch_it_is() {
+    let house = House::new();
+    house.job("job-1", [Step::running(), Step::success()]);
+    let daemon = house.start();
+    let id = daemon.add("job-1");
+    assert_eq!(daemon.outcome(&id), "succeeded");
+    let log = daemon.stop();
+    for about in ["asking url", "answered job"] {
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(about)).collect();
+        assert!(lines.len() >= 2, "{log}");
+        for line in lines {
+            assert!(line.contains(&format!("watch_id={id}")), "{line}");
+            assert!(line.contains("project="), "{line}");
+        }
+    }
+}
+
+#[test]
 fn jobs_that_are_refused_as_orders_are_told_why() {
     let house = House::new();
     let daemon = house.start();
