@@ -55,7 +55,12 @@ impl Engine {
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
         let closed = shared.barrier.close();
-        let restored = self.take_up_stored().await?;
+        // Where the loops are to run: from elsewhere, each would wake that thread.
+        let engine = self.clone();
+        let taking_up = shared.spawn_polling(async move { engine.take_up_stored().await });
+        let restored = taking_up.await.map_err(|error| {
+            StoreError::Unusable(format!("taking up what is stored failed: {error}"))
+        })??;
         drop(closed);
         shared.set_restored();
         Ok(restored)
@@ -76,15 +81,13 @@ impl Engine {
             deliveries += page.len();
             shared.dispatcher.take_on(page);
         }
-        let mut page = shared.store.active(None, PAGE).await?;
-        while let Some(last) = page.last() {
-            let after = Some(last.watch.id);
+        let mut after = None;
+        loop {
+            let page = shared.store.active(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.watch.id);
             watches += page.len();
-            // The store reads the next page while this one is taken up.
-            let (next, ()) = tokio::join!(shared.store.active(after, PAGE), async {
-                shared.take_up_all(page.into_iter());
-            });
-            page = next?;
+            shared.take_up_all(page.into_iter());
         }
         Ok((watches, deliveries))
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::active::{Active, Wish};
@@ -250,13 +251,20 @@ impl Shared {
     /// Begins a loop.
     pub(super) fn begin(&self, polling: impl Future<Output = ()> + Send + 'static) {
         self.loops.fetch_add(1, Ordering::Relaxed);
-        self.polling.spawn(polling);
+        drop(self.spawn_polling(polling));
+    }
+
+    /// Runs something beside the loops.
+    pub(super) fn spawn_polling<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.polling.spawn(work)
     }
 
     /// Comes back once the runtime of the loops has shown that it goes on.
     pub(super) async fn pulse(&self) {
-        let pulse = self.polling.spawn(async {});
-        if pulse.await.is_err() {
+        if self.spawn_polling(async {}).await.is_err() {
             std::future::pending().await
         }
     }
