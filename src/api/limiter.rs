@@ -133,29 +133,19 @@ impl Limiter {
         (at, Place(Some(self)))
     }
 
-    /// Takes the next turn. Whoever has slept until it comes asks [`Limiter::is_good`], as much
-    /// may have happened meanwhile.
-    pub fn reserve(&self, now: Instant) -> Turn {
-        self.take(&mut self.state(), now)
-    }
-
-    /// Takes the next turn, where it comes by then; `None` is no limit.
-    pub fn reserve_by(&self, now: Instant, latest: Option<Instant>) -> Option<Turn> {
+    /// Takes the next turn, where it comes by `latest`; `None` is no limit. Whoever has slept until it
+    /// comes asks [`Limiter::is_good`], as much may have happened meanwhile.
+    pub fn reserve(&self, now: Instant, latest: Option<Instant>) -> Option<Turn> {
         let mut state = self.state();
-        let is_late = |latest| state.next.is_some_and(|next| next > latest);
-        if latest.is_some_and(is_late) {
+        let at = state.next.map_or(now, |next| next.max(now));
+        if latest.is_some_and(|latest| at > latest) {
             return None;
         }
-        Some(self.take(&mut state, now))
-    }
-
-    fn take(&self, state: &mut State, now: Instant) -> Turn {
-        let at = state.next.map_or(now, |next| next.max(now));
         state.next = Some(at + state.spacing);
-        Turn {
+        Some(Turn {
             at,
             pauses: state.pauses,
-        }
+        })
     }
 
     /// Whether the turn may be used now. Not when there has been a pause since it was given out, nor
@@ -218,15 +208,19 @@ mod tests {
         Duration::from_millis(n)
     }
 
+    fn reserve(limiter: &Limiter, now: Instant) -> Turn {
+        limiter.reserve(now, None).unwrap()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn turns_are_spaced_evenly_in_the_order_of_asking() {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
         for n in 0..5 {
-            assert_eq!(limiter.reserve(start).at, start + millis(100 * n));
+            assert_eq!(reserve(&limiter, start).at, start + millis(100 * n));
         }
         let late = start + millis(900);
-        assert_eq!(limiter.reserve(late).at, late);
+        assert_eq!(reserve(&limiter, late).at, late);
     }
 
     #[tokio::test(start_paused = true)]
@@ -237,8 +231,8 @@ mod tests {
         let limit = RateLimit { requests: 200, per };
         let paused = limiter.pause(start, millis(100), Some(limit));
         assert_eq!(paused, millis(1500), "the request before counts as well");
-        assert_eq!(limiter.reserve(start).at, start + millis(1500));
-        assert_eq!(limiter.reserve(start).at, start + millis(3000));
+        assert_eq!(reserve(&limiter, start).at, start + millis(1500));
+        assert_eq!(reserve(&limiter, start).at, start + millis(3000));
     }
 
     #[tokio::test(start_paused = true)]
@@ -268,31 +262,31 @@ mod tests {
             per: Duration::from_secs(1),
         };
         assert_eq!(limiter.pause(start, millis(1), Some(limit)), millis(100));
-        assert_eq!(limiter.reserve(start).at, start + millis(100));
-        assert_eq!(limiter.reserve(start).at, start + millis(200));
+        assert_eq!(reserve(&limiter, start).at, start + millis(100));
+        assert_eq!(reserve(&limiter, start).at, start + millis(200));
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_sent_during_a_pause_and_turns_go_on_spaced_after_it() {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
-        limiter.reserve(start);
+        reserve(&limiter, start);
         assert_eq!(limiter.pause(start, millis(5000), None), millis(5000));
-        assert_eq!(limiter.reserve(start).at, start + millis(5000));
+        assert_eq!(reserve(&limiter, start).at, start + millis(5000));
         let paused = limiter.pause(start + millis(10), millis(1000), None);
         assert_eq!(paused, millis(4990), "the longer one counts");
-        assert_eq!(limiter.reserve(start).at, start + millis(5000));
-        assert_eq!(limiter.reserve(start).at, start + millis(5100));
+        assert_eq!(reserve(&limiter, start).at, start + millis(5000));
+        assert_eq!(reserve(&limiter, start).at, start + millis(5100));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_voids_the_turns_that_come_after_it_too() {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
-        let turns = [(); 5].map(|()| limiter.reserve(start));
+        let turns = [(); 5].map(|()| reserve(&limiter, start));
         limiter.pause(start, millis(200), None);
         assert!(turns.iter().all(|turn| !limiter.is_good(*turn, turn.at)));
-        let turn = limiter.reserve(start);
+        let turn = reserve(&limiter, start);
         assert!(limiter.is_good(turn, turn.at));
     }
 
@@ -300,12 +294,12 @@ mod tests {
     async fn turns_that_are_overdue_together_are_not_used_together() {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
-        let turns = [(); 20].map(|()| limiter.reserve(start));
+        let turns = [(); 20].map(|()| reserve(&limiter, start));
         // The machine was halted, and goes on long after all of them.
         let late = start + millis(60_000);
         let again = turns.map(|turn| {
             assert!(!limiter.is_good(turn, late));
-            limiter.reserve(late)
+            reserve(&limiter, late)
         });
         for (n, turn) in again.iter().enumerate() {
             assert_eq!(turn.at, late + millis(100) * u32::try_from(n).unwrap());
@@ -315,7 +309,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_turn_may_be_used_a_little_late_however_short_the_spacing() {
         let start = Instant::now();
-        let turn = Limiter::new(10_000.0).reserve(start);
+        let turn = reserve(&Limiter::new(10_000.0), start);
         let limiter = Limiter::new(10_000.0);
         assert!(limiter.is_good(turn, start + millis(20)));
         assert!(!limiter.is_good(turn, start + millis(60)));
@@ -325,14 +319,14 @@ mod tests {
     async fn turns_that_are_taken_back_leave_their_place_but_for_a_pause() {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
-        let turns = [(); 20].map(|()| limiter.reserve(start));
+        let turns = [(); 20].map(|()| reserve(&limiter, start));
         limiter.recall(start);
         assert!(turns.iter().all(|turn| !limiter.is_good(*turn, turn.at)));
-        assert_eq!(limiter.reserve(start).at, start + millis(100));
+        assert_eq!(reserve(&limiter, start).at, start + millis(100));
         assert_eq!(limiter.paused(start), None);
         limiter.pause(start, millis(5000), None);
         limiter.recall(start);
-        assert_eq!(limiter.reserve(start).at, start + millis(5000));
+        assert_eq!(reserve(&limiter, start).at, start + millis(5000));
         assert_eq!(limiter.paused(start + millis(1000)), Some(millis(4000)));
         assert_eq!(limiter.paused(start + millis(5000)), None);
     }

@@ -104,7 +104,7 @@ impl<S: Subject> Poller<'_, S> {
         let limiter = &session.gate.limiter;
         loop {
             let too_late = self.deadline().too_late();
-            let Some(turn) = limiter.reserve_by(Instant::now(), too_late) else {
+            let Some(turn) = limiter.reserve(Instant::now(), too_late) else {
                 return false;
             };
             until(turn.at).await;
