@@ -148,7 +148,7 @@ impl Engine {
 /// What became of a watch that was to be accepted.
 fn accepted(effect: Effect) -> Result<Accepted, StoreError> {
     match effect {
-        Effect::Accepted { record, joined } => Ok(Accepted {
+        Effect::Accepted { record, joined, .. } => Ok(Accepted {
             record: *record,
             joined,
         }),

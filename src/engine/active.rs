@@ -13,8 +13,8 @@ use super::seen::Seen;
 use super::told::span;
 use super::{answer, reached};
 use crate::model::{
-    Answers, HookName, Job, JobId, Outcome, Progress, ProjectId, Watch, WatchEvent, WatchEventKind,
-    WatchId, WatchReport,
+    Answers, Fence, HookName, Job, JobId, Outcome, Progress, ProjectId, Watch, WatchEvent,
+    WatchEventKind, WatchId, WatchReport,
 };
 use crate::poll::Control;
 
@@ -46,6 +46,8 @@ enum Phase {
 pub(super) struct Active {
     pub(super) id: WatchId,
     pub(super) job_id: JobId,
+    /// Under which it is held.
+    pub(super) fence: Fence,
     /// The hooks may become more.
     pub(super) terms: Arc<Terms>,
     /// In milliseconds since 1970, as it is kept; and so are other times.
@@ -97,7 +99,7 @@ pub(super) struct Note {
 
 impl Active {
     /// A watch on these terms, which are those of its own, that has come so far.
-    pub(super) fn new(watch: Watch, terms: Arc<Terms>, progress: &Progress) -> Self {
+    pub(super) fn new(watch: Watch, terms: Arc<Terms>, progress: &Progress, fence: Fence) -> Self {
         let seen = progress.job.as_deref().map(Seen::from).unwrap_or_default();
         let state = State {
             mood: match seen.is_something() {
@@ -115,6 +117,7 @@ impl Active {
         Self {
             id: watch.id,
             job_id: watch.job_id,
+            fence,
             terms,
             accepted_at: since_epoch(watch.accepted_at),
             deadline_at: watch.deadline_at.map_or(NEVER, since_epoch),

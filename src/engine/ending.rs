@@ -10,7 +10,7 @@ use super::shared::{Aside, Shared};
 use crate::clean::clean_message;
 use crate::hooks::Payload;
 use crate::model::{
-    Delivery, DeliveryState, End, HookName, Progress, ProjectId, Ran, Watch, WatchEvent,
+    Delivery, DeliveryState, End, Fence, HookName, Progress, ProjectId, Ran, Watch, WatchEvent,
     WatchEventKind, WatchId, WatchRecord, WatchReport,
 };
 use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError};
@@ -52,6 +52,7 @@ pub(super) async fn end(
     let ran = ran.filter(|ran| shared.known.has_room(&watch.project, ran));
     let change = Change::End {
         watch_id: watch.id,
+        fence: active.fence,
         progress: progress.clone(),
         end: end.clone(),
         answers,
@@ -161,6 +162,7 @@ fn deliveries(
         state: DeliveryState::Pending(now),
         attempts: 0,
         tries: 0,
+        fence: Fence::FIRST,
     })
     .collect()
 }

@@ -143,7 +143,8 @@ impl Loop {
     fn stopped(&self) -> Left {
         let note = self.active.last_note();
         let recorder = &self.shared.recorder;
-        recorder.note(self.active.id, note.progress, note.answers);
+        let fence = self.active.fence;
+        recorder.note(self.active.id, fence, note.progress, note.answers);
         Left::Stopped
     }
 }
@@ -186,7 +187,8 @@ impl Subject for Loop {
         let Self { shared, active, .. } = self;
         let (to_tell, note) = active.hear(&event, shared.clock.now(), &shared.moods);
         if let Some(note) = note {
-            shared.recorder.note(active.id, note.progress, note.answers);
+            let (id, fence) = (active.id, active.fence);
+            shared.recorder.note(id, fence, note.progress, note.answers);
         }
         if to_tell {
             shared.tell(active.id, &active.terms.project, event);

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use self::notes::Notes;
 use self::task::{Request, Task};
 use super::answered;
-use crate::model::{Answers, Meter, Progress, WatchId};
+use crate::model::{Answers, Fence, Meter, Progress, WatchId};
 use crate::store::{Change, Effect, Store, StoreError};
 
 /// What is wrong when the task is gone.
@@ -60,7 +60,8 @@ impl Recorder {
     ///
     /// # Errors
     /// When it wasn't stored, as with a full disk; nothing is kept of it then.
-    pub async fn store(&self, change: Change) -> Result<Effect, StoreError> {
+    pub async fn store(&self, mut change: Change) -> Result<Effect, StoreError> {
+        self.add_noted(&mut change);
         let (reply, result) = oneshot::channel();
         self.send(Request::Store(change, reply));
         result.await.unwrap_or_else(|_| {
@@ -74,13 +75,7 @@ impl Recorder {
     /// Stores a change that may not be lost, however long that takes: it is held and tried again
     /// until the store takes it, even when nobody waits for this any more.
     pub async fn keep(&self, mut change: Change) -> Effect {
-        if let Change::End {
-            watch_id, answers, ..
-        } = &mut change
-        {
-            let noted = self.shared.notes(|notes| notes.take_answers(*watch_id));
-            answers.splice(0..0, noted);
-        }
+        self.add_noted(&mut change);
         let (reply, effect) = oneshot::channel();
         self.send(Request::Keep(change, reply));
         answered(effect).await
@@ -88,10 +83,10 @@ impl Recorder {
 
     /// Stores how far a watch has come, within about a second. It may be lost with a crash; nobody
     /// waits for it.
-    pub fn note(&self, watch_id: WatchId, progress: Progress, answers: Vec<Answers>) {
+    pub fn note(&self, watch_id: WatchId, fence: Fence, progress: Progress, answers: Vec<Answers>) {
         let first = self.shared.notes(|notes| {
             let first = notes.is_empty();
-            notes.add(watch_id, progress, answers);
+            notes.add(watch_id, fence, progress, answers);
             first
         });
         if first {
@@ -121,6 +116,20 @@ impl Recorder {
             return Some((FAILED.to_owned(), 0));
         }
         self.shared.trouble(|trouble| trouble.clone())
+    }
+
+    /// Adds the lines that were noted to what is the last that is stored of a watch.
+    fn add_noted(&self, change: &mut Change) {
+        if let Change::End {
+            watch_id, answers, ..
+        }
+        | Change::Release {
+            watch_id, answers, ..
+        } = change
+        {
+            let noted = self.shared.notes(|notes| notes.take_answers(*watch_id));
+            answers.splice(0..0, noted);
+        }
     }
 
     /// A task that is gone answers nothing, which whoever asked finds out.

@@ -9,6 +9,7 @@ mod exit;
 mod fault;
 mod id;
 mod job;
+mod lease;
 mod meter;
 mod outcome;
 mod short;
@@ -22,6 +23,7 @@ pub use id::{
     DeliveryId, HookName, InvalidId, InvalidUuid, JobId, ProjectId, ProjectName, WatchId,
 };
 pub use job::{Job, JobStatus, JobType};
+pub use lease::Fence;
 pub use meter::{Meter, NoMeter};
 pub use outcome::{Outcome, WatchReport};
 pub use watch::{Answers, Attempt, Delivery, DeliveryState, End, Progress, Watch, WatchRecord};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{DeliveryId, Fault, HookName, Job, JobId, Outcome, ProjectName, WatchId};
+use super::{DeliveryId, Fault, Fence, HookName, Job, JobId, Outcome, ProjectName, WatchId};
 
 /// One job to wait for, as it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub struct WatchRecord {
     pub progress: Progress,
     /// How it ended, once it has.
     pub end: Option<End>,
+    /// The fence of the last acquisition.
+    pub fence: Fence,
 }
 
 /// Like answers in a row: a line of a watch's history.
@@ -108,6 +110,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// Attempts since it was made or replayed: what the next interval depends on.
     pub tries: u32,
+    /// The fence of the last acquisition.
+    pub fence: Fence,
 }
 
 /// How a delivery stands.

@@ -8,8 +8,8 @@ use super::{
     Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreFuture, WatchFilter,
 };
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, JobId, JobType, Progress,
-    ProjectName, Watch, WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, Fence, JobId, JobType,
+    Progress, ProjectName, Watch, WatchId, WatchRecord,
 };
 
 /// Keeps everything in memory. Reading and writing always succeed.
@@ -162,6 +162,13 @@ impl State {
                 watch_id,
                 progress,
                 answers,
+                ..
+            }
+            | Change::Release {
+                watch_id,
+                progress,
+                answers,
+                ..
             } => done_if(self.proceed(*watch_id, progress, answers).is_some()),
             Change::End {
                 watch_id,
@@ -170,6 +177,7 @@ impl State {
                 answers,
                 deliveries,
                 ran,
+                ..
             } => {
                 let Some(record) = self.proceed(*watch_id, progress, answers) else {
                     return Effect::Nothing;
@@ -194,6 +202,7 @@ impl State {
                 delivery_id,
                 attempt,
                 state,
+                ..
             } => done_if(self.attempted(*delivery_id, attempt, *state)),
             Change::Replay { delivery_id, due } => {
                 let Some((delivery, _)) = self.deliveries.get_mut(delivery_id) else {
@@ -215,18 +224,21 @@ impl State {
             return Effect::Accepted {
                 record: Box::new(record.clone()),
                 joined: true,
+                held: true,
             };
         }
         let record = WatchRecord {
             watch: watch.clone(),
             progress: Progress::default(),
             end: None,
+            fence: Fence::FIRST,
         };
         self.joinable.insert(key, watch.id);
         self.watches.insert(watch.id, (record.clone(), Vec::new()));
         Effect::Accepted {
             record: Box::new(record),
             joined: false,
+            held: true,
         }
     }
 

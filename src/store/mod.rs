@@ -5,16 +5,21 @@
 //! transaction. A store knows nothing of what the changes mean beyond keeping them consistent.
 
 mod memory;
+mod postgres;
+mod shared;
 mod sqlite;
 
 pub use memory::MemoryStore;
+pub use postgres::{PostgresPlan, PostgresStore};
+pub use shared::{Alive, Held, Instance, Notice, Renewal, SharedStore, Wish, Wished};
 pub use sqlite::SqliteStore;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::model::{
-    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Durations, End, HookName,
-    JobId, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
+    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Durations, End, Fence,
+    HookName, JobId, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 
 /// How many watches one [`Change::Prune`] forgets at most, so that no commit takes long.
@@ -34,6 +39,8 @@ pub enum Change {
     Note {
         /// Which watch.
         watch_id: WatchId,
+        /// Under which fence. A stale one changes nothing, here and below.
+        fence: Fence,
         /// All of its progress.
         progress: Progress,
         /// Lines that its history doesn't have yet.
@@ -44,6 +51,8 @@ pub enum Change {
     End {
         /// Which watch.
         watch_id: WatchId,
+        /// Under which fence.
+        fence: Fence,
         /// How far it came.
         progress: Progress,
         /// How it ended.
@@ -56,6 +65,18 @@ pub enum Change {
         /// watch, see [`Store::durations`].
         ran: Option<Ran>,
     },
+    /// How far an active watch has come that is given up, for another daemon to take. Where no other
+    /// can, this is but a note.
+    Release {
+        /// Which watch.
+        watch_id: WatchId,
+        /// Under which fence.
+        fence: Fence,
+        /// All of its progress.
+        progress: Progress,
+        /// Lines that its history doesn't have yet.
+        answers: Vec<Answers>,
+    },
     /// More that is owed for watches that have ended. Skips hooks that have their delivery already.
     /// It is [`Effect::Done`] where any was stored: whoever must know which owes one at a time.
     Owe(Vec<Delivery>),
@@ -64,6 +85,8 @@ pub enum Change {
     Attempted {
         /// Which delivery.
         delivery_id: DeliveryId,
+        /// Under which fence.
+        fence: Fence,
         /// The attempt.
         attempt: Attempt,
         /// How it stands now.
@@ -91,12 +114,20 @@ pub enum Effect {
         record: Box<WatchRecord>,
         /// Whether it was there before.
         joined: bool,
+        /// Whether it is this daemon's to poll; another's, or nobody's yet, otherwise.
+        held: bool,
     },
     /// What became of each of several.
     Each(Vec<Effect>),
     /// It was stored.
     Done,
-    /// There was nothing to change: no such watch or delivery, or it has ended already.
+    /// How a watch ended was stored. It has these hooks by now, where another daemon may have had it
+    /// joined.
+    Ended(Arc<[HookName]>),
+    /// It was stored, and another daemon hears of it that has more to do.
+    Passed,
+    /// There was nothing to change: no such watch or delivery, or it has ended already, or it is
+    /// another daemon's.
     Nothing,
     /// How many watches were forgotten.
     Pruned(u64),

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::hooks::{Hook, Message, Receipt};
-use crate::model::{Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, HookName, WatchId};
+use crate::model::{
+    Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Fence, HookName, WatchId,
+};
 use crate::store::{Store, StoreError};
 
 /// A delivery that was tried. What it carried is needed no more, and many may wait to be stored.
@@ -17,6 +19,8 @@ pub(super) struct Tried {
     pub(super) id: DeliveryId,
     pub(super) watch_id: WatchId,
     pub(super) hook: HookName,
+    /// Under which it was tried.
+    pub(super) fence: Fence,
     /// How often it had been tried before, since it was made or replayed.
     pub(super) tries: u32,
     /// What is to be stored of it.
@@ -67,6 +71,7 @@ pub(super) async fn attempt(
         id,
         watch_id: delivery.watch_id,
         hook: delivery.hook,
+        fence: delivery.fence,
         tries: delivery.tries,
         attempt,
         receipt,

@@ -246,6 +246,7 @@ impl Outlet {
             id,
             watch_id,
             hook,
+            fence,
             attempt,
             ..
         } = tried;
@@ -253,6 +254,7 @@ impl Outlet {
             .recorder
             .keep(Change::Attempted {
                 delivery_id: id,
+                fence,
                 attempt: attempt.clone(),
                 state,
             })

@@ -134,7 +134,7 @@ fn rank(change: &Change) -> u8 {
     match change {
         Change::Accept(_) | Change::AcceptAll(_) => 0,
         // What was noted of a watch is part of its end.
-        Change::Note { .. } | Change::End { .. } => 1,
+        Change::Note { .. } | Change::End { .. } | Change::Release { .. } => 1,
         Change::Owe(_) => 2,
         Change::Attempted { .. } => 3,
         Change::Replay { .. } => 4,

@@ -7,8 +7,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fault, HookName, Job, JobStatus,
-    JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fault, Fence, HookName, Job,
+    JobStatus, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 use crate::store::Counts;
 
@@ -121,6 +121,7 @@ fn read_watch(row: &SqliteRow) -> Result<WatchRecord, BoxError> {
             job: read_job(row)?.map(Arc::new),
         },
         end: read_end(row)?,
+        fence: Fence::FIRST,
     })
 }
 
@@ -180,6 +181,7 @@ pub(super) fn delivery(row: &SqliteRow) -> sqlx::Result<Delivery> {
             state: state(row.try_get(5)?, optional_time(row, 6)?)?,
             attempts: row.try_get(7)?,
             tries: row.try_get(8)?,
+            fence: Fence::FIRST,
         })
     };
     of_row("delivery", row, read())

@@ -12,8 +12,8 @@ use super::statements::{
 };
 use super::values::{self, duration_millis, joined, millis};
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Progress, Ran, Watch, WatchId,
-    WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fence, Progress, Ran, Watch,
+    WatchId, WatchRecord,
 };
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
 
@@ -38,6 +38,13 @@ impl<'a> Step<'a> {
                 watch_id,
                 progress,
                 answers,
+                ..
+            }
+            | Change::Release {
+                watch_id,
+                progress,
+                answers,
+                ..
             } => Some(Self {
                 watch_id: *watch_id,
                 progress,
@@ -53,6 +60,7 @@ impl<'a> Step<'a> {
                 answers,
                 deliveries,
                 ran,
+                ..
             } => Some(Self {
                 watch_id: *watch_id,
                 progress,
@@ -90,7 +98,7 @@ fn kind(change: &Change) -> u8 {
     match change {
         Change::Accept(_) => 0,
         Change::AcceptAll(_) => 6,
-        Change::Note { .. } | Change::End { .. } => 1,
+        Change::Note { .. } | Change::End { .. } | Change::Release { .. } => 1,
         Change::Owe(_) => 2,
         Change::Attempted { .. } => 3,
         Change::Replay { .. } => 4,
@@ -115,7 +123,9 @@ async fn store_alike(
                 let accepted = accept(connection, &watches.iter().collect::<Vec<_>>()).await?;
                 effects.push(Effect::Each(accepted));
             }
-            Change::Note { .. } | Change::End { .. } => steps.extend(Step::of(change)),
+            Change::Note { .. } | Change::End { .. } | Change::Release { .. } => {
+                steps.extend(Step::of(change));
+            }
             Change::Owe(deliveries) => {
                 let owed = owe(connection, &deliveries.iter().collect::<Vec<_>>()).await?;
                 effects.push(done_if(owed.contains(&true)));
@@ -124,6 +134,7 @@ async fn store_alike(
                 delivery_id,
                 attempt,
                 state,
+                ..
             } => attempts.push((*delivery_id, attempt, *state)),
             Change::Replay { delivery_id, due } => replays.push((*delivery_id, *due)),
             Change::Prune(before) => effects.push(prune(connection, *before).await?),
@@ -177,6 +188,7 @@ async fn accept(
                 watch: (*watch).clone(),
                 progress: Progress::default(),
                 end: None,
+                fence: Fence::FIRST,
             }
         } else {
             join(connection, watch).await?
@@ -184,6 +196,7 @@ async fn accept(
         effects.push(Effect::Accepted {
             record: Box::new(record),
             joined: !new,
+            held: true,
         });
     }
     Ok(effects)

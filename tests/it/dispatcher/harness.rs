@@ -8,7 +8,7 @@ use dcs_wait::clock::Clock;
 use dcs_wait::engine::{Dispatcher, DispatcherParts, Recorder, Retries, Told};
 use dcs_wait::hooks::{Configured, Hook, Message, Receipt};
 use dcs_wait::model::{
-    Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, HookName, Meter, NoMeter,
+    Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, Fence, HookName, Meter, NoMeter,
     Outcome, Progress, Watch, WatchId,
 };
 use dcs_wait::store::{Change, MemoryStore, Store};
@@ -118,6 +118,7 @@ impl House {
                 Change::Accept(watch.clone()),
                 Change::End {
                     watch_id: watch.id,
+                    fence: Fence::FIRST,
                     progress: Progress::default(),
                     end: End {
                         outcome: Outcome::Succeeded,
@@ -154,6 +155,7 @@ impl House {
             state: DeliveryState::Pending(now),
             attempts: 0,
             tries: 0,
+            fence: Fence::FIRST,
         };
         let deliveries = hooks.iter().map(delivery).collect();
         (watch, deliveries)

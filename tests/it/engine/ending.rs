@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dcs_wait::engine::{Engine, Heard, Parts, Retries, Told};
-use dcs_wait::model::{NoMeter, Outcome, WatchEventKind};
+use dcs_wait::model::{Fence, NoMeter, Outcome, WatchEventKind};
 use dcs_wait::store::{Change, Effect, Store};
 
 use super::harness::{House, Inbox, PausedClock, hook, job, order, pass, refused, secs};
@@ -57,6 +57,7 @@ async fn an_end_that_was_stored_before_is_told_and_delivered_as_it_was_stored() 
     let record = house.record(id).await;
     let end = Change::End {
         watch_id: id,
+        fence: Fence::FIRST,
         progress: record.progress,
         end: dcs_wait::model::End {
             outcome: Outcome::TimedOut,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcs_wait::engine::Recorder;
-use dcs_wait::model::{NoMeter, Progress, Watch};
+use dcs_wait::model::{Fence, NoMeter, Progress, Watch};
 use dcs_wait::store::{Change, Effect, Store};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -131,7 +131,12 @@ async fn a_note_waits_for_company_but_not_for_long() {
             polls: 3,
             job: None,
         };
-        recorder.note(watches[0].id, progress, vec![answers("RUNNING")]);
+        recorder.note(
+            watches[0].id,
+            Fence::FIRST,
+            progress,
+            vec![answers("RUNNING")],
+        );
     };
     note();
     recorder.keep(end(&watches[1])).await;
@@ -150,8 +155,18 @@ async fn a_note_waits_for_company_but_not_for_long() {
 #[tokio::test(start_paused = true)]
 async fn what_was_noted_is_part_of_the_end() {
     let (store, recorder, watches) = recorder(Fickle::new(), 1).await;
-    recorder.note(watches[0].id, Progress::default(), vec![answers("INIT")]);
-    recorder.note(watches[0].id, Progress::default(), vec![answers("RUNNING")]);
+    recorder.note(
+        watches[0].id,
+        Fence::FIRST,
+        Progress::default(),
+        vec![answers("INIT")],
+    );
+    recorder.note(
+        watches[0].id,
+        Fence::FIRST,
+        Progress::default(),
+        vec![answers("RUNNING")],
+    );
     recorder.keep(end(&watches[0])).await;
     assert_eq!(*store.groups.lock().unwrap(), [1]);
     let (_, history) = store.watch(watches[0].id).await.unwrap().unwrap();
@@ -164,7 +179,12 @@ async fn notes_outlast_a_full_store() {
     let (store, recorder, watches) = recorder(Fickle::new(), 1).await;
     store.set_full(true);
     for answer in ["INIT", "RUNNING"] {
-        recorder.note(watches[0].id, Progress::default(), vec![answers(answer)]);
+        recorder.note(
+            watches[0].id,
+            Fence::FIRST,
+            Progress::default(),
+            vec![answers(answer)],
+        );
         tokio::time::sleep(secs(3)).await;
     }
     store.set_full(false);
@@ -198,7 +218,12 @@ async fn the_pulse_goes_on_with_a_full_store_and_stops_with_one_that_hangs() {
 #[tokio::test(start_paused = true)]
 async fn a_flush_stores_what_waits_at_once() {
     let (store, recorder, watches) = recorder(Fickle::new(), 1).await;
-    recorder.note(watches[0].id, Progress::default(), vec![answers("INIT")]);
+    recorder.note(
+        watches[0].id,
+        Fence::FIRST,
+        Progress::default(),
+        vec![answers("INIT")],
+    );
     let start = Instant::now();
     recorder.flush().await;
     assert!(start.elapsed() < 10 * MILLI);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dcs_wait::model::{
-    Answers, Attempt, DeliveryId, DeliveryState, End, Outcome, Progress, Watch, WatchId,
+    Answers, Attempt, DeliveryId, DeliveryState, End, Fence, Outcome, Progress, Watch, WatchId,
 };
 use dcs_wait::store::Change;
 
@@ -28,6 +28,7 @@ pub(super) fn watches(count: u64) -> Vec<Watch> {
 pub(super) fn end(watch: &Watch) -> Change {
     Change::End {
         watch_id: watch.id,
+        fence: Fence::FIRST,
         progress: Progress::default(),
         end: End {
             outcome: Outcome::Succeeded,
@@ -54,6 +55,7 @@ pub(super) fn answers(answer: &str) -> Answers {
 pub(super) fn attempted(random: &mut fastrand::Rng) -> Change {
     Change::Attempted {
         delivery_id: DeliveryId::new(START, random),
+        fence: Fence::FIRST,
         attempt: Attempt {
             number: 1,
             at: START,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dcs_wait::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, End, HookName, JobType,
-    Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, End, Fence, HookName,
+    JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 use dcs_wait::store::{Change, Effect, Page, SqliteStore, Store};
 use tempfile::TempDir;
@@ -63,6 +63,7 @@ pub(super) fn answers(answer: &str, count: u32) -> Answers {
 pub(super) fn note(n: u64, polls: u32) -> Change {
     Change::Note {
         watch_id: watch_id(n),
+        fence: Fence::FIRST,
         progress: Progress { polls, job: None },
         answers: vec![answers("RUNNING", polls)],
     }
@@ -72,6 +73,7 @@ pub(super) fn note(n: u64, polls: u32) -> Change {
 pub(super) fn end(n: u64, outcome: Outcome, deliveries: Vec<Delivery>) -> Change {
     Change::End {
         watch_id: watch_id(n),
+        fence: Fence::FIRST,
         progress: Progress {
             polls: 3,
             job: None,
@@ -117,12 +119,14 @@ pub(super) fn delivery(n: u64, watch: u64, hook: &str) -> Delivery {
         state: DeliveryState::Pending(at(n)),
         attempts: 0,
         tries: 0,
+        fence: Fence::FIRST,
     }
 }
 
 pub(super) fn attempted(n: u64, number: u32, state: DeliveryState) -> Change {
     Change::Attempted {
         delivery_id: delivery_id(n),
+        fence: Fence::FIRST,
         attempt: Attempt {
             number,
             at: at(u64::from(number)),
@@ -149,7 +153,8 @@ pub(super) fn words(effects: &[Effect]) -> Vec<String> {
         Effect::Accepted { joined: true, .. } => "joined".to_owned(),
         Effect::Accepted { joined: false, .. } => "accepted".to_owned(),
         Effect::Each(effects) => words(effects).join(" "),
-        Effect::Done => "done".to_owned(),
+        Effect::Done | Effect::Ended(_) => "done".to_owned(),
+        Effect::Passed => "passed".to_owned(),
         Effect::Nothing => "nothing".to_owned(),
         Effect::Pruned(n) => format!("pruned {n}"),
     };

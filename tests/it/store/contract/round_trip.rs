@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dcs_wait::model::{
-    Answers, Attempt, Delivery, DeliveryState, End, Fault, Job, JobStatus, Outcome, Progress,
-    Watch, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryState, End, Fault, Fence, Job, JobStatus, Outcome,
+    Progress, Watch, WatchRecord,
 };
 use dcs_wait::store::{Change, Store};
 
@@ -42,10 +42,12 @@ async fn assert_comes_back(
         watch,
         progress,
         end,
+        fence,
     } = record;
     let change = match end.clone() {
         Some(end) => Change::End {
             watch_id: watch.id,
+            fence: *fence,
             progress: progress.clone(),
             end,
             answers: answers.to_vec(),
@@ -54,6 +56,7 @@ async fn assert_comes_back(
         },
         None => Change::Note {
             watch_id: watch.id,
+            fence: *fence,
             progress: progress.clone(),
             answers: answers.to_vec(),
         },
@@ -95,6 +98,7 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
         at: at(3),
     };
     let record = WatchRecord {
+        fence: Fence::FIRST,
         watch,
         progress,
         end: Some(end),
@@ -114,6 +118,7 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
         state: DeliveryState::Pending(at(7)),
         attempts: 3,
         tries: 2,
+        fence: Fence::FIRST,
     };
     let attempt = Attempt {
         number: u32::MAX,
@@ -133,6 +138,7 @@ async fn every_field_comes_back(store: &dyn Store) {
     let state = DeliveryState::Delivered;
     let attempted = Change::Attempted {
         delivery_id: delivery.id,
+        fence: Fence::FIRST,
         attempt: attempt.clone(),
         state,
     };
@@ -171,6 +177,7 @@ async fn what_is_absent_stays_absent(store: &dyn Store) {
     ];
     for (n, (job, end)) in (1..).zip(cases) {
         let record = WatchRecord {
+            fence: Fence::FIRST,
             watch: empty_watch(n),
             progress: Progress {
                 polls: 0,
@@ -227,6 +234,7 @@ async fn times_before_1970_and_far_ahead_come_back(store: &dyn Store) {
             at: time,
         };
         let record = WatchRecord {
+            fence: Fence::FIRST,
             watch,
             progress: Progress::default(),
             end: Some(end),

@@ -31,6 +31,7 @@ async fn a_watch_that_is_accepted_is_kept(store: &dyn Store) {
     let Effect::Accepted {
         record: told,
         joined: false,
+        ..
     } = &effects[0]
     else {
         panic!("{effects:?}");
@@ -51,6 +52,7 @@ async fn a_watch_that_is_added_twice_is_joined_and_its_hooks_are_united(store: &
     let Effect::Accepted {
         record: told,
         joined: true,
+        ..
     } = &effects[0]
     else {
         panic!("{effects:?}");
