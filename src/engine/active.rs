@@ -46,8 +46,6 @@ enum Phase {
 pub(super) struct Active {
     pub(super) id: WatchId,
     pub(super) job_id: JobId,
-    /// Under which it is held.
-    pub(super) fence: Fence,
     /// The hooks may become more.
     pub(super) terms: Arc<Terms>,
     /// In milliseconds since 1970, as it is kept; and so are other times.
@@ -99,7 +97,7 @@ pub(super) struct Note {
 
 impl Active {
     /// A watch on these terms, which are those of its own, that has come so far.
-    pub(super) fn new(watch: Watch, terms: Arc<Terms>, progress: &Progress, fence: Fence) -> Self {
+    pub(super) fn new(watch: Watch, terms: Arc<Terms>, progress: &Progress) -> Self {
         let seen = progress.job.as_deref().map(Seen::from).unwrap_or_default();
         let state = State {
             mood: match seen.is_something() {
@@ -117,7 +115,6 @@ impl Active {
         Self {
             id: watch.id,
             job_id: watch.job_id,
-            fence,
             terms,
             accepted_at: since_epoch(watch.accepted_at),
             deadline_at: watch.deadline_at.map_or(NEVER, since_epoch),
@@ -136,6 +133,11 @@ impl Active {
             accepted_at: time(self.accepted_at),
             deadline_at: (self.deadline_at != NEVER).then(|| time(self.deadline_at)),
         }
+    }
+
+    /// Under which it is held.
+    pub(super) fn fence(&self) -> Fence {
+        self.terms.fence
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -52,7 +52,7 @@ pub(super) async fn end(
     let ran = ran.filter(|ran| shared.known.has_room(&watch.project, ran));
     let change = Change::End {
         watch_id: watch.id,
-        fence: active.fence,
+        fence: active.fence(),
         progress: progress.clone(),
         end: end.clone(),
         answers,

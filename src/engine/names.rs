@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{HookName, ProjectName, Watch};
+use crate::model::{Fence, HookName, ProjectName, Watch};
 
 /// More than any configuration has use for.
 const MOST: usize = 1000;
@@ -13,30 +13,34 @@ const MOST: usize = 1000;
 pub(super) struct Terms {
     pub(super) project: ProjectName,
     pub(super) hooks: Arc<[HookName]>,
+    /// Under which it is held: most have been acquired as often as most others.
+    pub(super) fence: Fence,
 }
 
 /// All terms, each once.
 #[derive(Default)]
 pub(super) struct Names {
-    terms: HashMap<ProjectName, HashMap<Arc<[HookName]>, Arc<Terms>>>,
+    terms: HashMap<ProjectName, HashMap<(Arc<[HookName]>, Fence), Arc<Terms>>>,
     count: usize,
 }
 
 impl Names {
-    /// The terms of a watch.
-    pub(super) fn terms(&mut self, watch: &Watch) -> Arc<Terms> {
+    /// The terms of a watch that is held under this fence.
+    pub(super) fn terms(&mut self, watch: &Watch, fence: Fence) -> Arc<Terms> {
+        let key = (Arc::clone(&watch.hooks), fence);
         let known = self.terms.get(&watch.project);
-        if let Some(terms) = known.and_then(|known| known.get(&watch.hooks)) {
+        if let Some(terms) = known.and_then(|known| known.get(&key)) {
             return Arc::clone(terms);
         }
         let terms = Arc::new(Terms {
             project: watch.project.clone(),
             hooks: Arc::clone(&watch.hooks),
+            fence,
         });
         if self.count < MOST {
             self.count += 1;
             let of_project = self.terms.entry(watch.project.clone()).or_default();
-            of_project.insert(Arc::clone(&watch.hooks), Arc::clone(&terms));
+            of_project.insert(key, Arc::clone(&terms));
         }
         terms
     }

@@ -143,7 +143,7 @@ impl Loop {
     fn stopped(&self) -> Left {
         let note = self.active.last_note();
         let recorder = &self.shared.recorder;
-        let fence = self.active.fence;
+        let fence = self.active.fence();
         recorder.note(self.active.id, fence, note.progress, note.answers);
         Left::Stopped
     }
@@ -187,7 +187,7 @@ impl Subject for Loop {
         let Self { shared, active, .. } = self;
         let (to_tell, note) = active.hear(&event, shared.clock.now(), &shared.moods);
         if let Some(note) = note {
-            let (id, fence) = (active.id, active.fence);
+            let (id, fence) = (active.id, active.fence());
             shared.recorder.note(id, fence, note.progress, note.answers);
         }
         if to_tell {

@@ -238,13 +238,8 @@ impl Shared {
             };
         }
         if !watches.stopping {
-            let terms = watches.names.terms(&record.watch);
-            let active = Arc::new(Active::new(
-                record.watch,
-                terms,
-                &record.progress,
-                record.fence,
-            ));
+            let terms = watches.names.terms(&record.watch, record.fence);
+            let active = Arc::new(Active::new(record.watch, terms, &record.progress));
             self.moods.add(active.mood());
             watches.active.insert(ById(Arc::clone(&active)));
             // Right after the watch itself: so they share what the allocator keeps free between tasks.
