@@ -1,6 +1,7 @@
 //! The one place that reads the wall clock.
 
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// Wall time.
 pub trait Clock: Send + Sync {
@@ -19,6 +20,38 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+}
+
+/// A clock that follows another one, such as a database's: the machine's, and how far that is off.
+#[derive(Debug, Default)]
+pub struct FollowingClock {
+    /// In milliseconds; more where the machine's is behind.
+    offset: AtomicI64,
+}
+
+impl FollowingClock {
+    /// Goes by what the other clock showed at the time that this machine's showed `here`.
+    pub fn follow(&self, there: SystemTime, here: SystemTime) {
+        let offset = match there.duration_since(here) {
+            Ok(behind) => i64::try_from(behind.as_millis()).unwrap_or_default(),
+            Err(ahead) => i64::try_from(ahead.duration().as_millis()).map_or(0, |ahead| -ahead),
+        };
+        self.offset.store(offset, Ordering::Relaxed);
+    }
+}
+
+impl Clock for FollowingClock {
+    fn now(&self) -> SystemTime {
+        let now = SystemClock.now();
+        let offset = self.offset.load(Ordering::Relaxed);
+        let by = Duration::from_millis(offset.unsigned_abs());
+        let then = if offset < 0 {
+            now.checked_sub(by)
+        } else {
+            now.checked_add(by)
+        };
+        then.unwrap_or(now)
     }
 }
 

@@ -80,7 +80,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         if let Some(limiter) = self.0 {
             let mut state = limiter.state();
-            state.end = state.end.and_then(|end| end.checked_sub(state.spacing));
+            state.end = state.end.and_then(|end| end.checked_sub(state.spacing()));
         }
     }
 }
@@ -95,14 +95,23 @@ pub struct Limiter {
 
 #[derive(Debug)]
 struct State {
-    /// The spacing in force: the user's, or the wider one that the service named.
-    spacing: Duration,
+    /// The spacing for all who share the limit: the user's, or the wider one that the service named.
+    whole: Duration,
+    /// How many processes share the limit.
+    shares: u32,
     next: Option<Instant>,
     /// The end of the line: when whoever comes next is to ask for a turn.
     end: Option<Instant>,
     held_until: Option<Instant>,
     /// How many pauses there have been.
     pauses: u64,
+}
+
+impl State {
+    /// The spacing in force.
+    fn spacing(&self) -> Duration {
+        self.whole * self.shares
+    }
 }
 
 impl Limiter {
@@ -113,7 +122,8 @@ impl Limiter {
         Self {
             spacing,
             state: Mutex::new(State {
-                spacing,
+                whole: spacing,
+                shares: 1,
                 next: None,
                 end: None,
                 held_until: None,
@@ -129,7 +139,7 @@ impl Limiter {
         let mut state = self.state();
         let at = [state.end, state.held_until].into_iter().flatten();
         let at = at.fold(now, Instant::max);
-        state.end = Some(at + state.spacing);
+        state.end = Some(at + state.spacing());
         (at, Place(Some(self)))
     }
 
@@ -141,7 +151,7 @@ impl Limiter {
         if latest.is_some_and(|latest| at > latest) {
             return None;
         }
-        state.next = Some(at + state.spacing);
+        state.next = Some(at + state.spacing());
         Some(Turn {
             at,
             pauses: state.pauses,
@@ -154,14 +164,14 @@ impl Limiter {
     pub fn is_good(&self, turn: Turn, now: Instant) -> bool {
         let state = self.state();
         let overdue = now.saturating_duration_since(turn.at);
-        state.pauses == turn.pauses && overdue <= state.spacing.max(SLACK)
+        state.pauses == turn.pauses && overdue <= state.spacing().max(SLACK)
     }
 
     /// Takes all turns back, as nobody may use theirs: the next one comes as soon as the spacing
     /// allows.
     pub fn recall(&self, now: Instant) {
         let mut state = self.state();
-        let next = now + state.spacing;
+        let next = now + state.spacing();
         state.next = Some(state.held_until.map_or(next, |held| held.max(next)));
         state.pauses += 1;
     }
@@ -173,9 +183,9 @@ impl Limiter {
     pub fn pause(&self, now: Instant, wait: Duration, limit: Option<RateLimit>) -> Duration {
         let mut state = self.state();
         if let Some(limit) = limit {
-            state.spacing = limit.spacing().max(self.spacing);
+            state.whole = limit.spacing().max(self.spacing);
         }
-        let until = now + wait.max(state.spacing);
+        let until = now + wait.max(state.spacing());
         let until = state.held_until.map_or(until, |held| held.max(until));
         state.held_until = Some(until);
         state.next = Some(until);
@@ -191,7 +201,18 @@ impl Limiter {
 
     /// The time between two requests that is kept to now.
     pub fn spacing(&self) -> Duration {
-        self.state().spacing
+        self.state().spacing()
+    }
+
+    /// Shares the limit with others from now on: so many processes keep to it together, this one
+    /// included. Those who are in line already keep their places.
+    pub fn share_among(&self, processes: u32) {
+        let mut state = self.state();
+        let before = state.spacing();
+        state.shares = processes.max(1);
+        // A turn that was given out counts by the wider spacing.
+        let wider = state.spacing().saturating_sub(before);
+        state.next = state.next.map(|next| next + wider);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -329,6 +350,27 @@ mod tests {
         assert_eq!(reserve(&limiter, start).at, start + millis(5000));
         assert_eq!(limiter.paused(start + millis(1000)), Some(millis(4000)));
         assert_eq!(limiter.paused(start + millis(5000)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_share_a_limit_keep_to_it_together() {
+        let start = Instant::now();
+        let limiter = Limiter::new(10.0);
+        reserve(&limiter, start);
+        limiter.share_among(3);
+        assert_eq!(reserve(&limiter, start).at, start + millis(300));
+        let limit = RateLimit {
+            requests: 5,
+            per: Duration::from_secs(1),
+        };
+        limiter.pause(start + millis(300), millis(1), Some(limit));
+        assert_eq!(
+            limiter.spacing(),
+            millis(600),
+            "the service counts them together"
+        );
+        limiter.share_among(1);
+        assert_eq!(limiter.spacing(), millis(200));
     }
 
     #[test]

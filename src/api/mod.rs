@@ -10,7 +10,7 @@ mod limiter;
 mod service_clock;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use answer::{Answer, Content, Refusal};
 pub use breaker::{Breaker, Pass, Refused};
@@ -57,6 +57,8 @@ pub struct Gate {
     pub breaker: Breaker,
     /// A seat for each request that may be under way; given out in the order of asking.
     pub seats: Arc<Semaphore>,
+    /// How many there are of those for all who share the limits, and how many here.
+    in_flight: (usize, Mutex<usize>),
 }
 
 impl Gate {
@@ -68,6 +70,22 @@ impl Gate {
             limiter: Limiter::new(requests_per_second),
             breaker: Breaker::default(),
             seats: Arc::new(Semaphore::new(in_flight)),
+            in_flight: (in_flight, Mutex::new(in_flight)),
+        }
+    }
+
+    /// Shares the limits with others from now on: so many processes keep to them together, this one
+    /// included. Each has one seat at least. A seat that is taken goes with the next call only.
+    pub fn share_among(&self, processes: u32) {
+        self.limiter.share_among(processes);
+        let (whole, here) = &self.in_flight;
+        let mut here = here.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = (whole / (processes.max(1) as usize)).max(1);
+        if wanted > *here {
+            self.seats.add_permits(wanted - *here);
+            *here = wanted;
+        } else {
+            *here -= self.seats.forget_permits(*here - wanted);
         }
     }
 }

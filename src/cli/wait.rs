@@ -296,6 +296,8 @@ async fn tell(
                         output::warn(&report::undelivered_line(&event));
                     }
                 }
+                // Those are of daemons.
+                Some(Told::Elsewhere(_) | Told::Missed) => {}
                 None => break,
             },
             exit = interrupts.next(), if interrupted.is_none() => {

@@ -8,7 +8,7 @@ use super::service::Engine;
 use super::setup::Setup;
 use super::shared::TakenUp;
 use super::told::span;
-use crate::model::{HookName, Watch, WatchRecord};
+use crate::model::{HookName, Watch};
 use crate::store::{Change, Effect, StoreError};
 
 impl Engine {
@@ -24,11 +24,11 @@ impl Engine {
         let watch = self.watch_of(&shared.setup(), order)?;
         let hooks = Arc::clone(&watch.hooks);
         let accepted = self.keep_watch(watch).await?;
-        let Accepted { record, joined } = &accepted;
+        let Accepted { record, joined, .. } = &accepted;
         let watch = &record.watch;
         span(&watch.job_id, watch.id, &watch.project)
             .in_scope(|| tracing::info!(joined, "accepted"));
-        self.take_up(record, *joined, &hooks).await?;
+        self.take_up(&accepted, &hooks).await?;
         Ok(accepted)
     }
 
@@ -56,17 +56,18 @@ impl Engine {
             accepted.iter().zip(&hooks).partition(|(one, _)| one.joined);
         tracing::info!(new = new.len(), joined = joined.len(), "accepted a batch");
         if tracing::enabled!(tracing::Level::DEBUG) {
-            for Accepted { record, joined } in &accepted {
+            for Accepted { record, joined, .. } in &accepted {
                 let watch = &record.watch;
                 span(&watch.job_id, watch.id, &watch.project)
                     .in_scope(|| tracing::debug!(joined, "accepted"));
             }
         }
-        shared.take_up_all(new.iter().map(|(one, _)| one.record.clone()));
+        let held = new.iter().filter(|(one, _)| one.held);
+        shared.take_up_all(held.map(|(one, _)| one.record.clone()));
         // All are kept by now: trouble with one keeps none of the others from its hooks.
         let mut trouble = None;
         for (one, hooks) in joined {
-            let taken_up = self.take_up(&one.record, true, hooks).await;
+            let taken_up = self.take_up(one, hooks).await;
             trouble = trouble.or(taken_up.err());
         }
         match trouble {
@@ -110,16 +111,16 @@ impl Engine {
     }
 
     /// Has a watch polled that is kept; or, where it has ended, has those hooks fire.
-    async fn take_up(
-        &self,
-        record: &WatchRecord,
-        joined: bool,
-        hooks: &[HookName],
-    ) -> Result<(), StoreError> {
+    async fn take_up(&self, accepted: &Accepted, hooks: &[HookName]) -> Result<(), StoreError> {
         let shared = self.shared();
+        let record = &accepted.record;
         let id = record.watch.id;
         if record.end.is_none() {
-            let is_taken_up = if joined {
+            if !accepted.held {
+                // Whoever holds it has been told, or will be when it is claimed.
+                return Ok(());
+            }
+            let is_taken_up = if accepted.joined {
                 let active = shared.watch(id);
                 active.is_some_and(|active| active.join(&record.watch.hooks))
             } else {
@@ -136,6 +137,10 @@ impl Engine {
         };
         match &record.end {
             Some(end) => owe(shared, &record, end, hooks).await,
+            None if shared.leases.is_some() => {
+                shared.look_for_strays();
+                Ok(())
+            }
             None => {
                 let times = shared.times(&record.watch);
                 shared.take_up(record, times);
@@ -148,9 +153,14 @@ impl Engine {
 /// What became of a watch that was to be accepted.
 fn accepted(effect: Effect) -> Result<Accepted, StoreError> {
     match effect {
-        Effect::Accepted { record, joined, .. } => Ok(Accepted {
+        Effect::Accepted {
+            record,
+            joined,
+            held,
+        } => Ok(Accepted {
             record: *record,
             joined,
+            held,
         }),
         other => Err(unexpected(&other)),
     }

@@ -25,6 +25,10 @@ pub(super) enum Wish {
     GoOn,
     /// With the project as it is configured now.
     BeginAnew,
+    /// To go on with another daemon.
+    Release,
+    /// To be let go, as the lease has ended.
+    LetGo,
     /// To go on with the next start.
     Stop,
     /// To end as cancelled.
@@ -176,6 +180,12 @@ impl Active {
         state.wish = state.wish.max(wish);
         self.control.cancel();
         true
+    }
+
+    /// Gives it up for another daemon. False where it polls no more, or something else is wanted of it.
+    pub(super) fn release(&self) -> bool {
+        let is_free = self.state().wish < Wish::Release;
+        is_free && self.wish(Wish::Release)
     }
 
     /// Asks for the job now. False where the watch polls no more.

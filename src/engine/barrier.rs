@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Open, but for the time of a restart: with a full store, requests would hold up what is still to be
+/// Open, but for the time of a restart, or until all others who share the limits know of this one: with a full store, requests would hold up what is still to be
 /// read, and lie between the watches in memory, which nobody else could use afterwards.
 #[derive(Default)]
 pub(super) struct Barrier {
@@ -17,16 +17,23 @@ pub(super) struct Closed<'a>(&'a Barrier);
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
-        self.0.closed.store(false, Ordering::Release);
-        self.0.opened.notify_waiters();
+        self.0.set(false);
     }
 }
 
 impl Barrier {
     /// Closes it for as long as what this gives is kept.
     pub(super) fn close(&self) -> Closed<'_> {
-        self.closed.store(true, Ordering::Release);
+        self.set(true);
         Closed(self)
+    }
+
+    /// Closes or opens it.
+    pub(super) fn set(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Release);
+        if !closed {
+            self.opened.notify_waiters();
+        }
     }
 
     /// Comes back once it is open.

@@ -7,17 +7,19 @@ mod retries;
 mod task;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::answered;
+use super::leases::Tenure;
 use super::recorder::Recorder;
 use super::told::Teller;
 use crate::clock::Clock;
 use crate::hooks::Configured;
-use crate::model::{Delivery, Meter, WatchId};
+use crate::model::{Delivery, DeliveryId, Fence, Meter, WatchId};
 use crate::store::Store;
 pub use retries::Retries;
 use task::{Command, Task};
@@ -36,6 +38,8 @@ pub struct DispatcherParts {
     pub teller: Teller,
     /// When to try again.
     pub retries: Retries,
+    /// Until when what it has taken on is its own: nothing is tried after that.
+    pub tenure: Tenure,
     /// The seed of all jitter.
     pub seed: u64,
 }
@@ -44,6 +48,7 @@ pub struct DispatcherParts {
 #[derive(Clone)]
 pub struct Dispatcher {
     commands: UnboundedSender<Command>,
+    count: Arc<AtomicUsize>,
 }
 
 impl Dispatcher {
@@ -51,8 +56,12 @@ impl Dispatcher {
     #[must_use]
     pub fn start(parts: DispatcherParts) -> Self {
         let (sender, commands) = unbounded_channel();
-        tokio::spawn(Task::new(parts).run(commands));
-        Self { commands: sender }
+        let count = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(Task::new(parts, Arc::clone(&count)).run(commands));
+        Self {
+            commands: sender,
+            count,
+        }
     }
 
     /// Replaces the hooks. Attempts under way go on as they began. A delivery whose hook is gone is
@@ -66,6 +75,30 @@ impl Dispatcher {
     /// when it is due now.
     pub fn take_on(&self, deliveries: Vec<Delivery>) {
         self.send(Command::TakeOn(deliveries));
+    }
+
+    /// Takes on those of the deliveries that it doesn't have already.
+    pub fn adopt(&self, deliveries: Vec<Delivery>) {
+        self.send(Command::Adopt(deliveries));
+    }
+
+    /// How many it has taken on that are neither delivered nor dead.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Gives up at most so many deliveries, none of which is under way. Says which, and under which
+    /// fences it had them; none, where it has stopped.
+    pub async fn release(&self, most: usize) -> Vec<(DeliveryId, Fence)> {
+        let (reply, released) = oneshot::channel();
+        self.send(Command::Release(most, reply));
+        released.await.unwrap_or_default()
+    }
+
+    /// Lets go of everything that isn't under way.
+    pub fn let_go(&self) {
+        self.send(Command::LetGo);
     }
 
     /// Comes back once nothing is pending for the watch any more: all is delivered or dead. Counts

@@ -59,15 +59,23 @@ pub(super) async fn end(
         deliveries: deliveries.clone(),
         ran: ran.clone(),
     };
-    if let Effect::Nothing = shared.recorder.keep(change).await {
-        tracing::warn!("its end was stored before, and is told as it was stored");
+    let effect = shared.recorder.keep(change).await;
+    if let Effect::Nothing = effect {
+        tracing::warn!(
+            "its end was stored before, or is another daemon's to store; it is told as it is stored"
+        );
         // Whether anything was learned with it isn't known here: the next run reads it.
         while let Err(error) = catch_up(shared, active, &report).await {
             tracing::warn!(%error, "what it owes can't be read or stored now, and waits");
             sleep(AGAIN).await;
         }
         shared.forget(active);
+        // Where it goes on and is held here all the same, it is polled again.
+        shared.look_for_strays();
         return;
+    }
+    if let Effect::Ended(joined) = effect {
+        active.join(&joined);
     }
     let outcome = end.outcome.as_str();
     let fault = report.fault.as_ref();
@@ -110,8 +118,11 @@ async fn catch_up(
     let Some(end) = &record.end else {
         return Ok(());
     };
-    let known = deliveries_of(shared, id).await?;
-    shared.dispatcher.take_on(known);
+    // Where others share the store, they may be theirs; those that are not are strays.
+    if shared.leases.is_none() {
+        let known = deliveries_of(shared, id).await?;
+        shared.dispatcher.take_on(known);
+    }
     owe(shared, &record, end, &active.hooks()).await?;
     let stored = WatchReport {
         outcome: end.outcome,
@@ -122,6 +133,22 @@ async fn catch_up(
     };
     tell(shared, &active.watch(), Box::new(stored));
     Ok(())
+}
+
+/// Has a watch that stops here go on with another daemon.
+pub(super) async fn release(shared: &Shared, active: &Active) {
+    let note = active.last_note();
+    let change = Change::Release {
+        watch_id: active.id,
+        fence: active.fence(),
+        progress: note.progress,
+        answers: note.answers,
+    };
+    let released = shared.recorder.store(change).await;
+    shared.forget(active);
+    if released.is_err() {
+        shared.look_for_strays();
+    }
 }
 
 fn tell(shared: &Shared, watch: &Watch, report: Box<WatchReport>) {

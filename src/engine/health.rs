@@ -26,6 +26,17 @@ pub struct Health {
     pub in_trouble: usize,
     /// The projects, by name.
     pub projects: Vec<ProjectHealth>,
+    /// Where other daemons share the store.
+    pub cluster: Option<ClusterHealth>,
+}
+
+/// How a daemon stands among those that share its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClusterHealth {
+    /// How many there are, this one included, as far as it knows.
+    pub instances: u32,
+    /// Whether its lease goes on; nothing is polled or delivered where it doesn't.
+    pub holds_lease: bool,
 }
 
 /// How a project is.
@@ -61,6 +72,10 @@ impl Health {
         health.projects = projects
             .map(|(name, project)| ProjectHealth::of(name, project))
             .collect();
+        health.cluster = shared.leases.as_ref().map(|leases| ClusterHealth {
+            instances: leases.instances(),
+            holds_lease: leases.is_good(),
+        });
         health.projects.sort_by(|a, b| a.name.cmp(&b.name));
         health
     }

@@ -8,6 +8,7 @@ mod ending;
 mod health;
 mod history;
 mod known;
+mod leases;
 mod moods;
 mod names;
 mod orders;
@@ -22,7 +23,8 @@ mod told;
 mod wait;
 
 pub use dispatcher::{Dispatcher, DispatcherParts, Retries};
-pub use health::{Health, ProjectHealth};
+pub use health::{ClusterHealth, Health, ProjectHealth};
+pub use leases::{Membership, Tenure};
 pub use orders::{AcceptError, Accepted, Heard, Order, Refused};
 pub use recorder::Recorder;
 pub use service::Engine;

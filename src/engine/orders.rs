@@ -25,6 +25,8 @@ pub struct Accepted {
     pub record: WatchRecord,
     /// Whether it was there before.
     pub joined: bool,
+    /// Whether this daemon polls it; another may, where they share the store.
+    pub held: bool,
 }
 
 /// Why an order can't be accepted.

@@ -20,6 +20,10 @@ pub(super) enum Left {
         /// No watch can go on.
         misconfigured: bool,
     },
+    /// It is to go on with another daemon.
+    Released,
+    /// It is held here no more.
+    LetGo,
     /// It is to go on with the next start.
     Stopped,
     /// It panicked.
@@ -67,12 +71,14 @@ impl Loop {
     )]
     pub(super) fn run(self) -> impl Future<Output = ()> + Send {
         async move {
-            self.shared.barrier.pass().await;
+            self.pass().await;
             let left = loop {
                 // In this order: a project that changes after it was looked up takes the reins again.
                 match self.active.take_reins() {
                     Ok(()) => {}
                     Err(Wish::CallOff) => break self.ended(Outcome::Cancelled),
+                    Err(Wish::LetGo) => break Left::LetGo,
+                    Err(_) if self.shared.leases.is_some() => break Left::Released,
                     Err(_) => break self.stopped(),
                 }
                 let Some(poller) = self.poller() else {
@@ -101,6 +107,18 @@ impl Loop {
                 }
             };
             self.leave(left);
+        }
+    }
+
+    /// Passes the barrier.
+    fn pass(&self) -> impl Future<Output = ()> + Send {
+        let barrier = &self.shared.barrier;
+        match self.shared.leases {
+            // It may be closed for long then.
+            Some(_) => Either::One(Box::pin(async move {
+                self.active.control.unless_cancelled(barrier.pass()).await;
+            })),
+            None => Either::Other(barrier.pass()),
         }
     }
 
@@ -164,6 +182,10 @@ impl Subject for Loop {
 
     fn control(&self) -> &Control {
         &self.active.control
+    }
+
+    fn is_held(&self) -> bool {
+        self.shared.tenure.is_good()
     }
 
     // Only where every request is logged: a span for each costs as much as signing it.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::active::{Active, Wish};
 use super::health::Health;
@@ -13,12 +13,19 @@ use super::orders::Heard;
 use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared};
 use super::supervisor::{Command, Supervisor};
-use crate::model::{Answers, DeliveryId, Durations, Estimate, JobType, ProjectName, WatchId};
-use crate::store::{Change, Effect, Store, StoreError};
+use crate::model::{
+    Answers, DeliveryId, Durations, Estimate, JobType, ProjectName, WatchId, WatchRecord,
+};
+use crate::store::{self, Change, Effect, SharedStore, Store, StoreError};
 
 /// How long storing what came of everything may take, once the time to stop is over: an exit hook
 /// whose delivery isn't stored would end the next run as well.
 const FLUSH: Duration = Duration::from_secs(3);
+
+/// How long a watch that another daemon polls may take to end, once it is called off.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked at meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How many watches or deliveries are read from the store at once.
 const PAGE: u32 = 250;
@@ -48,12 +55,19 @@ impl Engine {
     }
 
     /// Takes up the watches and deliveries that an earlier run left in the store, and what it
-    /// learned. Says how many watches and deliveries.
+    /// learned; where several daemons share the store, a first part of this one's share. Says how many
+    /// watches and deliveries.
     ///
     /// # Errors
-    /// When the store can't be read.
+    /// When the store can't be read, or the others can't be joined.
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
+        if let Some(leases) = &shared.leases {
+            let held = leases.start(shared).await?;
+            shared.set_restored();
+            let count = |held| usize::try_from(held).unwrap_or(usize::MAX);
+            return Ok((count(held.watches), count(held.deliveries)));
+        }
         let closed = shared.barrier.close();
         // Where the loops are to run: from elsewhere, each would wake that thread.
         let engine = self.clone();
@@ -98,12 +112,12 @@ impl Engine {
     /// # Errors
     /// When the store can't be read.
     pub async fn cancel(&self, id: WatchId) -> Result<Heard, StoreError> {
-        let heard = self.ask(id, |active| active.wish(Wish::CallOff)).await?;
-        if heard == Heard::Yes
-            && self.0.recorder.trouble().is_none()
-            && let Some(active) = self.0.watch(id)
-        {
-            active.ended().await;
+        let heard = self.ask(id, store::Wish::CallOff).await?;
+        if heard == Heard::Yes && self.0.recorder.trouble().is_none() {
+            match self.0.watch(id) {
+                Some(active) => active.ended().await,
+                None => self.until_ended(id).await?,
+            }
         }
         Ok(heard)
     }
@@ -113,15 +127,40 @@ impl Engine {
     /// # Errors
     /// When the store can't be read.
     pub async fn poll_now(&self, id: WatchId) -> Result<Heard, StoreError> {
-        self.ask(id, Active::poll_now).await
+        self.ask(id, store::Wish::PollNow).await
     }
 
-    async fn ask(&self, id: WatchId, hears: impl Fn(&Active) -> bool) -> Result<Heard, StoreError> {
+    /// Waits for a watch to end that another daemon polls, for a while.
+    async fn until_ended(&self, id: WatchId) -> Result<(), StoreError> {
         let Self(shared) = self;
+        let begun = Instant::now();
+        let is_active = |found: &Option<(WatchRecord, _)>| {
+            found
+                .as_ref()
+                .is_some_and(|(record, _)| record.end.is_none())
+        };
+        while begun.elapsed() < PATIENCE && is_active(&shared.store.watch(id).await?) {
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, id: WatchId, wish: store::Wish) -> Result<Heard, StoreError> {
+        let Self(shared) = self;
+        let hears = |active: &Active| match wish {
+            store::Wish::CallOff => active.wish(Wish::CallOff),
+            store::Wish::PollNow => active.poll_now(),
+        };
         if shared.watch(id).is_none() {
             match shared.store.watch(id).await? {
                 None => return Ok(Heard::Unknown),
                 Some((record, _)) if record.end.is_some() => return Ok(Heard::Ended),
+                Some(_) if let Some(leases) = &shared.leases => {
+                    return Ok(match leases.store.wish(id, wish).await? {
+                        true => Heard::Yes,
+                        false => Heard::Ended,
+                    });
+                }
                 Some((record, _)) => {
                     let times = shared.times(&record.watch);
                     shared.take_up(record, times);
@@ -149,8 +188,10 @@ impl Engine {
             delivery_id: id,
             due,
         };
-        if let Effect::Nothing = shared.recorder.store(change).await? {
-            return Ok(false);
+        match shared.recorder.store(change).await? {
+            Effect::Nothing => return Ok(false),
+            Effect::Passed => return Ok(true),
+            _ => {}
         }
         if let Some((delivery, _)) = shared.store.delivery(id).await? {
             shared.dispatcher.take_on(vec![delivery]);
@@ -180,6 +221,12 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
+    }
+
+    /// The same, where several daemons share it.
+    #[must_use]
+    pub fn shared_store(&self) -> Option<&Arc<dyn SharedStore>> {
+        self.0.leases.as_ref().map(|leases| &leases.store)
     }
 
     /// The line of a watch's history that goes on, and isn't kept yet.
@@ -246,6 +293,9 @@ impl Engine {
         let flushed = timeout_at(until.max(Instant::now() + FLUSH), flush).await;
         if settled.is_err() || flushed.is_err() {
             tracing::warn!("not everything could be stored in time");
+        }
+        if let Some(leases) = &shared.leases {
+            drop(timeout_at(until.max(Instant::now() + FLUSH), leases.leave()).await);
         }
         shared.command(Command::Quit);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::told::Teller;
-use super::{AcceptError, Order, Retries};
+use super::{AcceptError, Membership, Order, Retries};
 use crate::api::Session;
 use crate::clock::Clock;
 use crate::hooks::{Configured, DEFAULT_ON};
@@ -19,6 +19,8 @@ use crate::store::Store;
 pub struct Parts {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
+    /// The same store, where several daemons share it.
+    pub membership: Option<Membership>,
     /// Reads the time.
     pub clock: Arc<dyn Clock>,
     /// Takes measurements.

@@ -15,6 +15,7 @@ use super::active::{Active, Wish};
 use super::barrier::Barrier;
 use super::dispatcher::{Dispatcher, DispatcherParts};
 use super::known::KnownTypes;
+use super::leases::{Leases, Tenure};
 use super::moods::Moods;
 use super::names::Names;
 use super::polling::{Loop, Times};
@@ -44,6 +45,10 @@ pub(super) struct Shared {
     pub(super) meter: Arc<dyn Meter>,
     pub(super) recorder: Recorder,
     pub(super) dispatcher: Dispatcher,
+    /// Where other daemons share the store.
+    pub(super) leases: Option<Leases>,
+    /// Until when what is held here is.
+    pub(super) tenure: Tenure,
     pub(super) attendant: Option<Attendant>,
     pub(super) known: KnownTypes,
     pub(super) moods: Moods,
@@ -111,6 +116,10 @@ impl Shared {
         commands: UnboundedSender<Command>,
     ) -> Self {
         let mut random = fastrand::Rng::with_seed(parts.seed);
+        let tenure = match &parts.membership {
+            Some(_) => Tenure::to_begin(),
+            None => Tenure::without_end(),
+        };
         let recorder = Recorder::start(Arc::clone(&parts.store), Arc::clone(&parts.meter));
         let dispatcher = Dispatcher::start(DispatcherParts {
             store: Arc::clone(&parts.store),
@@ -119,14 +128,19 @@ impl Shared {
             meter: Arc::clone(&parts.meter),
             teller: Arc::clone(&parts.teller),
             retries: parts.retries,
+            tenure: tenure.clone(),
             seed: random.u64(..),
         });
+        let leases = parts.membership;
+        let leases = leases.map(|membership| Leases::new(membership, tenure.clone()));
         Self {
             store: parts.store,
             clock: parts.clock,
             meter: parts.meter,
             recorder,
             dispatcher,
+            leases,
+            tenure,
             attendant,
             known: KnownTypes::default(),
             moods: Moods::default(),
@@ -150,6 +164,7 @@ impl Shared {
         self.dispatcher.configure(setup.hooks.clone());
         let setup = Arc::new(setup);
         let before = std::mem::replace(&mut *lock(&self.setup), Arc::clone(&setup));
+        self.share_limits();
         for active in self.active() {
             let name = &active.terms.project;
             let same = match (before.projects.get(name), setup.projects.get(name)) {
@@ -159,6 +174,15 @@ impl Shared {
             };
             if !same {
                 active.wish(Wish::BeginAnew);
+            }
+        }
+    }
+
+    /// Has this process keep to its share of what all who share the store may ask.
+    pub(super) fn share_limits(&self) {
+        if let Some(leases) = &self.leases {
+            for project in self.setup().projects.values() {
+                project.session.gate.share_among(leases.instances());
             }
         }
     }
@@ -177,11 +201,20 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, watch_id: WatchId, project: &ProjectName, event: WatchEvent) {
-        (self.teller)(Told::Watch {
+        self.tell_of(Told::Watch {
             watch_id,
             project: project.clone(),
             event,
         });
+    }
+
+    pub(super) fn tell_of(&self, what: Told) {
+        (self.teller)(what);
+    }
+
+    /// How many watches go on.
+    pub(super) fn count(&self) -> usize {
+        lock(&self.watches).active.len()
     }
 
     /// The watches that go on.
@@ -237,7 +270,9 @@ impl Shared {
                 false => TakenUp::Ended,
             };
         }
-        if !watches.stopping {
+        if !self.tenure.is_good() {
+            self.look_for_strays();
+        } else if !watches.stopping {
             let terms = watches.names.terms(&record.watch, record.fence);
             let active = Arc::new(Active::new(record.watch, terms, &record.progress));
             self.moods.add(active.mood());
@@ -298,6 +333,28 @@ impl Shared {
             self.moods.remove(active.mood());
         }
         active.has_ended();
+    }
+
+    /// Gives so many watches up for other daemons, and says which.
+    pub(super) fn release(&self, most: usize) -> Vec<WatchId> {
+        let active = self.active();
+        let released = active.iter().filter(|active| active.release());
+        released.take(most).map(|active| active.id).collect()
+    }
+
+    /// Lets go of everything that is held: it is others' now, or taken up anew.
+    pub(super) fn let_go(&self) {
+        for active in self.active() {
+            active.wish(Wish::LetGo);
+        }
+        self.dispatcher.let_go();
+    }
+
+    /// Has the store asked what is held and nobody here works on, where others share it.
+    pub(super) fn look_for_strays(&self) {
+        if let Some(leases) = &self.leases {
+            leases.look_for_strays();
+        }
     }
 
     /// Begins no more watches, and has those that go on stop.

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::active::{Active, Wish};
 use super::answer;
-use super::ending::end;
+use super::ending::{end, release};
 use super::polling::{Left, Loop};
 use super::shared::{Aside, Shared};
 use crate::model::WatchId;
@@ -125,6 +125,17 @@ impl Supervisor {
                 let ending = async move { end(&shared, &whose, report, misconfigured).await };
                 let task = self.ends.spawn(ending.instrument(active.span()));
                 self.tasks.insert(task.id(), active);
+            }
+            Left::Released => {
+                let (shared, whose) = (Arc::clone(&self.shared), Arc::clone(&active));
+                let task = self
+                    .ends
+                    .spawn(async move { release(&shared, &whose).await });
+                self.tasks.insert(task.id(), active);
+            }
+            Left::LetGo => {
+                self.shared.forget(&active);
+                self.shared.look_for_strays();
             }
             Left::Stopped => {}
             Left::Failed => self.failed(active),

@@ -29,6 +29,10 @@ pub enum Told {
         /// How the delivery stands now.
         state: DeliveryState,
     },
+    /// To a watch that another daemon polls: it has ended. How, is in the store.
+    Elsewhere(WatchId),
+    /// What other daemons did for a while may be missing.
+    Missed,
 }
 
 /// The span that what happens to a watch is logged in.

@@ -144,6 +144,7 @@ fn start(spec: &WaitSpec, session: Arc<Session>, heard: UnboundedSender<Heard>) 
     let aside = heard.clone();
     let parts = Parts {
         store: Arc::new(MemoryStore::new()),
+        membership: None,
         clock: Arc::new(SystemClock),
         meter: Arc::clone(&session.meter),
         // A wait that is over hears nothing.

@@ -4,6 +4,7 @@
 //! or for a credential to be mended. So what they hold then is small: nothing of a request outlives
 //! its answer, and what rarely happens is on the heap while it does.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,6 +175,9 @@ impl<'a, S: Subject> Poller<'a, S> {
 
     /// Sends one request. `None` when the answer takes longer than the wait may.
     pub(super) async fn send(&mut self, session: &Session, due: Instant) -> Option<Answer> {
+        if !self.subject.is_held() {
+            return pending().await;
+        }
         self.polls += 1;
         self.subject.control().heeded();
         let sent = Instant::now();

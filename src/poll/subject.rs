@@ -28,6 +28,11 @@ pub trait Subject: Send + Sync {
     /// The last description of the job that goes on, where there was one.
     fn job(&self) -> Option<Job>;
 
+    /// Whether it may be asked for now. Where it may not, it is about to be called off.
+    fn is_held(&self) -> bool {
+        true
+    }
+
     /// The span that it is polled in, where there is one.
     fn span(&self) -> tracing::Span {
         tracing::Span::none()

@@ -51,7 +51,7 @@ impl WatchShape {
 }
 
 impl From<&Accepted> for AcceptedOne {
-    fn from(Accepted { record, joined }: &Accepted) -> Self {
+    fn from(Accepted { record, joined, .. }: &Accepted) -> Self {
         Self {
             id: record.watch.id.to_string(),
             job_id: record.watch.job_id.to_string(),
@@ -143,9 +143,10 @@ impl From<&WatchReport> for ResultShape {
     }
 }
 
-impl From<&Told> for EventShape {
-    fn from(told: &Told) -> Self {
-        match told {
+impl EventShape {
+    /// What is told, where that is an event by itself.
+    pub(super) fn of(told: &Told) -> Option<Self> {
+        Some(match told {
             Told::Watch {
                 watch_id,
                 project,

@@ -33,10 +33,12 @@ pub(super) struct Tried {
     pub(super) ended_at: SystemTime,
 }
 
-/// Tries once. `None` where there is nothing to try: the delivery is gone, delivered or dead.
+/// Tries once. `None` where there is nothing to try: the delivery is gone, delivered or dead, or held
+/// under another fence by now.
 /// `fresh` is the delivery where it is still in memory.
 pub(super) async fn attempt(
     id: DeliveryId,
+    fence: Fence,
     fresh: Option<Box<Delivery>>,
     hook: Arc<dyn Hook>,
     store: Arc<dyn Store>,
@@ -49,7 +51,7 @@ pub(super) async fn attempt(
             None => return Ok(None),
         },
     };
-    if !matches!(delivery.state, DeliveryState::Pending(_)) {
+    if !matches!(delivery.state, DeliveryState::Pending(_)) || delivery.fence != fence {
         return Ok(None);
     }
     let (began, began_at) = (Instant::now(), clock.now());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::hooks::{Configured, Hook, Message, Receipt};
-use crate::model::{BoxFuture, Delivery, DeliveryId, HookName, WatchId};
+use crate::model::{BoxFuture, Delivery, DeliveryId, Fence, HookName, WatchId};
 
 /// How many bytes of deliveries of one hook that are due are held in memory: some ten thousand.
 /// Others are read from the store when it is their turn.
@@ -40,6 +40,8 @@ struct Queue {
 struct Owed {
     watch_id: WatchId,
     hook: HookName,
+    /// Under which it is held.
+    fence: Fence,
     stage: Stage,
 }
 
@@ -55,9 +57,18 @@ enum Stage {
     },
 }
 
+/// A delivery that was given up.
+pub(super) struct GivenUp {
+    pub(super) id: DeliveryId,
+    pub(super) fence: Fence,
+    pub(super) watch_id: WatchId,
+}
+
 /// A delivery whose turn it is.
 pub(super) struct Turn {
     pub(super) id: DeliveryId,
+    /// Under which it is held.
+    pub(super) fence: Fence,
     /// The delivery, where it is still in memory.
     pub(super) fresh: Option<Box<Delivery>>,
     pub(super) hook: Arc<dyn Hook>,
@@ -80,6 +91,9 @@ impl Queues {
     /// Takes a delivery on. One that is known is tried when it is due now.
     pub(super) fn add(&mut self, delivery: Delivery, due: Instant, now: Instant) {
         let id = delivery.id;
+        if let Some(owed) = self.owed.get_mut(&id) {
+            owed.fence = delivery.fence;
+        }
         match self.owed.get_mut(&id).map(|owed| &mut owed.stage) {
             Some(Stage::Waiting(before)) => {
                 self.waiting.remove(&(*before, id));
@@ -94,6 +108,7 @@ impl Queues {
                     Owed {
                         watch_id: delivery.watch_id,
                         hook: delivery.hook.clone(),
+                        fence: delivery.fence,
                         stage: Stage::UnderWay { again: false },
                     },
                 );
@@ -104,6 +119,57 @@ impl Queues {
                 }
             }
         }
+    }
+
+    /// Whether a delivery is known, and held under this fence.
+    pub(super) fn has(&self, id: DeliveryId, fence: Fence) -> bool {
+        self.owed.get(&id).is_some_and(|owed| owed.fence == fence)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Forgets at most so many, none of which is under way.
+    pub(super) fn give_up_some(&mut self, most: usize) -> Vec<GivenUp> {
+        let is_idle = |owed: &Owed| !matches!(owed.stage, Stage::UnderWay { .. });
+        let idle = self.owed.iter().filter(|(_, owed)| is_idle(owed));
+        let given_up: Vec<GivenUp> = idle
+            .take(most)
+            .map(|(id, owed)| GivenUp {
+                id: *id,
+                fence: owed.fence,
+                watch_id: owed.watch_id,
+            })
+            .collect();
+        for one in &given_up {
+            self.remove(one.id);
+        }
+        // In one go: a search for each would take long where there are many.
+        for queue in self.by_hook.values_mut() {
+            queue.ready.retain(|id| self.owed.contains_key(id));
+        }
+        given_up
+    }
+
+    /// Forgets one that isn't under way, save for its place in its queue.
+    fn remove(&mut self, id: DeliveryId) {
+        let Some(owed) = self.owed.get_mut(&id) else {
+            return;
+        };
+        match std::mem::replace(&mut owed.stage, Stage::UnderWay { again: false }) {
+            Stage::Waiting(due) => {
+                self.waiting.remove(&(due, id));
+            }
+            Stage::Ready(Some(fresh)) => {
+                if let Some(queue) = self.by_hook.get_mut(&owed.hook) {
+                    queue.held -= size(&fresh);
+                }
+            }
+            Stage::Ready(None) | Stage::UnderWay { .. } => {}
+        }
+        self.forget(id);
     }
 
     /// When something is due next.
@@ -129,14 +195,15 @@ impl Queues {
             .find(|(_, queue)| queue.has_turn())?;
         let id = queue.ready.pop_front()?;
         queue.under_way += 1;
+        let under_way = Stage::UnderWay { again: false };
+        let owed = self.owed.get_mut(&id)?;
         let turn = Turn {
             id,
+            fence: owed.fence,
             fresh: None,
             hook: queue.hook(),
             hook_name: name.clone(),
         };
-        let under_way = Stage::UnderWay { again: false };
-        let owed = self.owed.get_mut(&id)?;
         match std::mem::replace(&mut owed.stage, under_way) {
             Stage::Ready(fresh) => {
                 queue.held -= fresh.as_deref().map_or(0, size);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -17,7 +18,7 @@ use crate::engine::recorder::Recorder;
 use crate::engine::told::{Teller, Told};
 use crate::engine::{answer, reached};
 use crate::hooks::{Configured, Receipt};
-use crate::model::{Delivery, DeliveryId, DeliveryState, HookName, Meter, WatchId};
+use crate::model::{Delivery, DeliveryId, DeliveryState, Fence, HookName, Meter, WatchId};
 use crate::store::{Change, Effect, StoreError};
 
 /// How long a delivery waits that can't be read at the moment, or whose task failed.
@@ -30,6 +31,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub(super) enum Command {
     Configure(Vec<Configured>),
     TakeOn(Vec<Delivery>),
+    Adopt(Vec<Delivery>),
+    Release(usize, oneshot::Sender<Vec<(DeliveryId, Fence)>>),
+    LetGo,
     Settled(WatchId, oneshot::Sender<()>),
     Pulse(oneshot::Sender<()>),
     Stop(Duration, oneshot::Sender<()>),
@@ -57,10 +61,12 @@ pub(super) struct Task {
     tasks: JoinSet<Done>,
     about: HashMap<Id, About>,
     listeners: HashMap<WatchId, Vec<oneshot::Sender<()>>>,
+    /// For others to see.
+    count: Arc<AtomicUsize>,
 }
 
 impl Task {
-    pub(super) fn new(parts: DispatcherParts) -> Self {
+    pub(super) fn new(parts: DispatcherParts, count: Arc<AtomicUsize>) -> Self {
         Self {
             random: fastrand::Rng::with_seed(parts.seed),
             parts,
@@ -68,20 +74,37 @@ impl Task {
             tasks: JoinSet::new(),
             about: HashMap::new(),
             listeners: HashMap::new(),
+            count,
         }
     }
 
     pub(super) async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
         loop {
             self.queues.wake(Instant::now());
-            while let Some(turn) = self.queues.next() {
+            while self.parts.tenure.is_good()
+                && let Some(turn) = self.queues.next()
+            {
                 self.begin(turn);
             }
+            self.count.store(self.queues.count(), Ordering::Relaxed);
             let due = self.queues.next_due();
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Configure(hooks)) => self.queues.configure(hooks),
                     Some(Command::TakeOn(deliveries)) => self.take_on(deliveries),
+                    Some(Command::Adopt(mut deliveries)) => {
+                        deliveries.retain(|one| !self.queues.has(one.id, one.fence));
+                        self.take_on(deliveries);
+                    }
+                    Some(Command::Release(most, reply)) => {
+                        let released = self.queues.give_up_some(most);
+                        self.tell_settled(released.iter().map(|one| one.watch_id));
+                        answer(reply, released.into_iter().map(|one| (one.id, one.fence)).collect());
+                    }
+                    Some(Command::LetGo) => {
+                        let released = self.queues.give_up_some(usize::MAX);
+                        self.tell_settled(released.iter().map(|one| one.watch_id));
+                    }
                     Some(Command::Settled(watch_id, reply)) => self.listen(watch_id, reply),
                     Some(Command::Pulse(reply)) => answer(reply, ()),
                     Some(Command::Stop(within, reply)) => {
@@ -137,7 +160,7 @@ impl Task {
 
     fn begin(&mut self, turn: Turn) {
         let (store, clock) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.clock));
-        let trying = attempt(turn.id, turn.fresh, turn.hook, store, clock);
+        let trying = attempt(turn.id, turn.fence, turn.fresh, turn.hook, store, clock);
         let about = About {
             id: turn.id,
             hook: Some(turn.hook_name),
@@ -217,12 +240,16 @@ impl Task {
 
     fn settle(&mut self, id: DeliveryId, due: Option<Instant>) {
         let settled = self.queues.settle(id, due);
-        for listener in settled
-            .and_then(|id| self.listeners.remove(&id))
-            .into_iter()
-            .flatten()
-        {
-            answer(listener, ());
+        self.tell_settled(settled.into_iter());
+    }
+
+    /// Tells whoever waits for these watches, where nothing is left of them here.
+    fn tell_settled(&mut self, watches: impl Iterator<Item = WatchId>) {
+        for id in watches.filter(|id| self.queues.is_settled(*id)) {
+            let listeners = self.listeners.remove(&id);
+            for listener in listeners.into_iter().flatten() {
+                answer(listener, ());
+            }
         }
     }
 }
