@@ -181,16 +181,15 @@ fn host_name() -> String {
     }
 }
 
-/// Stands in for `PostgresPlan::check_url`.
-fn check_url(url: &str) -> Result<(), String> {
+fn check_url(text: &str) -> Result<(), String> {
     const EXAMPLE: &str = "postgres://dcs_wait@db.example.com/dcs_wait";
-    let url = Url::parse(url).map_err(|_| format!("it is no URL; give one such as {EXAMPLE}"))?;
+    let url = Url::parse(text).map_err(|_| format!("it is no URL; give one such as {EXAMPLE}"))?;
     if !["postgres", "postgresql"].contains(&url.scheme()) {
         return Err(format!(
             "it begins otherwise than with postgres://; give one such as {EXAMPLE}"
         ));
     }
-    Ok(())
+    PostgresPlan::check_url(text)
 }
 
 #[cfg(test)]

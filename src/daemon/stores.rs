@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::run::DaemonError;
 use crate::config::StorePlace;
-use crate::store::{SharedStore, SqliteStore, Store, StoreError};
+use crate::store::{PostgresStore, SharedStore, SqliteStore, Store};
 
 /// An open store, of either kind.
 pub(super) enum Opened {
     /// This daemon's own.
     Sqlite(Arc<SqliteStore>),
+    /// One that others may share.
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Opened {
@@ -21,9 +23,9 @@ impl Opened {
                 Ok(Self::Sqlite(Arc::new(store)))
             }
             StorePlace::Postgres(postgres) => {
-                postgres.plan().map_err(DaemonError::Password)?;
-                let why = "this program can't use PostgreSQL yet; give path instead of url";
-                Err(StoreError::Unusable(why.to_owned()).into())
+                let plan = postgres.plan().map_err(DaemonError::Password)?;
+                let store = PostgresStore::open(plan).await?;
+                Ok(Self::Postgres(Arc::new(store)))
             }
         }
     }
@@ -32,14 +34,16 @@ impl Opened {
     pub(super) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
         }
     }
 
     /// The same, where others may share it.
-    #[expect(dead_code, reason = "the engine's parts will have it")]
+    #[expect(dead_code, reason = "the engine is to have it")]
     pub(super) fn shared(&self) -> Option<Arc<dyn SharedStore>> {
         match self {
             Self::Sqlite(_) => None,
+            Self::Postgres(store) => Some(Arc::clone(store) as Arc<dyn SharedStore>),
         }
     }
 
@@ -47,6 +51,7 @@ impl Opened {
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }
