@@ -13,7 +13,7 @@ use super::daemon::config_file;
 use super::error::CliError;
 use super::output;
 use crate::clean::{clean_message, escape_json};
-use crate::config::{Config, ConfigError, ConfigErrors, ProjectConfig};
+use crate::config::{Config, ConfigError, ConfigErrors, ProjectConfig, StorePlace};
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, Tools};
 use crate::http::Connector;
@@ -87,6 +87,11 @@ fn check(path: &Path, environment: &dyn Environment) -> Result<Config, ConfigErr
         && let Err(why) = read_secret_file(token)
     {
         faults.push(format!("http.token_file: {why}"));
+    }
+    if let StorePlace::Postgres(postgres) = &config.store.place
+        && let Err(why) = postgres.plan()
+    {
+        faults.push(format!("store.password_file: {why}"));
     }
     let tools = Tools {
         // No hook gets to ask for the end.

@@ -71,7 +71,14 @@ pub(super) const LIMITS: Shape = Shape {
 pub(super) const STORE: Shape = Shape {
     name: "store",
     is_list: false,
-    keys: &["path", "retention"],
+    keys: &[
+        "path",
+        "url",
+        "password_file",
+        "instance",
+        "lease",
+        "retention",
+    ],
 };
 
 pub(super) const HTTP: Shape = Shape {

@@ -7,12 +7,14 @@ mod keys;
 mod parse;
 mod project;
 mod read;
+mod store;
 pub(crate) mod values;
 mod watch;
 
 pub(crate) use keys::instead;
 
 pub use error::{ConfigError, ConfigErrors, Place};
+pub use store::{PostgresConfig, StoreConfig, StorePlace};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -111,15 +113,6 @@ pub struct Limits {
     pub max_rps: f64,
     /// Requests under way at once, at least 1.
     pub max_in_flight: usize,
-}
-
-/// Where everything is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreConfig {
-    /// The SQLite file.
-    pub path: PathBuf,
-    /// How long ended watches are kept.
-    pub retention: Duration,
 }
 
 /// The control API.

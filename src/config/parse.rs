@@ -15,11 +15,10 @@ use super::keys::{
 };
 use super::project::projects;
 use super::read::{Document, Entry, Table};
+use super::store::store;
 use super::values::{RATES, parse_code};
 use super::watch::watches;
-use super::{
-    Config, DaemonConfig, HttpConfig, Limits, LogLevel, LogTarget, PollConfig, StoreConfig,
-};
+use super::{Config, DaemonConfig, HttpConfig, Limits, LogLevel, LogTarget, PollConfig};
 use crate::clean::system_words;
 use crate::environment::Environment;
 use crate::poll::{Backoff, BackoffSpec, DelayPerRequest, InvalidBackoff, ScheduleSpec};
@@ -278,19 +277,6 @@ fn backoff(table: &Table<'_>) -> Option<Backoff> {
         }
     }
     Backoff::try_from(spec).ok()
-}
-
-fn store(table: &Table<'_>) -> StoreConfig {
-    StoreConfig {
-        path: table
-            .get("path")
-            .and_then(|entry| entry.path())
-            .unwrap_or_else(|| defaults::STORE_PATH.into()),
-        retention: table
-            .get("retention")
-            .and_then(|entry| entry.some_time())
-            .unwrap_or(defaults::RETENTION),
-    }
 }
 
 fn http(table: &Table<'_>) -> HttpConfig {

@@ -13,6 +13,7 @@ mod process;
 mod reload;
 mod run;
 mod sessions;
+mod stores;
 
 pub use metrics::Metrics;
 pub use run::{Asked, DaemonError, Ended, Start, run};

@@ -17,6 +17,7 @@ use super::logging::Logging;
 use super::metrics::Metrics;
 use super::reload::applicable;
 use super::sessions::{SessionError, Sessions};
+use super::stores::Opened;
 use super::{care, notify, orders, process};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigErrors};
@@ -24,7 +25,7 @@ use crate::engine::{Engine, Parts, Retries, Setup};
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, ExitRequest, HookError, Tools};
 use crate::secret::{SecretFileError, read_secret_file};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::StoreError;
 
 /// What a daemon starts from.
 pub struct Start {
@@ -69,6 +70,9 @@ pub enum DaemonError {
     /// The token can't be read.
     #[error("http.token_file: {0}")]
     Token(SecretFileError),
+    /// The database's password can't be read.
+    #[error("store.password_file: {0}")]
+    Password(SecretFileError),
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,7 +128,7 @@ struct Running {
     config: Config,
     logging: Logging,
     sessions: Sessions,
-    store: Arc<SqliteStore>,
+    store: Opened,
     engine: Engine,
     retention: watch::Sender<Duration>,
     exits: UnboundedReceiver<ExitRequest>,
@@ -144,7 +148,6 @@ impl Running {
         let logging = Logging::start(config.daemon.log, config.daemon.log_level, environment);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %start.config.display(), "starting");
 
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());
         let (requests, exits) = unbounded_channel();
         let tools = Tools {
@@ -153,12 +156,18 @@ impl Running {
         };
         let mut sessions = Sessions::new(Arc::clone(&start.environment), metrics.clone());
         let setup = setup(&config, &mut sessions, &tools).await?;
-        let store = Arc::new(SqliteStore::open(&config.store.path).await?);
+        let store = Opened::open(&config.store.place).await?;
+        let membership = store.membership();
+        let clock: Arc<dyn Clock> = match &membership {
+            Some(membership) => membership.clock.clone(),
+            None => Arc::new(SystemClock),
+        };
         let listeners = listen(&config).await?;
 
         let events = broadcast::Sender::new(journal::BACKLOG);
         let engine = Engine::start(Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: store.store(),
+            membership,
             clock: Arc::clone(&clock),
             meter: metrics.clone(),
             teller: journal::teller(events.clone()),

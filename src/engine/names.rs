@@ -17,10 +17,13 @@ pub(super) struct Terms {
     pub(super) fence: Fence,
 }
 
+/// What tells the terms of one project apart.
+type Key = (Arc<[HookName]>, Fence);
+
 /// All terms, each once.
 #[derive(Default)]
 pub(super) struct Names {
-    terms: HashMap<ProjectName, HashMap<(Arc<[HookName]>, Fence), Arc<Terms>>>,
+    terms: HashMap<ProjectName, HashMap<Key, Arc<Terms>>>,
     count: usize,
 }
 

@@ -71,7 +71,11 @@ impl Loop {
     )]
     pub(super) fn run(self) -> impl Future<Output = ()> + Send {
         async move {
-            self.pass().await;
+            match self.shared.leases {
+                None => self.shared.barrier.pass().await,
+                // It may be closed for long then.
+                Some(_) => Box::pin(self.pass()).await,
+            }
             let left = loop {
                 // In this order: a project that changes after it was looked up takes the reins again.
                 match self.active.take_reins() {
@@ -110,16 +114,10 @@ impl Loop {
         }
     }
 
-    /// Passes the barrier.
-    fn pass(&self) -> impl Future<Output = ()> + Send {
-        let barrier = &self.shared.barrier;
-        match self.shared.leases {
-            // It may be closed for long then.
-            Some(_) => Either::One(Box::pin(async move {
-                self.active.control.unless_cancelled(barrier.pass()).await;
-            })),
-            None => Either::Other(barrier.pass()),
-        }
+    /// Passes the barrier, unless something else is wanted first.
+    async fn pass(&self) {
+        let passing = self.shared.barrier.pass();
+        self.active.control.unless_cancelled(passing).await;
     }
 
     fn leave(&self, left: Left) {

@@ -180,7 +180,9 @@ impl EventShape {
                     due_at,
                 }
             }
-        }
+            Told::Missed => Self::Lagged { missed: 0 },
+            Told::Elsewhere(_) => return None,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use super::problem::{Problem, text};
 use super::shapes::{ErrorShape, EventShape};
 use super::{App, ask, watches};
 use crate::engine::{Engine, Told};
-use crate::model::{WatchEvent, WatchEventKind, WatchId, WatchRecord};
+use crate::model::{WatchEvent, WatchEventKind, WatchId, WatchRecord, WatchReport};
 use crate::store::StoreError;
 
 /// How often a stream on which nothing happens shows that it is there.
@@ -67,6 +67,7 @@ pub(super) async fn follow(State(app): State<App>, uri: Uri) -> Result<Response,
     let (sender, receiver) = mpsc::channel(AHEAD);
     let teller = Teller {
         app: App::clone(&app),
+        one,
         told,
         reader: sender,
     };
@@ -96,6 +97,8 @@ struct Gone;
 /// Tells one reader.
 struct Teller {
     app: App,
+    /// The watch that it is about, where it isn't about all.
+    one: Option<WatchId>,
     told: broadcast::Receiver<Told>,
     reader: mpsc::Sender<Event>,
 }
@@ -110,10 +113,12 @@ impl Teller {
     async fn tell_all(mut self) {
         while let Some(heard) = self.hear().await {
             let event = match heard {
-                Heard::Told(told) => EventShape::from(&told),
-                Heard::Missed(missed) => EventShape::Lagged { missed },
+                Heard::Told(told) => EventShape::of(&told),
+                Heard::Missed(missed) => Some(EventShape::Lagged { missed }),
             };
-            if self.send(&event).await.is_err() {
+            if let Some(event) = event
+                && self.send(&event).await.is_err()
+            {
                 return;
             }
         }
@@ -135,8 +140,13 @@ impl Teller {
                 return;
             };
             match heard {
-                Heard::Told(told) if of(&told) == id => {
-                    if self.send(&EventShape::from(&told)).await.is_err() || is_end(&told) {
+                Heard::Told(told) if of(&told) == Some(id) => {
+                    if let Some(event) = EventShape::of(&told)
+                        && self.send(&event).await.is_err()
+                    {
+                        return;
+                    }
+                    if is_end(&told) {
                         return;
                     }
                 }
@@ -161,10 +171,26 @@ impl Teller {
         tokio::select! {
             () = self.reader.closed() => None,
             told = self.told.recv() => match told {
-                Ok(told) => Some(Heard::Told(told)),
+                Ok(Told::Missed) => Some(Heard::Missed(0)),
+                Ok(told) => Some(Heard::Told(self.with_end(told).await)),
                 Err(RecvError::Lagged(missed)) => Some(Heard::Missed(missed)),
                 Err(RecvError::Closed) => None,
             },
+        }
+    }
+
+    /// Reads how a watch has ended that another daemon polled, where this reader is to know.
+    async fn with_end(&self, told: Told) -> Told {
+        let Told::Elsewhere(id) = told else {
+            return told;
+        };
+        if self.one.is_some_and(|one| one != id) {
+            return told;
+        }
+        match read(&self.app.engine, id).await {
+            Ok(Some(record)) => ended(record).unwrap_or(told),
+            // Whoever reads it anew is told of it then.
+            Ok(None) | Err(_) => Told::Missed,
         }
     }
 
@@ -174,10 +200,45 @@ impl Teller {
     }
 }
 
-fn of(told: &Told) -> WatchId {
+fn of(told: &Told) -> Option<WatchId> {
     match told {
-        Told::Watch { watch_id, .. } | Told::Delivery { watch_id, .. } => *watch_id,
+        Told::Watch { watch_id, .. } | Told::Delivery { watch_id, .. } => Some(*watch_id),
+        Told::Elsewhere(watch_id) => Some(*watch_id),
+        Told::Missed => None,
     }
+}
+
+/// The end of a watch, as whoever stored it told of it.
+fn ended(record: WatchRecord) -> Option<Told> {
+    let WatchRecord {
+        watch,
+        progress,
+        end: Some(end),
+        ..
+    } = record
+    else {
+        return None;
+    };
+    let waited = end.at.duration_since(watch.accepted_at).unwrap_or_default();
+    let report = WatchReport {
+        job_id: watch.job_id.clone(),
+        project_id: None,
+        outcome: end.outcome,
+        job: progress.job.as_deref().cloned(),
+        polls: progress.polls,
+        waited,
+        fault: end.fault,
+    };
+    Some(Told::Watch {
+        watch_id: watch.id,
+        project: watch.project,
+        event: WatchEvent {
+            job_id: watch.job_id,
+            waited,
+            polls: progress.polls,
+            kind: WatchEventKind::Ended(Box::new(report)),
+        },
+    })
 }
 
 fn is_end(told: &Told) -> bool {

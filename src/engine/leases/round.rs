@@ -56,7 +56,8 @@ impl Task {
                 wait = Duration::ZERO;
             }
             let share = Share::of(alive.all.watches, alive.instances);
-            self.store.make_room(share.room(self.held().watches));
+            let held = self.held();
+            self.store.make_room(share.room(held.watches));
         }
         self.heed().await?;
         Ok((claimed, wait))
@@ -66,7 +67,8 @@ impl Task {
     async fn renew(&mut self) -> Result<Alive, StoreError> {
         loop {
             let (asked, asked_at) = (Instant::now(), SystemClock.now());
-            match self.store.renew(self.held()).await? {
+            let held = self.held();
+            match self.store.renew(held).await? {
                 Renewal::Renewed(alive) => {
                     let until = asked + tenure_of(self.store.lease());
                     if !self.shared.tenure.extend(until) {

@@ -91,7 +91,10 @@ impl Task {
                 match heard {
                     Some(Heard::Notice(Notice::Ended(ids))) => self.tell_ended(ids),
                     Some(Heard::Notice(Notice::Wished)) => self.heed_or_wait().await,
-                    Some(Heard::Notice(Notice::Changed | Notice::Missed)) => {
+                    Some(Heard::Notice(notice @ (Notice::Changed | Notice::Missed))) => {
+                        if notice == Notice::Missed {
+                            self.shared.tell_of(Told::Missed);
+                        }
                         next = next.min(begun + GAP);
                     }
                     Some(Heard::Astray) => {

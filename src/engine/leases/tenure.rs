@@ -18,7 +18,7 @@ impl Tenure {
     }
 
     /// One that is still to begin.
-    pub(super) fn to_begin() -> Self {
+    pub(in crate::engine) fn to_begin() -> Self {
         Self(Arc::new(watch::Sender::new(Some(Instant::now()))))
     }
 

@@ -1,5 +1,7 @@
 //! A store in a PostgreSQL database, which several daemons share.
 
+mod lease;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -21,9 +23,19 @@ pub struct PostgresPlan {
     pub lease: Duration,
 }
 
+impl PostgresPlan {
+    /// Whether a database can be reached by this URL at all; connects to nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do: the part of a sentence that follows its name.
+    pub fn check_url(_url: &str) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 /// Keeps everything in a PostgreSQL database.
 pub struct PostgresStore {
-    _plan: PostgresPlan,
+    plan: PostgresPlan,
 }
 
 impl PostgresStore {
@@ -33,7 +45,7 @@ impl PostgresStore {
     /// [`StoreError::Unusable`] when waiting doesn't help: the URL, the password or the database are
     /// wrong, or it is a newer version's. [`StoreError::NotNow`] when that may pass.
     pub async fn open(plan: PostgresPlan) -> Result<Self, StoreError> {
-        Ok(Self { _plan: plan })
+        Ok(Self { plan })
     }
 
     /// Closes all connections.

@@ -91,6 +91,10 @@ fn a_secret_that_others_may_read_is_told_with_all_else_that_is_missing() {
         sk_file = "sk"
         ca_file = "c.toml"
 
+        [store]
+        url = "postgres://me@db.example.com/x"
+        password_file = "password"
+
         [http]
         token_file = "token"
 
@@ -122,12 +126,13 @@ fn a_secret_that_others_may_read_is_told_with_all_else_that_is_missing() {
         .says("holds a secret and is open to other users")
         .says("chmod 600")
         .says("it holds no certificate")
+        .says("store.password_file: can't read")
         .says("http.token_file: can't read")
         .says("hook ci: ")
         .says("hook results: ")
         .says("{job_id}")
         .says("hook notify: ")
-        .says_times("error: ", 6)
+        .says_times("error: ", 7)
         .keeps(&["s3cret"]);
 }
 

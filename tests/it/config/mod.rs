@@ -3,6 +3,7 @@
 mod errors;
 mod hook_errors;
 mod shipped;
+mod store;
 mod unit;
 mod values;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dcs_wait::config::Config;
+use dcs_wait::config::{Config, StorePlace};
 
 use super::{PROJECT, good, parse};
 
@@ -29,6 +29,12 @@ fn key(line: &str) -> &str {
     line.split_once(" = ").map_or("", |(key, _)| key)
 }
 
+/// Whether the line is one of those that a store in PostgreSQL has.
+fn is_for_postgres(line: &str) -> bool {
+    line.starts_with("url = \"postgres:")
+        || ["password_file", "instance", "lease"].contains(&key(line))
+}
+
 #[track_caller]
 fn parse_with_credentials(text: &str) -> Config {
     let environment = BTreeMap::from([(
@@ -50,28 +56,35 @@ fn the_shipped_file_says_what_holds_without_it() {
 
 #[test]
 fn every_example_can_be_taken_as_it_is() {
-    // A project has either kind of credential, and a file hook either kind of file.
+    // A project has either kind of credential, a store either kind of place, and a file hook either
+    // kind of file.
     for (one, other) in [("append", "auth_token_file"), ("directory", "ak_file")] {
         let is_left = |line: &str| {
             let key = key(line);
+            let is_elsewhere = match other {
+                "ak_file" => is_for_postgres(line),
+                _ => key == "path",
+            };
             let of_other = match other {
                 "ak_file" => ["ak_file", "sk_file", "security_token_file"].contains(&key),
                 other => key == other,
             };
             let of_one = key == one || (one == "directory" && key == "file_name");
-            !of_one && !of_other
+            !of_one && !of_other && !is_elsewhere
         };
         let config = parse_with_credentials(&with_examples(is_left));
         assert_eq!(config.hooks.len(), 4);
         assert_eq!(config.watches.len(), 1);
         assert!(config.http.listen.is_some());
+        let is_shared = matches!(config.store.place, StorePlace::Postgres(_));
+        assert_eq!(is_shared, other == "auth_token_file");
         assert!(config.projects[0].region.is_some());
     }
 }
 
 #[test]
 fn the_defaults_that_the_examples_show_are_those_that_hold() {
-    let is_example = |line: &str| ["append", "auth_token_file"].contains(&key(line));
+    let is_example = |line: &str| ["append", "auth_token_file", "path"].contains(&key(line));
     // The time-out of a watch is an example; the rest comes before it.
     let all = with_examples(|line| !is_example(line));
     let (all, _) = all.split_once("[[watch]]").unwrap();
@@ -80,10 +93,10 @@ fn the_defaults_that_the_examples_show_are_those_that_hold() {
         .lines()
         .filter(|line| {
             in_hooks |= *line == "[[hook]]";
-            !(in_hooks && WITH_DEFAULT.contains(&key(line)))
+            !(in_hooks && WITH_DEFAULT.contains(&key(line)) || key(line) == "lease")
         })
         .collect();
-    assert_eq!(lines.len() + 15, all.lines().count());
+    assert_eq!(lines.len() + 16, all.lines().count());
     assert_eq!(
         parse_with_credentials(&lines.join("\n")),
         parse_with_credentials(all)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use dcs_wait::config::StorePlace;
+
 use super::good;
 
 const UNIT: &str = include_str!("../../../systemd/dcs-wait.service");
@@ -25,8 +27,11 @@ fn the_service_has_the_time_to_drain() {
 #[test]
 fn the_service_may_write_where_the_daemon_writes_by_default() {
     let config = good("");
+    let StorePlace::Sqlite(store) = config.store.place else {
+        panic!("{:?}", config.store);
+    };
     for (setting, root, path) in [
-        ("StateDirectory", "/var/lib", config.store.path),
+        ("StateDirectory", "/var/lib", store),
         ("RuntimeDirectory", "/run", config.http.socket),
     ] {
         let directories = settings(setting);
@@ -42,6 +47,6 @@ fn every_secret_of_the_shipped_file_is_loaded() {
         .skip(2)
         .filter_map(|rest| rest.split('"').next())
         .collect();
-    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(names.len(), 8, "{names:?}");
     assert_eq!(settings("LoadCredential"), names);
 }

@@ -19,10 +19,6 @@ fn a_file_with_a_project_alone_has_all_defaults() {
     assert_eq!(config.poll.mending_grace, Duration::from_secs(900));
     assert_eq!(config.limits.max_rps, 10.0);
     assert_eq!(config.limits.max_in_flight, 64);
-    assert_eq!(
-        config.store.path,
-        Path::new("/var/lib/dcs-wait/dcs-wait.db")
-    );
     assert_eq!(config.http.socket, Path::new("/run/dcs-wait/control.sock"));
     assert_eq!(config.daemon.log, LogTarget::Auto);
     assert_eq!(config.daemon.log_level, LogLevel::Info);

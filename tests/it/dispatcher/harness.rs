@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dcs_wait::clock::Clock;
-use dcs_wait::engine::{Dispatcher, DispatcherParts, Recorder, Retries, Told};
+use dcs_wait::engine::{Dispatcher, DispatcherParts, Recorder, Retries, Tenure, Told};
 use dcs_wait::hooks::{Configured, Hook, Message, Receipt};
 use dcs_wait::model::{
     Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, End, Fence, HookName, Meter, NoMeter,
@@ -86,6 +86,7 @@ impl House {
                 after: INTERVALS.map(secs).to_vec(),
                 jitter: 0.0,
             },
+            tenure: Tenure::without_end(),
             seed: 1,
         });
         Self {

@@ -170,6 +170,7 @@ async fn an_end_is_in_the_store_when_it_is_told() {
     house.jobs.answer("j1", [job("SUCCESS")]);
     let engine = Engine::start(Parts {
         store,
+        membership: None,
         clock: Arc::new(PausedClock::now()),
         meter: Arc::new(NoMeter),
         teller: Arc::new(teller),

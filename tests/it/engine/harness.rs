@@ -226,6 +226,7 @@ impl House {
         let teller_told = Arc::clone(&told);
         let engine = Engine::start(Parts {
             store: store.clone(),
+            membership: None,
             clock: Arc::new(PausedClock {
                 from: START + later,
                 start,
@@ -295,7 +296,7 @@ impl House {
                 WatchEventKind::Ended(report) => Some(report.outcome),
                 _ => None,
             },
-            Told::Delivery { .. } => None,
+            _ => None,
         };
         told.iter().filter_map(outcome).collect()
     }

@@ -31,7 +31,7 @@ fn started(house: &House) -> usize {
     let told = house.told.lock().unwrap();
     let is_start = |one: &&dcs_wait::engine::Told| match one {
         dcs_wait::engine::Told::Watch { event, .. } => event.kind == WatchEventKind::Started,
-        dcs_wait::engine::Told::Delivery { .. } => false,
+        _ => false,
     };
     told.iter().filter(is_start).count()
 }

@@ -166,6 +166,7 @@ impl Served {
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(Parts {
             store: store.clone(),
+            membership: None,
             clock: Arc::new(SystemClock),
             meter: metrics.clone(),
             teller: Arc::new(teller),

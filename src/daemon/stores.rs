@@ -1,0 +1,60 @@
+//! The store that the configuration names.
+
+use std::sync::Arc;
+
+use super::run::DaemonError;
+use crate::config::StorePlace;
+use crate::engine::Membership;
+use crate::store::{PostgresStore, SharedStore, SqliteStore, Store};
+
+/// An open store, of either kind.
+pub(super) enum Opened {
+    /// This daemon's own.
+    Sqlite(Arc<SqliteStore>),
+    /// One that others may share.
+    Postgres(Arc<PostgresStore>),
+}
+
+impl Opened {
+    /// Opens it. The password of a database is read now, and not again.
+    pub(super) async fn open(place: &StorePlace) -> Result<Self, DaemonError> {
+        match place {
+            StorePlace::Sqlite(path) => {
+                let store = SqliteStore::open(path).await?;
+                Ok(Self::Sqlite(Arc::new(store)))
+            }
+            StorePlace::Postgres(postgres) => {
+                let plan = postgres.plan().map_err(DaemonError::Password)?;
+                let store = PostgresStore::open(plan).await?;
+                Ok(Self::Postgres(Arc::new(store)))
+            }
+        }
+    }
+
+    /// What everything is kept in.
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// The same, where others may share it, with a clock that goes by it.
+    pub(super) fn membership(&self) -> Option<Membership> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(store) => Some(Membership {
+                store: Arc::clone(store) as Arc<dyn SharedStore>,
+                clock: Arc::default(),
+            }),
+        }
+    }
+
+    /// Lets go of it. Nothing can be read or written any more.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
+        }
+    }
+}
