@@ -177,6 +177,7 @@ impl Running {
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let parts = ServerParts {
             engine: engine.clone(),
+            shared: store.shared(),
             metrics,
             clock: Arc::clone(&clock),
             events,

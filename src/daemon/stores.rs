@@ -39,7 +39,6 @@ impl Opened {
     }
 
     /// The same, where others may share it.
-    #[expect(dead_code, reason = "the engine is to have it")]
     pub(super) fn shared(&self) -> Option<Arc<dyn SharedStore>> {
         match self {
             Self::Sqlite(_) => None,

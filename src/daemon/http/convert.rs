@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// A time of this machine's clock, which is always one that can be written.
-fn ours(time: SystemTime) -> String {
+pub(super) fn ours(time: SystemTime) -> String {
     rfc3339(time).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! The control API, metrics and health, over a Unix socket and, with a token, over TCP.
 
 mod ask;
+mod cluster;
 mod convert;
 mod deliveries;
 mod description;
@@ -19,7 +20,7 @@ mod watches;
 pub use listen::{ListenError, Listeners};
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -27,11 +28,14 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::Metrics;
 use crate::clock::Clock;
 use crate::engine::{Engine, Told};
+use crate::store::SharedStore;
 
 /// What the server works with.
 pub struct ServerParts {
     /// Whom it asks, and tells.
     pub engine: Engine,
+    /// The engine's store, where daemons share it.
+    pub shared: Option<Arc<dyn SharedStore>>,
     /// What it shows under `/metrics`.
     pub metrics: Arc<Metrics>,
     /// Reads the time.
@@ -52,6 +56,9 @@ type App = Arc<Shared>;
 
 struct Shared {
     engine: Engine,
+    shared: Option<Arc<dyn SharedStore>>,
+    /// When the server began.
+    since: SystemTime,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     events: broadcast::Sender<Told>,

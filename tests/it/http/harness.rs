@@ -180,6 +180,7 @@ impl Served {
         let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
         let parts = ServerParts {
             engine: engine.clone(),
+            shared: None,
             metrics,
             clock: Arc::new(SystemClock),
             events: events.clone(),
