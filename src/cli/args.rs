@@ -1,6 +1,7 @@
 //! The arguments: a contract with scripts.
 
 mod check;
+mod cluster;
 mod control;
 mod daemon;
 mod history;
@@ -10,6 +11,7 @@ mod wait;
 use clap::{Parser, Subcommand};
 
 pub(super) use check::CheckArgs;
+pub(super) use cluster::ClusterArgs;
 pub(super) use control::{
     AddArgs, ControlArgs, DeliveryCommand, DeliveryListArgs, DeliveryStateArg, FollowArgs, Form,
     OneDeliveryArgs, OneWatchArgs, ReplayArgs, WatchCommand, WatchListArgs, WatchState,
@@ -28,7 +30,7 @@ pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, ScheduleArg,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     after_help = AFTER_HELP,
-    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait history|credentials|check|simulate|demo [OPTIONS]",
+    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait history|cluster|credentials|check|simulate|demo [OPTIONS]",
     max_term_width = 100,
 )]
 pub(super) struct Args {
@@ -76,6 +78,8 @@ pub(super) enum Command {
     Delivery(DeliveryCommand),
     /// Show how long jobs took, by their type
     History(HistoryArgs),
+    /// Show the daemons that share a store, and how much each of them watches
+    Cluster(ClusterArgs),
     /// Show which credential would be used, and why
     Credentials(ConnectArgs),
     /// Say what is wrong with a configuration file, without starting anything

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod cluster;
 mod connect;
 mod control;
 mod credentials;
@@ -88,6 +89,11 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
         Some(Command::History(args)) => {
             interrupts
                 .guard(history::run(args, environment.as_ref()))
+                .await
+        }
+        Some(Command::Cluster(args)) => {
+            interrupts
+                .guard(cluster::run(args, environment.as_ref()))
                 .await
         }
         Some(Command::Demo(args)) => demo::run(args, environment, interrupts).await,

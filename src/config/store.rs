@@ -169,7 +169,7 @@ fn instance(text: &str) -> Result<String, String> {
 }
 
 /// The machine's name, as far as an instance may be called so.
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let system = rustix::system::uname();
     let name = system.nodename().to_string_lossy();
     let fit = |c| if is_of_instance(c) { c } else { '-' };

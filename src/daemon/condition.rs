@@ -21,6 +21,13 @@ pub(super) fn status(health: &Health, counts: Option<Counts>) -> String {
             line.push_str(&format!(", {} dead", counts.dead));
         }
     }
+    match health.cluster {
+        Some(cluster) if !cluster.holds_lease => line.push_str("; no lease"),
+        Some(cluster) if cluster.instances > 1 => {
+            line.push_str(&format!("; one of {} daemons", cluster.instances));
+        }
+        _ => {}
+    }
     if let Some(why) = &health.store_trouble {
         line.push_str(&format!("; store: {}", clean(why, SENTENCE)));
     }

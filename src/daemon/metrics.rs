@@ -46,6 +46,7 @@ pub struct Metrics {
     lateness: Histogram,
     commits: Histogram,
     changes: Histogram,
+    stale: Counter,
     restarts: Counter,
     attempts: Family<Labels<2>, Counter>,
     attempts_took: Family<Labels<1>, Histogram, fn() -> Histogram>,
@@ -72,6 +73,7 @@ impl Default for Metrics {
             lateness: Histogram::new(LATE),
             commits: Histogram::new(COMMITTED),
             changes: Histogram::new(CHANGES),
+            stale: Counter::default(),
             restarts: Counter::default(),
             attempts: Family::default(),
             attempts_took: Family::new_with_constructor(|| Histogram::new(TOOK)),
@@ -112,6 +114,11 @@ impl Metrics {
             "store_commit_changes",
             "Changes that were stored in one transaction",
             self.changes.clone(),
+        );
+        registry.register(
+            "stale_writes",
+            "Changes that changed nothing, as the watch had ended or was another daemon's",
+            self.stale.clone(),
         );
         registry.register(
             "loop_restarts",
@@ -158,6 +165,10 @@ impl Meter for Metrics {
     fn committed(&self, changes: usize, took: Duration) {
         self.commits.observe(took.as_secs_f64());
         self.changes.observe(as_f64(changes));
+    }
+
+    fn stale(&self, changes: usize) {
+        self.stale.inc_by(changes as u64);
     }
 
     fn restarted(&self) {
@@ -207,6 +218,13 @@ impl Seen {
             "Whether all watches of the last run are polled again",
             flag(self.health.restored),
         );
+        if let Some(cluster) = self.health.cluster {
+            let holds = if cluster.holds_lease { 1.0 } else { 0.0 };
+            let help = "Whether the lease goes on: nothing is polled or delivered without it";
+            registry.register("lease_held", help, value(holds));
+            let help = "Daemons that share the store, this one included";
+            registry.register("daemons", help, value(f64::from(cluster.instances)));
+        }
         registry.register(
             "http_connections",
             "Connections to the control API that are being served",

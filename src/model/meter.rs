@@ -17,6 +17,12 @@ pub trait Meter: Send + Sync {
         _ = (changes, took);
     }
 
+    /// So many changes of watches or deliveries changed nothing: they had ended, or were another
+    /// daemon's.
+    fn stale(&self, changes: usize) {
+        _ = changes;
+    }
+
     /// A polling loop panicked, and was started again.
     fn restarted(&self) {}
 

@@ -105,6 +105,17 @@ pub enum Change {
     Prune(SystemTime),
 }
 
+impl Change {
+    /// Whether it names a fence, and so changes nothing where that is stale.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        matches!(
+            self,
+            Self::Note { .. } | Self::End { .. } | Self::Release { .. } | Self::Attempted { .. }
+        )
+    }
+}
+
 /// What became of a [`Change`].
 #[derive(Debug, Clone)]
 pub enum Effect {

@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// A time of this machine's clock, which is always one that can be written.
-fn ours(time: SystemTime) -> String {
+pub(super) fn ours(time: SystemTime) -> String {
     rfc3339(time).unwrap_or_default()
 }
 
@@ -282,6 +282,12 @@ impl HealthShape {
         }
         if !health.restored {
             reasons.push("the watches of the last run are still being taken up".to_owned());
+        }
+        if health.cluster.is_some_and(|cluster| !cluster.holds_lease) {
+            reasons.push(
+                "its lease has ended: the store can't be reached, and other daemons take over"
+                    .to_owned(),
+            );
         }
         if let Some(trouble) = &health.store_trouble {
             reasons.push(trouble.clone());

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shapes::ErrorShape;
-use super::{App, deliveries, events, job_types, problem, state, watches};
+use super::{App, cluster, deliveries, events, job_types, problem, state, watches};
 
 /// What every operation may answer.
 const COMMON: [(&str, &str); 6] = [
@@ -80,6 +80,7 @@ pub(super) fn routes() -> (Router<App>, String) {
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::replay))
         .routes(routes!(job_types::list))
+        .routes(routes!(cluster::show))
         .routes(routes!(events::follow))
         .routes(routes!(state::healthz))
         .routes(routes!(state::readyz))

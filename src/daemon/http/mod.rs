@@ -1,6 +1,7 @@
 //! The control API, metrics and health, over a Unix socket and, with a token, over TCP.
 
 mod ask;
+mod cluster;
 mod convert;
 mod deliveries;
 mod description;
@@ -19,7 +20,7 @@ mod watches;
 pub use listen::{ListenError, Listeners};
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,8 @@ type App = Arc<Shared>;
 
 struct Shared {
     engine: Engine,
+    /// When the server began.
+    since: SystemTime,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     events: broadcast::Sender<Told>,

@@ -49,6 +49,7 @@ impl Listeners {
         let all = Arc::new(Semaphore::new(most));
         let app: App = Arc::new(Shared {
             engine: parts.engine,
+            since: parts.clock.now(),
             metrics: parts.metrics,
             clock: parts.clock,
             events: parts.events,

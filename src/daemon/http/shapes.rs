@@ -4,10 +4,12 @@
 //! Times are RFC 3339, UTC, with milliseconds; durations are whole milliseconds. Names are those of
 //! the command line's JSON results. An absent value is `null`.
 
+mod cluster;
 mod events;
 mod job_types;
 
 pub use crate::forms::EstimateShape;
+pub use cluster::{ClusterShape, InstanceShape, InstanceStateShape, OrphansShape};
 pub use events::{About, EventShape, LimitShape, ResultShape};
 pub use job_types::{JobTypeShape, JobTypesShape};
 

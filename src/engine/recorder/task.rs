@@ -195,6 +195,7 @@ impl Task {
             match self.store.commit(&group.changes).await {
                 Ok(effects) => {
                     self.meter.committed(group.changes.len(), start.elapsed());
+                    self.count_stale(&group.changes, &effects);
                     for (reply, effect) in group.replies.into_iter().zip(effects) {
                         reply.done(effect);
                     }
@@ -205,6 +206,17 @@ impl Task {
         }
         for pulse in group.pulses {
             answer(pulse, ());
+        }
+    }
+
+    fn count_stale(&self, changes: &[Change], effects: &[Effect]) {
+        let both = changes.iter().zip(effects);
+        let is_stale = |(change, effect): &(&Change, &Effect)| {
+            change.is_fenced() && matches!(effect, Effect::Nothing)
+        };
+        match both.filter(is_stale).count() {
+            0 => {}
+            stale => self.meter.stale(stale),
         }
     }
 

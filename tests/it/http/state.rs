@@ -1,5 +1,7 @@
 //! Health, readiness, metrics, the description.
 
+use serde_json::json;
+
 use super::harness::Served;
 
 #[tokio::test]
@@ -60,6 +62,32 @@ async fn metrics_count_what_has_happened() {
 }
 
 #[tokio::test]
+async fn a_daemon_with_a_store_of_its_own_is_the_only_one_and_holds_everything() {
+    let served = Served::new().await;
+    served.add("a1").await;
+    let cluster = served.get("/v1/cluster").await.json();
+    assert_eq!(cluster["shared"], false, "{cluster}");
+    assert_eq!(cluster["lease_ms"], json!(null), "{cluster}");
+    assert_eq!(cluster["orphans"], json!({"watches": 0, "deliveries": 0}));
+    let [this] = cluster["instances"].as_array().unwrap().as_slice() else {
+        panic!("{cluster}");
+    };
+    for (member, value) in [
+        ("this", json!(true)),
+        ("state", json!("alive")),
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
+        ("watches", json!(1)),
+        ("watches_share", json!(1.0)),
+        ("deliveries", json!(0)),
+        ("renewed_ms_ago", json!(0)),
+    ] {
+        assert_eq!(this[member], value, "{member} in {this}");
+    }
+    let refused = served.get("/v1/cluster?name=x").await;
+    refused.error(400, "invalid_query");
+}
+
+#[tokio::test]
 async fn the_description_has_every_path_and_every_error() {
     let served = Served::new().await;
     let description = served.get("/openapi.json").await.json();
@@ -73,6 +101,7 @@ async fn the_description_has_every_path_and_every_error() {
             "/metrics",
             "/openapi.json",
             "/readyz",
+            "/v1/cluster",
             "/v1/deliveries",
             "/v1/deliveries/{id}",
             "/v1/deliveries/{id}/replay",

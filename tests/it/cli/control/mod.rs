@@ -2,6 +2,7 @@
 //! the daemon itself.
 
 mod client;
+mod cluster;
 mod deliveries;
 mod history;
 mod real;

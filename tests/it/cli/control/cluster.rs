@@ -1,0 +1,63 @@
+//! The daemons that share a store, as any of them tells of them.
+
+use serde_json::{Value, json};
+
+use super::stand_in::{StandIn, error};
+
+fn instance(name: &str, state: &str) -> Value {
+    json!({
+        "name": name, "number": 7, "version": "0.1.0", "this": name == "a", "state": state,
+        "joined_at": "2026-11-24T08:00:00.000Z", "renewed_ms_ago": 3210, "watches": 3,
+        "deliveries": 1, "watches_share": 0.3, "deliveries_share": 0.5,
+    })
+}
+
+fn cluster(instances: impl Into<Vec<Value>>, orphans: u64) -> Value {
+    json!({
+        "shared": true, "lease_ms": 30_000, "instances": instances.into(),
+        "orphans": {"watches": orphans, "deliveries": 0},
+    })
+}
+
+#[test]
+fn programs_get_a_line_a_daemon_and_the_orphans_apart() {
+    let answer = cluster([instance("a", "alive"), instance("b", "dead")], 4);
+    let daemon = StandIn::new().answers("GET /v1/cluster", 200, answer);
+    let ended = daemon.asked(["cluster"]).run();
+    ended
+        .exits_with(0)
+        .prints(&[
+            "a\t7\talive\t3\t0.3\t1\t3210\t0.1.0",
+            "b\t7\tdead\t3\t0.3\t1\t3210\t0.1.0",
+        ])
+        .says("4 watches and 0 deliveries are held by no daemon that is alive");
+}
+
+#[test]
+fn json_is_what_the_daemon_answers() {
+    let answer = cluster([instance("a", "alive")], 0);
+    let daemon = StandIn::new().answers("GET /v1/cluster", 200, answer.clone());
+    let ended = daemon.asked(["cluster", "--output=json"]).run();
+    assert_eq!(ended.exits_with(0).says_nothing().results(), [answer]);
+}
+
+#[test]
+fn a_daemon_with_a_store_of_its_own_says_so_in_a_line() {
+    let mut answer = cluster([instance("a", "alive")], 0);
+    answer["shared"] = json!(false);
+    answer["lease_ms"] = json!(null);
+    let daemon = StandIn::new().answers("GET /v1/cluster", 200, answer);
+    let ended = daemon.asked(["cluster"]).run();
+    ended
+        .exits_with(0)
+        .says_nothing()
+        .prints(&["this daemon doesn't share its store; it holds 3 watches and 1 delivery"]);
+}
+
+#[test]
+fn a_daemon_that_lost_its_database_is_told_as_it_says_it() {
+    let why = "the store can't be read: connection refused";
+    let lost = error("store_unavailable", why);
+    let daemon = StandIn::new().answers("GET /v1/cluster", 503, lost);
+    daemon.asked(["cluster"]).run().exits_with(2).complains(why);
+}
