@@ -96,9 +96,11 @@ impl Dispatcher {
         released.await.unwrap_or_default()
     }
 
-    /// Lets go of everything that isn't under way.
-    pub fn let_go(&self) {
-        self.send(Command::LetGo);
+    /// Lets go of everything that isn't under way, and comes back once nothing of it will be tried.
+    pub async fn let_go(&self) {
+        let (reply, gone) = oneshot::channel();
+        self.send(Command::LetGo(reply));
+        drop(gone.await);
     }
 
     /// Comes back once nothing is pending for the watch any more: all is delivered or dead. Counts

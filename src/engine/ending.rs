@@ -88,7 +88,7 @@ pub(super) async fn end(
         shared.known.learn(&watch.project, &ran);
     }
     tell(shared, watch, report);
-    shared.dispatcher.take_on(deliveries);
+    shared.carry_out(deliveries);
     loop {
         let further = active.further_hooks(hooks.len());
         if further.is_empty() {
@@ -97,7 +97,7 @@ pub(super) async fn end(
         let deliveries = owed(&further);
         let change = Change::Owe(deliveries.clone());
         if let Effect::Done = shared.recorder.keep(change).await {
-            shared.dispatcher.take_on(deliveries);
+            shared.carry_out(deliveries);
         }
         hooks.extend(further);
     }
@@ -225,7 +225,7 @@ pub(super) async fn owe(
             .await?
         {
             Effect::Nothing => is_owed(shared, &one).await?,
-            _ => shared.dispatcher.take_on(vec![one]),
+            _ => shared.carry_out(vec![one]),
         }
     }
     Ok(())

@@ -194,7 +194,7 @@ impl Engine {
             _ => {}
         }
         if let Some((delivery, _)) = shared.store.delivery(id).await? {
-            shared.dispatcher.take_on(vec![delivery]);
+            shared.carry_out(vec![delivery]);
         }
         Ok(true)
     }

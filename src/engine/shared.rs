@@ -24,7 +24,9 @@ use super::setup::{Parts, Setup};
 use super::supervisor::Command;
 use super::told::{Teller, Told};
 use crate::clock::Clock;
-use crate::model::{DeliveryId, Meter, ProjectName, Watch, WatchEvent, WatchId, WatchRecord};
+use crate::model::{
+    Delivery, DeliveryId, Meter, ProjectName, Watch, WatchEvent, WatchId, WatchRecord,
+};
 use crate::store::Store;
 
 /// What somebody is told who waits on the spot, and has no use for a loop that is started again.
@@ -343,11 +345,21 @@ impl Shared {
     }
 
     /// Lets go of everything that is held: it is others' now, or taken up anew.
-    pub(super) fn let_go(&self) {
+    pub(super) async fn let_go(&self) {
         for active in self.active() {
             active.wish(Wish::LetGo);
         }
-        self.dispatcher.let_go();
+        self.dispatcher.let_go().await;
+    }
+
+    /// Has deliveries carried out that were stored as held here. Where the lease has ended meanwhile,
+    /// the store is asked whether they still are.
+    pub(super) fn carry_out(&self, deliveries: Vec<Delivery>) {
+        if self.tenure.is_good() {
+            self.dispatcher.take_on(deliveries);
+        } else {
+            self.look_for_strays();
+        }
     }
 
     /// Has the store asked what is held and nobody here works on, where others share it.

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use super::queues::Turn;
 use crate::clock::Clock;
+use crate::engine::leases::Tenure;
 use crate::hooks::{Hook, Message, Receipt};
-use crate::model::{
-    Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Fence, HookName, WatchId,
-};
+use crate::model::{Attempt, BoxFuture, DeliveryId, DeliveryState, Fence, HookName, WatchId};
 use crate::store::{Store, StoreError};
 
 /// A delivery that was tried. What it carried is needed no more, and many may wait to be stored.
@@ -33,17 +33,21 @@ pub(super) struct Tried {
     pub(super) ended_at: SystemTime,
 }
 
-/// Tries once. `None` where there is nothing to try: the delivery is gone, delivered or dead, or held
-/// under another fence by now.
-/// `fresh` is the delivery where it is still in memory.
+/// Tries once. `None` where there is nothing to try: the delivery is gone, delivered or dead, or not
+/// held any more.
 pub(super) async fn attempt(
-    id: DeliveryId,
-    fence: Fence,
-    fresh: Option<Box<Delivery>>,
-    hook: Arc<dyn Hook>,
+    turn: Turn,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    tenure: Tenure,
 ) -> Result<Option<Box<Tried>>, StoreError> {
+    let Turn {
+        id,
+        fence,
+        fresh,
+        hook,
+        ..
+    } = turn;
     let delivery = match fresh {
         Some(delivery) => *delivery,
         None => match store.delivery(id).await? {
@@ -51,7 +55,9 @@ pub(super) async fn attempt(
             None => return Ok(None),
         },
     };
-    if !matches!(delivery.state, DeliveryState::Pending(_)) || delivery.fence != fence {
+    let is_pending = matches!(delivery.state, DeliveryState::Pending(_));
+    // Reading it may have taken long.
+    if !is_pending || delivery.fence != fence || !tenure.is_good() {
         return Ok(None);
     }
     let (began, began_at) = (Instant::now(), clock.now());

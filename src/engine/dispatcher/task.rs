@@ -33,7 +33,7 @@ pub(super) enum Command {
     TakeOn(Vec<Delivery>),
     Adopt(Vec<Delivery>),
     Release(usize, oneshot::Sender<Vec<(DeliveryId, Fence)>>),
-    LetGo,
+    LetGo(oneshot::Sender<()>),
     Settled(WatchId, oneshot::Sender<()>),
     Pulse(oneshot::Sender<()>),
     Stop(Duration, oneshot::Sender<()>),
@@ -101,9 +101,10 @@ impl Task {
                         self.tell_settled(released.iter().map(|one| one.watch_id));
                         answer(reply, released.into_iter().map(|one| (one.id, one.fence)).collect());
                     }
-                    Some(Command::LetGo) => {
+                    Some(Command::LetGo(reply)) => {
                         let released = self.queues.give_up_some(usize::MAX);
                         self.tell_settled(released.iter().map(|one| one.watch_id));
+                        answer(reply, ());
                     }
                     Some(Command::Settled(watch_id, reply)) => self.listen(watch_id, reply),
                     Some(Command::Pulse(reply)) => answer(reply, ()),
@@ -159,12 +160,12 @@ impl Task {
     }
 
     fn begin(&mut self, turn: Turn) {
-        let (store, clock) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.clock));
-        let trying = attempt(turn.id, turn.fence, turn.fresh, turn.hook, store, clock);
         let about = About {
             id: turn.id,
-            hook: Some(turn.hook_name),
+            hook: Some(turn.hook_name.clone()),
         };
+        let (store, clock) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.clock));
+        let trying = attempt(turn, store, clock, self.parts.tenure.clone());
         let task = self.tasks.spawn(async { Done::Tried(trying.await) });
         self.about.insert(task.id(), about);
     }

@@ -144,6 +144,6 @@ async fn watch(shared: Arc<Shared>, tenure: Tenure) {
         tracing::error!(
             "the lease has ended, as the store couldn't be reached in time: nothing is polled or delivered until it can"
         );
-        shared.let_go();
+        shared.let_go().await;
     }
 }

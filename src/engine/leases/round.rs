@@ -71,10 +71,16 @@ impl Task {
             match self.store.renew(held).await? {
                 Renewal::Renewed(alive) => {
                     let until = asked + tenure_of(self.store.lease());
+                    // Where it had ended here, even if others have seen nothing of it, nothing that
+                    // was held may be tried before the store is asked what still is.
+                    let was_good = self.shared.tenure.is_good();
+                    if !was_good {
+                        self.shared.let_go().await;
+                    }
                     if !self.shared.tenure.extend(until) {
-                        // Others have seen nothing of it, but what has slept meanwhile is as good as
-                        // gone.
-                        self.shared.let_go();
+                        if was_good {
+                            self.shared.let_go().await;
+                        }
                         self.astray = true;
                     }
                     let half_way = asked.elapsed() / 2;
@@ -88,7 +94,7 @@ impl Task {
                         "other daemons have taken over, as this one was silent for longer than its lease; it begins anew"
                     );
                     self.shared.tenure.end();
-                    self.shared.let_go();
+                    self.shared.let_go().await;
                     self.store.join().await?;
                 }
             }
