@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use super::changes::done_if;
 use super::{
     Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreFuture, WatchFilter,
 };
@@ -324,13 +325,5 @@ impl State {
     fn pending(&self) -> impl Iterator<Item = &Delivery> {
         let all = self.deliveries.values().map(|(one, _)| one);
         all.filter(|one| matches!(one.state, DeliveryState::Pending(_)))
-    }
-}
-
-fn done_if(changed: bool) -> Effect {
-    if changed {
-        Effect::Done
-    } else {
-        Effect::Nothing
     }
 }

@@ -4,6 +4,8 @@
 //! All writing is one call, [`Store::commit`]: whatever came together is stored together, in one
 //! transaction. A store knows nothing of what the changes mean beyond keeping them consistent.
 
+mod changes;
+mod columns;
 mod memory;
 mod postgres;
 mod shared;

@@ -14,5 +14,6 @@ mod hooks;
 mod http;
 mod origin;
 mod poller;
+mod postgres;
 mod sim;
 mod store;

@@ -10,6 +10,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 
 use super::values::id_bytes;
+use crate::store::changes::distinct;
 
 /// A statement with its parameters still to come.
 pub(super) type Prepared = Query<'static, Sqlite, SqliteArguments>;
@@ -80,17 +81,4 @@ impl Batch {
             Some((now, sql.as_str()))
         })
     }
-}
-
-/// The rows in parts, none of which has an ID twice: what a statement makes of the first is for the
-/// next to see.
-pub(super) fn distinct<T>(rows: &[T], id: impl Fn(&T) -> [u8; 16]) -> impl Iterator<Item = &[T]> {
-    let mut left = rows;
-    std::iter::from_fn(move || {
-        let mut seen = HashSet::with_capacity(left.len());
-        let end = left.iter().position(|row| !seen.insert(id(row)));
-        let (now, later) = left.split_at_checked(end.unwrap_or(left.len()))?;
-        left = later;
-        (!now.is_empty()).then_some(now)
-    })
 }

@@ -23,6 +23,7 @@ use super::{
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, Durations, JobType, ProjectName, WatchId, WatchRecord,
 };
+use crate::store::columns::trouble;
 
 /// Keeps everything in one SQLite file.
 ///
@@ -81,25 +82,6 @@ impl SqliteStore {
         let effects = effects.map_err(unwritten)?;
         writer.connection = Some(connection);
         Ok(effects)
-    }
-}
-
-/// What an error means to whoever asked.
-fn trouble(doing: &'static str, error: sqlx::Error) -> StoreError {
-    match error {
-        sqlx::Error::Decode(what) => StoreError::Broken(what.to_string()),
-        sqlx::Error::Database(error) => StoreError::NotNow {
-            doing,
-            why: error.message().to_owned(),
-        },
-        sqlx::Error::PoolClosed => StoreError::NotNow {
-            doing,
-            why: "it is closed".to_owned(),
-        },
-        error => StoreError::NotNow {
-            doing,
-            why: error.to_string(),
-        },
     }
 }
 

@@ -9,9 +9,10 @@ use sqlx::{Encode, QueryBuilder, Sqlite, SqlitePool, Type};
 
 use super::values::{self, select_delivery, select_watch};
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, HookName, JobId, JobType,
-    Outcome, ProjectName, WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, HookName, JobId, Outcome, ProjectName,
+    WatchId, WatchRecord,
 };
+use crate::store::columns::{AllDurations, by_type};
 use crate::store::{Counts, DeliveryFilter, Page, WatchFilter};
 
 pub(super) async fn active(
@@ -147,27 +148,13 @@ pub(super) async fn deliveries(
     rows.iter().map(values::delivery).collect()
 }
 
-pub(super) async fn durations(
-    readers: &SqlitePool,
-) -> sqlx::Result<Vec<(ProjectName, JobType, Durations)>> {
+pub(super) async fn durations(readers: &SqlitePool) -> sqlx::Result<AllDurations> {
     let rows = sqlx::query(
         "SELECT project, job_type, began, took FROM duration ORDER BY project, job_type, id",
     )
     .fetch_all(readers)
     .await?;
-    let mut all: Vec<(ProjectName, JobType, Durations)> = Vec::new();
-    for (project, ran) in rows.iter().filter_map(values::duration) {
-        let is_next = |(of, job_type, _): &(ProjectName, JobType, Durations)| {
-            *of == project && *job_type == ran.job_type
-        };
-        if !all.last().is_some_and(is_next) {
-            all.push((project, ran.job_type, Durations::default()));
-        }
-        if let Some((.., durations)) = all.last_mut() {
-            durations.add(ran.began, ran.took);
-        }
-    }
-    Ok(all)
+    Ok(by_type(rows.iter().filter_map(values::duration)))
 }
 
 pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {

@@ -7,12 +7,11 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fault, Fence, HookName, Job,
-    JobStatus, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, End, Fault, Fence, Job, JobStatus, JobType, Outcome,
+    Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 use crate::store::Counts;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::store::columns::{BoxError, hooks, state, time};
 
 /// A query for the columns that [`watch`] reads, in its order, with more to follow.
 macro_rules! select_watch {
@@ -39,40 +38,8 @@ macro_rules! select_delivery {
 }
 pub(super) use select_delivery;
 
-/// A time in milliseconds since 1970; what is less is cut off.
-pub(super) fn millis(time: SystemTime) -> i64 {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-        Err(before) => {
-            let before = before.duration().as_nanos().div_ceil(1_000_000);
-            i64::try_from(before).map_or(i64::MIN, |before| -before)
-        }
-    }
-}
-
-/// A duration in milliseconds; what is less is cut off.
-pub(super) fn duration_millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn time(millis: i64) -> Result<SystemTime, BoxError> {
-    let since = Duration::from_millis(millis.unsigned_abs());
-    let time = if millis < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(since)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(since)
-    };
-    time.ok_or_else(|| format!("{millis} is no time").into())
-}
-
 fn optional_time(row: &SqliteRow, index: usize) -> Result<Option<SystemTime>, BoxError> {
     row.try_get::<Option<i64>, _>(index)?.map(time).transpose()
-}
-
-/// The hooks of a watch in one text.
-pub(super) fn joined(hooks: &[HookName]) -> String {
-    let names: Vec<&str> = hooks.iter().map(HookName::as_str).collect();
-    names.join(" ")
 }
 
 /// Names the row, where it can't be understood.
@@ -105,14 +72,12 @@ pub(super) fn watch(row: &SqliteRow) -> sqlx::Result<WatchRecord> {
 }
 
 fn read_watch(row: &SqliteRow) -> Result<WatchRecord, BoxError> {
-    let hooks: &str = row.try_get(3)?;
-    let hooks = hooks.split_ascii_whitespace().map(str::parse);
     Ok(WatchRecord {
         watch: Watch {
             id: WatchId::from_bytes(id_bytes(row, 0)?),
             project: row.try_get::<&str, _>(1)?.parse()?,
             job_id: row.try_get::<&str, _>(2)?.parse()?,
-            hooks: hooks.collect::<Result<_, _>>()?,
+            hooks: hooks(row.try_get(3)?)?,
             accepted_at: time(row.try_get(4)?)?,
             deadline_at: optional_time(row, 5)?,
         },
@@ -187,16 +152,6 @@ pub(super) fn delivery(row: &SqliteRow) -> sqlx::Result<Delivery> {
     of_row("delivery", row, read())
 }
 
-fn state(word: &str, due: Option<SystemTime>) -> Result<DeliveryState, BoxError> {
-    match (word, due) {
-        ("pending", Some(due)) => Ok(DeliveryState::Pending(due)),
-        ("pending", None) => Err("it is pending, but due at no time".into()),
-        ("delivered", _) => Ok(DeliveryState::Delivered),
-        ("dead", _) => Ok(DeliveryState::Dead),
-        _ => Err(format!("there is no state {word:?}").into()),
-    }
-}
-
 /// An attempt, of the columns `delivery_id, number, at, took, answer, delivered`.
 pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
     let read = || {
@@ -239,35 +194,4 @@ pub(super) fn counts(row: &SqliteRow) -> sqlx::Result<Counts> {
         })
     };
     read().map_err(|why: BoxError| sqlx::Error::Decode(format!("the tally: {why}").into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_less_than_a_millisecond_is_cut_off() {
-        let epoch = SystemTime::UNIX_EPOCH;
-        let micros = Duration::from_micros;
-        for (time, expected) in [
-            (epoch + micros(1999), 1),
-            (epoch + micros(999), 0),
-            (epoch - micros(1), -1),
-            (epoch - micros(1000), -1),
-            (epoch - micros(1001), -2),
-            (epoch + Duration::from_secs(1 << 60), i64::MAX),
-            (epoch - Duration::from_secs(1 << 60), i64::MIN),
-        ] {
-            assert_eq!(millis(time), expected);
-        }
-        assert_eq!(duration_millis(micros(2999)), 2);
-        assert_eq!(duration_millis(Duration::MAX), i64::MAX);
-    }
-
-    #[test]
-    fn every_number_of_milliseconds_is_a_time() {
-        for number in [i64::MIN, -1, 0, 1, i64::MAX] {
-            assert_eq!(millis(time(number).unwrap()), number);
-        }
-    }
 }

@@ -4,75 +4,20 @@ use std::time::SystemTime;
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::batch::{Prepared, distinct};
+use super::batch::Prepared;
 use super::schema::{self, VERSION};
 use super::statements::{
     ACCEPT, ADD_ANSWERS, ADD_ATTEMPT, ADD_DURATION, ATTEMPTED, END, NOTE, OWE, PART, PRUNE, REPLAY,
     TO_JOIN,
 };
-use super::values::{self, duration_millis, joined, millis};
+use super::values;
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, End, Fence, Progress, Ran, Watch,
-    WatchId, WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Fence, Progress, Ran, Watch, WatchId,
+    WatchRecord,
 };
+use crate::store::changes::{Step, changed, distinct, done_each, done_if, kind};
+use crate::store::columns::{due, duration_millis, joined, millis};
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
-
-/// How far a watch has come, or how it ended.
-struct Step<'a> {
-    watch_id: WatchId,
-    progress: &'a Progress,
-    end: Option<&'a End>,
-    answers: &'a [Answers],
-    deliveries: &'a [Delivery],
-    ran: Option<&'a Ran>,
-}
-
-impl<'a> Step<'a> {
-    fn id(&self) -> [u8; 16] {
-        *self.watch_id.as_bytes()
-    }
-
-    fn of(change: &'a Change) -> Option<Self> {
-        match change {
-            Change::Note {
-                watch_id,
-                progress,
-                answers,
-                ..
-            }
-            | Change::Release {
-                watch_id,
-                progress,
-                answers,
-                ..
-            } => Some(Self {
-                watch_id: *watch_id,
-                progress,
-                end: None,
-                answers,
-                deliveries: &[],
-                ran: None,
-            }),
-            Change::End {
-                watch_id,
-                progress,
-                end,
-                answers,
-                deliveries,
-                ran,
-                ..
-            } => Some(Self {
-                watch_id: *watch_id,
-                progress,
-                end: Some(end),
-                answers,
-                deliveries,
-                ran: ran.as_ref(),
-            }),
-            _ => None,
-        }
-    }
-}
 
 /// Stores the changes, all or none.
 pub(super) async fn commit(
@@ -91,19 +36,6 @@ pub(super) async fn commit(
     }
     transaction.commit().await?;
     Ok(effects)
-}
-
-/// Changes in a row that are of one kind are stored together.
-fn kind(change: &Change) -> u8 {
-    match change {
-        Change::Accept(_) => 0,
-        Change::AcceptAll(_) => 6,
-        Change::Note { .. } | Change::End { .. } | Change::Release { .. } => 1,
-        Change::Owe(_) => 2,
-        Change::Attempted { .. } => 3,
-        Change::Replay { .. } => 4,
-        Change::Prune(_) => 5,
-    }
 }
 
 /// Stores changes of one kind.
@@ -145,24 +77,6 @@ async fn store_alike(
     effects.extend(attempted(connection, &attempts).await?);
     effects.extend(replay(connection, &replays).await?);
     Ok(effects)
-}
-
-fn done_if(changed: bool) -> Effect {
-    if changed {
-        Effect::Done
-    } else {
-        Effect::Nothing
-    }
-}
-
-/// Those of the rows that changed something.
-fn changed<'a, T>(rows: &'a [T], changed: &'a [bool]) -> impl Iterator<Item = &'a T> {
-    let pairs = rows.iter().zip(changed);
-    pairs.filter_map(|(row, changed)| changed.then_some(row))
-}
-
-fn done_each(changed: Vec<bool>) -> Vec<Effect> {
-    changed.into_iter().map(done_if).collect()
 }
 
 async fn accept(
@@ -329,13 +243,6 @@ async fn owe(
             .bind(delivery.tries)
     })
     .await
-}
-
-fn due(state: DeliveryState) -> Option<i64> {
-    match state {
-        DeliveryState::Pending(due) => Some(millis(due)),
-        DeliveryState::Delivered | DeliveryState::Dead => None,
-    }
 }
 
 async fn attempted(

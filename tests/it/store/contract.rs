@@ -25,6 +25,15 @@ macro_rules! each_form {
                 store.close().await;
             })*
         }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $promise() {
+                let database = crate::postgres::Database::new().await;
+                let store = database.joined("one").await;
+                super::$promise(&store).await;
+                store.close().await;
+            })*
+        }
     };
 }
 use each_form;

@@ -1,0 +1,90 @@
+//! What the database's errors mean, for people.
+
+use std::io;
+
+use sqlx::error::DatabaseError;
+
+use super::url::Address;
+use crate::clean::system_words;
+use crate::store::StoreError;
+use crate::store::columns::trouble;
+
+/// What an error means to whoever wanted to read or write.
+pub(super) fn unfit(doing: &'static str, error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Io(error) => StoreError::NotNow {
+            doing,
+            why: system_words(&error),
+        },
+        error => trouble(doing, error),
+    }
+}
+
+/// What an error means to whoever wanted to open the store.
+pub(super) fn unopened(address: &Address, error: sqlx::Error) -> StoreError {
+    let server = address.server();
+    match &error {
+        sqlx::Error::Database(said) => match advice(address, &**said) {
+            Some(advice) => StoreError::Unusable(format!(
+                "the database {} at {server} can't be used: {}; {advice}",
+                address.database(),
+                said.message()
+            )),
+            None => not_now(&server, said.message()),
+        },
+        sqlx::Error::Tls(why) => untrusted(&server, &why.to_string()),
+        sqlx::Error::Io(why) => match of_tls(why) {
+            Some(tls) => untrusted(&server, &tls.to_string()),
+            None => not_now(&server, &system_words(why)),
+        },
+        sqlx::Error::Configuration(why) => StoreError::Unusable(format!(
+            "the database at {server} can't be reached as [store] url says: {why}"
+        )),
+        other => not_now(&server, &other.to_string()),
+    }
+}
+
+fn not_now(server: &str, why: &str) -> StoreError {
+    StoreError::NotNow {
+        doing: "opened",
+        why: format!("{server}: {why}"),
+    }
+}
+
+fn untrusted(server: &str, why: &str) -> StoreError {
+    StoreError::Unusable(format!(
+        "no encrypted connection to {server} can be had: {why}; check the server's certificate, \
+         and sslmode and sslrootcert in [store] url"
+    ))
+}
+
+/// What is wrong with encryption, where that is what is wrong.
+fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What to do about what waiting won't mend.
+fn advice(address: &Address, said: &dyn DatabaseError) -> Option<String> {
+    const WRONG_PASSWORD: &str = "28P01";
+    const NOT_LET_IN: &str = "28000";
+    const NO_DATABASE: &str = "3D000";
+    const NO_SCHEMA: &str = "3F000";
+    const FORBIDDEN: &str = "42501";
+    let (user, database) = (address.user(), address.database());
+    match &*said.code()? {
+        WRONG_PASSWORD => Some(format!(
+            "check the user {user} in [store] url, and the password in password_file"
+        )),
+        NOT_LET_IN => Some(format!(
+            "check the user {user} in [store] url, and what the server's pg_hba.conf asks of it"
+        )),
+        NO_DATABASE => Some(format!(
+            "check its name in [store] url, or create it: createdb --owner={user} {database}"
+        )),
+        NO_SCHEMA | FORBIDDEN => Some(format!(
+            "the user {user} must own its tables and may create them: ALTER DATABASE \
+             {database} OWNER TO {user}"
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! The statements that change rows, each for many rows at once: an array a column.
+//!
+//! Whatever takes something into possession asks within the same statement whether the instance is
+//! alive, and keeps it from being declared dead until the transaction is over. So nothing is ever of
+//! an instance that has been forgotten.
+
+use super::values::with_watch;
+
+/// Rows of those that are new, and by whom they are held: `$7`, for those that there is room for, if
+/// that is alive.
+pub(super) const ACCEPT: &str = "WITH me AS ( \
+     SELECT id FROM instance WHERE id = $7 AND NOT dead FOR KEY SHARE) \
+     INSERT INTO watch (id, project, job_id, hooks, accepted_at, deadline_at, owner, fence) \
+     SELECT new.id, project, job_id, hooks, accepted_at, deadline_at, \
+     CASE WHEN mine THEN coalesce((SELECT me.id FROM me), 0) ELSE 0 END, 1 \
+     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], \
+     $8::boolean[]) AS new(id, project, job_id, hooks, accepted_at, deadline_at, mine) \
+     ON CONFLICT DO NOTHING RETURNING id, owner";
+
+pub(super) const TO_JOIN: &str = with_watch!(
+    "SELECT",
+    ", watch.owner FROM watch \
+     JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS new(job_id, project)) AS new \
+     ON watch.job_id = new.job_id AND watch.project = new.project \
+     WHERE joinable ORDER BY watch.id FOR NO KEY UPDATE OF watch"
+);
+
+pub(super) const JOIN: &str = "UPDATE watch SET hooks = new.hooks, \
+     hooks_changed = hooks_changed OR owner <> $3 \
+     FROM unnest($1::uuid[], $2::text[]) AS new(id, hooks) WHERE watch.id = new.id";
+
+pub(super) const NOTE: &str = "UPDATE watch SET polls = new.polls, job_status = status, \
+     job_type = type, job_begin = begin_at, job_end = end_at, job_fail_reason = reason \
+     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], \
+     $8::bigint[], $9::text[]) \
+     AS new(id, fence, polls, status, type, begin_at, end_at, reason) \
+     WHERE watch.id = new.id AND outcome IS NULL AND owner = $1 AND watch.fence = new.fence \
+     RETURNING watch.id";
+
+/// Apart from [`NOTE`], as it changes what indexes are of.
+pub(super) const END: &str = "UPDATE watch SET polls = new.polls, job_status = status, \
+     job_type = type, job_begin = begin_at, job_end = end_at, job_fail_reason = reason, \
+     outcome = how, ended_at = at, fault_status = http_status, fault_code = code, \
+     fault_message = message, fault_request_id = request_id, \
+     joinable = CASE WHEN of_the_job THEN joinable END \
+     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], \
+     $8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::integer[], $13::text[], \
+     $14::text[], $15::text[], $16::boolean[]) \
+     AS new(id, fence, polls, status, type, begin_at, end_at, reason, how, at, http_status, code, \
+     message, request_id, of_the_job) \
+     WHERE watch.id = new.id AND outcome IS NULL AND owner = $1 AND watch.fence = new.fence \
+     RETURNING watch.id, hooks";
+
+pub(super) const RELEASE: &str = "UPDATE watch SET owner = 0 WHERE id = ANY($1) AND owner = $2";
+
+pub(super) const ADD_ANSWERS: &str = "INSERT INTO answers \
+     (watch_id, answer, count, first_at, last_at) \
+     SELECT watch_id, answer, count, first_at, last_at \
+     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY \
+     AS new(watch_id, answer, count, first_at, last_at, place) ORDER BY place";
+
+pub(super) const OWE: &str = "WITH me AS ( \
+     SELECT id FROM instance WHERE id = $1 AND NOT dead FOR KEY SHARE) \
+     INSERT INTO delivery (id, watch_id, hook, body, created_at, state, due, attempts, tries, \
+     fence, owner) \
+     SELECT new.id, watch_id, hook, body, created_at, state, due, attempts, tries, new.fence, \
+     coalesce((SELECT me.id FROM me), 0) \
+     FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::text[], \
+     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) WITH ORDINALITY \
+     AS new(id, watch_id, hook, body, created_at, state, due, attempts, tries, fence, place) \
+     JOIN watch ON watch.id = watch_id WHERE outcome IS NOT NULL ORDER BY place \
+     ON CONFLICT (watch_id, hook) DO NOTHING RETURNING id, owner";
+
+pub(super) const ADD_DURATION: &str = "INSERT INTO duration (project, job_type, began, took) \
+     SELECT project, new.job_type, began, took \
+     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY \
+     AS new(watch_id, job_type, began, took, place) JOIN watch ON watch.id = watch_id \
+     ORDER BY place";
+
+/// The delivery is locked first: what is read of it stays so.
+pub(super) const ATTEMPTED: &str = "WITH new AS ( \
+     SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
+     $7::text[], $8::boolean[], $9::text[], $10::bigint[]) \
+     AS new(id, fence, number, at, took, answer, delivered, state, due)), \
+     held AS (SELECT delivery.id FROM delivery JOIN new ON new.id = delivery.id \
+     WHERE owner = $1 AND delivery.fence = new.fence ORDER BY delivery.id \
+     FOR NO KEY UPDATE OF delivery), \
+     made AS (INSERT INTO attempt (delivery_id, number, at, took, answer, delivered) \
+     SELECT new.id, number, at, took, answer, delivered FROM new JOIN held ON held.id = new.id \
+     ON CONFLICT DO NOTHING RETURNING delivery_id) \
+     UPDATE delivery SET state = new.state, due = new.due, attempts = attempts + 1, \
+     tries = tries + 1 FROM new JOIN made ON made.delivery_id = new.id \
+     WHERE delivery.id = new.id RETURNING delivery.id";
+
+/// How those stand that are to be replayed: whether they are pending, and of whom, where that one is
+/// alive.
+pub(super) const TO_REPLAY: &str = "SELECT delivery.id, state = 'pending', instance.id \
+     FROM delivery LEFT JOIN instance ON instance.id = owner AND NOT dead \
+     WHERE delivery.id = ANY($1) ORDER BY delivery.id FOR NO KEY UPDATE OF delivery";
+
+pub(super) const REPLAY_HERE: &str = "WITH me AS ( \
+     SELECT id FROM instance WHERE id = $1 AND NOT dead FOR KEY SHARE) \
+     UPDATE delivery SET state = 'pending', due = new.due, tries = 0, wished = FALSE, \
+     owner = coalesce((SELECT me.id FROM me), 0), \
+     fence = CASE WHEN acquired THEN fence + 1 ELSE fence END \
+     FROM unnest($2::uuid[], $3::bigint[], $4::boolean[]) AS new(id, due, acquired) \
+     WHERE delivery.id = new.id RETURNING owner";
+
+pub(super) const REPLAY_THERE: &str = "UPDATE delivery SET due = new.due, tries = 0, wished = TRUE \
+     FROM unnest($1::uuid[], $2::bigint[]) AS new(id, due) WHERE delivery.id = new.id";
+
+/// What may be forgotten, as it looks before it is locked.
+pub(super) const TO_PRUNE: &str = "SELECT id FROM watch WHERE ended_at < $1 AND NOT EXISTS ( \
+     SELECT 1 FROM delivery WHERE watch_id = watch.id AND state <> 'delivered') \
+     ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED";
+
+/// Forgets with the watch what refers to it.
+pub(super) const PRUNE: &str = "DELETE FROM watch WHERE id = ANY($1) AND NOT EXISTS ( \
+     SELECT 1 FROM delivery WHERE watch_id = watch.id AND state <> 'delivered')";
+
+/// A row that stays as it is is written all the same.
+pub(super) const TOUCH: &str = "UPDATE meta SET version = version";
+
+/// What the others are told arrives when the transaction is over.
+pub(super) const TELL: &str = "SELECT pg_notify($1, word) FROM unnest($2::text[]) AS word";
