@@ -125,12 +125,12 @@ class Database:
     def left_with(self, number):
         """Active watches that this instance holds, or nobody."""
         return self._number("SELECT count(*) FROM watch WHERE outcome IS NULL "
-                            f"AND (owner IS NULL OR owner = {number})")
+                            f"AND (owner = 0 OR owner = {number})")
 
     def shares(self):
         """How many active watches each instance holds that has any, by its number."""
         rows = self._rows("SELECT owner, count(*) FROM watch "
-                          "WHERE outcome IS NULL AND owner IS NOT NULL GROUP BY owner")
+                          "WHERE outcome IS NULL AND owner <> 0 GROUP BY owner")
         return {int(owner): int(count) for owner, count in rows}
 
     def unfinished(self):

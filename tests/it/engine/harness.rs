@@ -1,6 +1,7 @@
 //! An engine in the making: its service, its hooks, and what was told.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,7 +70,7 @@ impl Jobs {
 }
 
 /// Asks them.
-struct Source(Arc<Jobs>);
+pub(super) struct Source(pub(super) Arc<Jobs>);
 
 impl JobSource for Source {
     fn ask<'a>(&'a self, id: &'a JobId) -> BoxFuture<'a, Answer> {
@@ -107,6 +108,9 @@ impl JobSource for Source {
 pub(super) struct Inbox {
     pub(super) messages: Mutex<Vec<Message>>,
     receipt: Receipt,
+    /// Whether it takes nothing for now.
+    refuses: AtomicBool,
+    taken: AtomicUsize,
 }
 
 impl Inbox {
@@ -119,7 +123,24 @@ impl Inbox {
         Arc::new(Self {
             messages: Mutex::default(),
             receipt,
+            refuses: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
         })
+    }
+
+    /// Takes nothing from now on.
+    pub(super) fn refuse(&self) {
+        self.refuses.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes everything from now on.
+    pub(super) fn take_again(&self) {
+        self.refuses.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether it has taken so many.
+    pub(super) fn has_taken(&self, count: usize) -> bool {
+        self.taken.load(Ordering::SeqCst) == count
     }
 
     /// The types of what has arrived.
@@ -136,7 +157,17 @@ impl Inbox {
 impl Hook for Inbox {
     fn deliver<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Receipt> {
         self.messages.lock().unwrap().push(message.clone());
-        Box::pin(async { self.receipt.clone() })
+        let receipt = if self.refuses.load(Ordering::SeqCst) {
+            let answer = "not now".to_owned();
+            Receipt::Failed {
+                answer,
+                retry_after: None,
+            }
+        } else {
+            self.taken.fetch_add(1, Ordering::SeqCst);
+            self.receipt.clone()
+        };
+        Box::pin(async { receipt })
     }
 }
 

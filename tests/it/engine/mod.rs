@@ -1,6 +1,7 @@
 //! The engine under paused time, with jobs, hooks and a store that do as they are told.
 
 mod accepting;
+mod cluster;
 mod configuring;
 mod ending;
 mod harness;

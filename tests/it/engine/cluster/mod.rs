@@ -1,0 +1,7 @@
+//! Several engines on one database.
+
+mod harness;
+mod orders;
+mod relay;
+mod shares;
+mod taking_over;
