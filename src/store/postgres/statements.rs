@@ -77,6 +77,11 @@ pub(super) const ADD_DURATION: &str = "INSERT INTO duration (project, job_type, 
      AS new(watch_id, job_type, began, took, place) JOIN watch ON watch.id = watch_id \
      ORDER BY place";
 
+pub(super) const LEARN: &str = "INSERT INTO duration (project, job_type, began, took) \
+     SELECT project, job_type, began, took \
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY \
+     AS new(project, job_type, began, took, place) ORDER BY place";
+
 /// The delivery is locked first: what is read of it stays so.
 pub(super) const ATTEMPTED: &str = "WITH new AS ( \
      SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
