@@ -5,6 +5,7 @@ mod contract;
 pub(crate) mod copying;
 mod crash;
 mod full_disk;
+mod leases;
 mod opening;
 pub(crate) mod samples;
 mod sqlite;
