@@ -6,6 +6,7 @@ mod control;
 mod daemon;
 mod history;
 mod simulate;
+mod store;
 mod wait;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,7 @@ pub(super) use control::{
 pub(super) use daemon::DaemonArgs;
 pub(super) use history::HistoryArgs;
 pub(super) use simulate::SimulateArgs;
+pub(super) use store::{MigrateArgs, StoreCommand};
 pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, ScheduleArg, WaitArgs};
 
 /// Waits for Huawei Cloud DCS jobs, says how they ended, and ends with a code that scripts can trust.
@@ -30,7 +32,7 @@ pub(super) use wait::{ConnectArgs, HookArgs, OutputArg, OutputArgs, ScheduleArg,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     after_help = AFTER_HELP,
-    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait history|cluster|credentials|check|simulate|demo [OPTIONS]",
+    override_usage = "dcs-wait [OPTIONS] JOB_ID...\n       dcs-wait daemon [OPTIONS]\n       dcs-wait watch|delivery COMMAND [OPTIONS]\n       dcs-wait store migrate --from URL --to URL\n       dcs-wait history|cluster|credentials|check|simulate|demo [OPTIONS]",
     max_term_width = 100,
 )]
 pub(super) struct Args {
@@ -84,6 +86,9 @@ pub(super) enum Command {
     Credentials(ConnectArgs),
     /// Say what is wrong with a configuration file, without starting anything
     Check(CheckArgs),
+    /// Move what the daemon keeps into another store
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Run a simulated DCS job API, to try things out and to test scripts
     Simulate(SimulateArgs),
     /// Watch simulated jobs end; needs no account

@@ -17,6 +17,7 @@ mod output;
 mod pacing;
 mod signals;
 mod simulate;
+mod store;
 mod table;
 mod values;
 mod wait;
@@ -30,7 +31,7 @@ use clap::Parser;
 
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::model::Exit;
-use args::{Args, Command};
+use args::{Args, Command, StoreCommand};
 use error::CliError;
 use signals::Interrupts;
 
@@ -95,6 +96,9 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
             interrupts
                 .guard(cluster::run(args, environment.as_ref()))
                 .await
+        }
+        Some(Command::Store(StoreCommand::Migrate(args))) => {
+            interrupts.guard(store::migrate(args)).await
         }
         Some(Command::Demo(args)) => demo::run(args, environment, interrupts).await,
         Some(Command::Daemon(args)) => daemon::run(args, environment, interrupts).await,

@@ -18,7 +18,7 @@ pub(super) const MAX_RPS: f64 = 10.0;
 pub(crate) const MAX_IN_FLIGHT: u32 = 64;
 
 pub(super) const STORE_PATH: &str = "/var/lib/dcs-wait/dcs-wait.db";
-pub(super) const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 pub(super) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) const SOCKET: &str = "/run/dcs-wait/control.sock";

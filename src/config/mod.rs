@@ -12,7 +12,7 @@ pub(crate) mod values;
 mod watch;
 
 pub(crate) use keys::instead;
-pub(crate) use store::host_name;
+pub(crate) use store::{check_url, host_name};
 
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use store::{PostgresConfig, StoreConfig, StorePlace};

@@ -119,20 +119,26 @@ fn sqlite(entry: &Entry<'_>) -> Option<PathBuf> {
 /// What is wrong with a URL is said without it: there may be a password in it, wherever it is wrong.
 fn postgres(entry: &Entry<'_>) -> Option<String> {
     let text = entry.text(r#"a URL such as "postgres://dcs_wait@db.example.com/dcs_wait""#)?;
-    if has_password(text) {
-        return entry.refuse(
-            "it carries a password; remove that, write it into a file (mode 0600), and name the file \
-             with password_file",
-        );
-    }
-    match check_url(text) {
+    match check_url(text, "password_file") {
         Ok(()) => Some(text.to_owned()),
         Err(why) => entry.refuse(why),
     }
 }
 
-/// Whether the URL of a database has a password in one of the places that it could be in.
-pub(crate) fn has_password(url: &str) -> bool {
+/// Whether this is the URL of a database in PostgreSQL, without a password: that is for the file that
+/// is named with `password_file`, an option or a key.
+pub(crate) fn check_url(text: &str, password_file: &str) -> Result<(), String> {
+    if has_password(text) {
+        return Err(format!(
+            "it carries a password; remove that, write it into a file (mode 0600), and name the file \
+             with {password_file}"
+        ));
+    }
+    PostgresPlan::check_url(text).map_err(|why| format!("it {why}"))
+}
+
+/// Whether there is a password in one of the places that it could be in.
+fn has_password(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| {
         url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password")
     })
@@ -179,17 +185,6 @@ pub(crate) fn host_name() -> String {
     } else {
         name
     }
-}
-
-fn check_url(text: &str) -> Result<(), String> {
-    const EXAMPLE: &str = "postgres://dcs_wait@db.example.com/dcs_wait";
-    let url = Url::parse(text).map_err(|_| format!("it is no URL; give one such as {EXAMPLE}"))?;
-    if !["postgres", "postgresql"].contains(&url.scheme()) {
-        return Err(format!(
-            "it begins otherwise than with postgres://; give one such as {EXAMPLE}"
-        ));
-    }
-    PostgresPlan::check_url(text)
 }
 
 #[cfg(test)]

@@ -16,4 +16,6 @@ mod sessions;
 mod stores;
 
 pub use metrics::Metrics;
+pub(crate) use stores::Opened;
+
 pub use run::{Asked, DaemonError, Ended, Start, run};

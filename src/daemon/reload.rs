@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_store_stays_where_it_is() {
-        let url = |rest| format!("[store]\nurl = \"postgres://db/x\"\n{rest}");
-        let other = "[store]\nurl = \"postgres://db/y\"";
+        let url = |rest| format!("[store]\nurl = \"postgres://me@db/x\"\n{rest}");
+        let other = "[store]\nurl = \"postgres://me@db/y\"";
         let all = "instance = \"b\"\nlease = \"1m\"\npassword_file = \"/p\"";
         for (old, new, keys) in [
             (String::new(), url(""), &["store.path", "store.url"][..]),

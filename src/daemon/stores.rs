@@ -8,7 +8,7 @@ use crate::engine::Membership;
 use crate::store::{PostgresStore, SharedStore, SqliteStore, Store};
 
 /// An open store, of either kind.
-pub(super) enum Opened {
+pub(crate) enum Opened {
     /// This daemon's own.
     Sqlite(Arc<SqliteStore>),
     /// One that others may share.
@@ -17,7 +17,7 @@ pub(super) enum Opened {
 
 impl Opened {
     /// Opens it. The password of a database is read now, and not again.
-    pub(super) async fn open(place: &StorePlace) -> Result<Self, DaemonError> {
+    pub(crate) async fn open(place: &StorePlace) -> Result<Self, DaemonError> {
         match place {
             StorePlace::Sqlite(path) => {
                 let store = SqliteStore::open(path).await?;
@@ -32,26 +32,29 @@ impl Opened {
     }
 
     /// What everything is kept in.
-    pub(super) fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
         }
     }
 
-    /// The same, where others may share it, with a clock that goes by it.
-    pub(super) fn membership(&self) -> Option<Membership> {
+    /// The same, where others may share it.
+    pub(crate) fn shared(&self) -> Option<Arc<dyn SharedStore>> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(store) => Some(Membership {
-                store: Arc::clone(store) as Arc<dyn SharedStore>,
-                clock: Arc::default(),
-            }),
+            Self::Postgres(store) => Some(Arc::clone(store) as Arc<dyn SharedStore>),
         }
     }
 
+    /// The same, where others may share it, with a clock that goes by it.
+    pub(crate) fn membership(&self) -> Option<Membership> {
+        let clock = Arc::default();
+        self.shared().map(|store| Membership { store, clock })
+    }
+
     /// Lets go of it. Nothing can be read or written any more.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
             Self::Postgres(store) => store.close().await,

@@ -93,6 +93,14 @@ impl Durations {
         self.0.iter().map(|one| of_millis(one.took))
     }
 
+    /// All of them with when the jobs began, the newest last.
+    pub fn with_begin(&self) -> impl Iterator<Item = (SystemTime, Duration)> {
+        let began = |one: &Kept| UNIX_EPOCH + Duration::from_millis(one.began);
+        self.0
+            .iter()
+            .map(move |one| (began(one), of_millis(one.took)))
+    }
+
     /// All of them in the order in which the jobs began. Of jobs that began together, the short ones
     /// end first: in the order of their ends, it would look as if they took longer and longer.
     #[must_use]

@@ -15,6 +15,7 @@ pub(super) fn kind(change: &Change) -> u8 {
         Change::Attempted { .. } => 3,
         Change::Replay { .. } => 4,
         Change::Prune(_) => 5,
+        Change::Learn { .. } => 7,
     }
 }
 

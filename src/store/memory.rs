@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, Fence, JobId, JobType,
-    Progress, ProjectName, Watch, WatchId, WatchRecord,
+    Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
 
 /// Keeps everything in memory. Reading and writing always succeed.
@@ -189,11 +189,7 @@ impl State {
                     self.joinable.remove(&key);
                 }
                 if let Some(ran) = ran {
-                    let of_type = (key.0, ran.job_type.clone());
-                    self.durations
-                        .entry(of_type)
-                        .or_default()
-                        .add(ran.began, ran.took);
+                    self.learn(key.0, ran);
                 }
                 self.owe(deliveries);
                 Effect::Done
@@ -213,8 +209,18 @@ impl State {
                 delivery.tries = 0;
                 Effect::Done
             }
+            Change::Learn { project, ran } => {
+                self.learn(project.clone(), ran);
+                Effect::Done
+            }
             Change::Prune(before) => self.prune(*before),
         }
+    }
+
+    fn learn(&mut self, project: ProjectName, ran: &Ran) {
+        let of_type = (project, ran.job_type.clone());
+        let durations = self.durations.entry(of_type).or_default();
+        durations.add(ran.began, ran.took);
     }
 
     fn accept(&mut self, watch: &Watch) -> Effect {

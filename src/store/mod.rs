@@ -6,11 +6,13 @@
 
 mod changes;
 mod columns;
+mod copy;
 mod memory;
 mod postgres;
 mod shared;
 mod sqlite;
 
+pub use copy::{Copied, CopyError, copy};
 pub use memory::MemoryStore;
 pub use postgres::{PostgresPlan, PostgresStore};
 pub use shared::{Alive, Held, Instance, Notice, Renewal, SharedStore, Wish, Wished};
@@ -100,6 +102,13 @@ pub enum Change {
         delivery_id: DeliveryId,
         /// When.
         due: SystemTime,
+    },
+    /// How long a job ran whose watch isn't kept here, or whose end didn't say so.
+    Learn {
+        /// The project, by its name in the configuration.
+        project: ProjectName,
+        /// How long, and what it was.
+        ran: Ran,
     },
     /// Forgets watches that ended before this time, with their history and their deliveries, except
     /// those that still owe something: pending or dead deliveries. Forgets [`PRUNED_AT_ONCE`] at

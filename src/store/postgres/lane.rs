@@ -7,16 +7,20 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long a connection may take to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// After how long a connection that was idle is asked whether it is still there: a server that was
+/// started anew knows none of them.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// At most so many connections, each made when it is first needed. One that was in use when
 /// something went wrong, or when nobody waits any more, is dropped, and its transaction with it.
 pub(super) struct Lane {
     options: PgConnectOptions,
-    idle: Mutex<Vec<PgConnection>>,
+    idle: Mutex<Vec<(PgConnection, Instant)>>,
     free: Semaphore,
     width: u32,
 }
@@ -44,14 +48,13 @@ impl Lane {
         let all = async {
             let turn = self.free.acquire().await;
             let _turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
-            let idle = self.idle(Vec::pop);
-            let connection = match idle {
+            let connection = match self.sound().await {
                 Some(connection) => connection,
                 None => self.options.connect().await?,
             };
             let (connection, result) = work(connection).await?;
             if !self.free.is_closed() {
-                self.idle(|idle| idle.push(connection));
+                self.idle(|idle| idle.push((connection, Instant::now())));
             }
             Ok(result)
         };
@@ -61,19 +64,29 @@ impl Lane {
         })
     }
 
+    /// A connection that is idle, and still there.
+    async fn sound(&self) -> Option<PgConnection> {
+        while let Some((mut connection, since)) = self.idle(Vec::pop) {
+            if since.elapsed() < TRUSTED || connection.ping().await.is_ok() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
     /// Lets go of all connections, and makes no more.
     pub(super) async fn close(&self) {
         // Whoever has a connection is waited for, for as long as it may take.
         let all = timeout(FAREWELL, self.free.acquire_many(self.width)).await;
         self.free.close();
         drop(all);
-        for connection in self.idle(std::mem::take) {
+        for (connection, _) in self.idle(std::mem::take) {
             // Nothing is lost when this fails: it only tidies up.
             drop(timeout(FAREWELL, connection.close()).await);
         }
     }
 
-    fn idle<T>(&self, use_them: impl FnOnce(&mut Vec<PgConnection>) -> T) -> T {
+    fn idle<T>(&self, use_them: impl FnOnce(&mut Vec<(PgConnection, Instant)>) -> T) -> T {
         use_them(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

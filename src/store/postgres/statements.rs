@@ -77,6 +77,11 @@ pub(super) const ADD_DURATION: &str = "INSERT INTO duration (project, job_type, 
      AS new(watch_id, job_type, began, took, place) JOIN watch ON watch.id = watch_id \
      ORDER BY place";
 
+pub(super) const LEARN: &str = "INSERT INTO duration (project, job_type, began, took) \
+     SELECT project, job_type, began, took \
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY \
+     AS new(project, job_type, began, took, place) ORDER BY place";
+
 /// The delivery is locked first: what is read of it stays so.
 pub(super) const ATTEMPTED: &str = "WITH new AS ( \
      SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
@@ -92,11 +97,12 @@ pub(super) const ATTEMPTED: &str = "WITH new AS ( \
      tries = tries + 1 FROM new JOIN made ON made.delivery_id = new.id \
      WHERE delivery.id = new.id RETURNING delivery.id";
 
-/// How those stand that are to be replayed: whether they are pending, and of whom, where that one is
-/// alive.
-pub(super) const TO_REPLAY: &str = "SELECT delivery.id, state = 'pending', instance.id \
-     FROM delivery LEFT JOIN instance ON instance.id = owner AND NOT dead \
-     WHERE delivery.id = ANY($1) ORDER BY delivery.id FOR NO KEY UPDATE OF delivery";
+/// How those stand that are to be replayed. What is joined with a row that is locked may be older than
+/// that row, so whether its owner is alive is asked for afterwards.
+pub(super) const TO_REPLAY: &str = "SELECT id, state = 'pending', owner FROM delivery \
+     WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+
+pub(super) const ALIVE: &str = "SELECT id FROM instance WHERE id = ANY($1) AND NOT dead";
 
 pub(super) const REPLAY_HERE: &str = "WITH me AS ( \
      SELECT id FROM instance WHERE id = $1 AND NOT dead FOR KEY SHARE) \

@@ -13,10 +13,10 @@ use uuid::Uuid;
 pub(super) use self::accept::BOUNDLESS;
 use super::notices::{self, CHANNEL};
 use super::statements::{
-    ADD_ANSWERS, ADD_DURATION, END, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE, TOUCH,
+    ADD_ANSWERS, ADD_DURATION, END, LEARN, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE, TOUCH,
 };
 use super::values::{escaped, uuid};
-use crate::model::{Answers, Delivery, HookName, Ran, WatchId};
+use crate::model::{Answers, Delivery, HookName, ProjectName, Ran, WatchId};
 use crate::store::changes::{Step, changed, distinct, kind};
 use crate::store::columns::{duration_millis, hooks, millis};
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
@@ -136,6 +136,7 @@ impl Writing<'_> {
         let mut steps = Vec::new();
         let mut attempts = Vec::new();
         let mut replays = Vec::new();
+        let mut learned = Vec::new();
         let mut effects = Vec::new();
         for change in changes {
             match change {
@@ -155,6 +156,7 @@ impl Writing<'_> {
                     state,
                 } => attempts.push((*delivery_id, *fence, attempt, *state)),
                 Change::Replay { delivery_id, due } => replays.push((*delivery_id, *due)),
+                Change::Learn { project, ran } => learned.push((project, ran)),
                 Change::Prune(before) => effects.push(self.prune(*before).await?),
             }
         }
@@ -164,6 +166,7 @@ impl Writing<'_> {
         }
         effects.extend(self.attempted(&attempts).await?);
         effects.extend(self.replay(&replays).await?);
+        effects.extend(self.learn(&learned).await?);
         Ok(effects)
     }
 
@@ -287,6 +290,21 @@ impl Writing<'_> {
             .execute(&mut *self.connection)
             .await?;
         Ok(())
+    }
+
+    async fn learn(&mut self, learned: &[(&ProjectName, &Ran)]) -> sqlx::Result<Vec<Effect>> {
+        if learned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let each = || learned.iter().map(|(_, ran)| ran);
+        sqlx::query(LEARN)
+            .bind(all(learned.iter().map(|(project, _)| project.as_str())))
+            .bind(all(each().map(|ran| escaped(&ran.job_type))))
+            .bind(all(each().map(|ran| millis(ran.began))))
+            .bind(all(each().map(|ran| duration_millis(ran.took))))
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(vec![Effect::Done; learned.len()])
     }
 
     async fn prune(&mut self, before: SystemTime) -> sqlx::Result<Effect> {

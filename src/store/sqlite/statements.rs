@@ -69,6 +69,13 @@ pub(super) static ADD_DURATION: LazyLock<Batch> = LazyLock::new(|| {
     )
 });
 
+pub(super) static LEARN: LazyLock<Batch> = LazyLock::new(|| {
+    Batch::new(
+        "project, job_type, began, took",
+        "INSERT INTO duration (project, job_type, began, took) SELECT * FROM new",
+    )
+});
+
 pub(super) static ADD_ATTEMPT: LazyLock<Batch> = LazyLock::new(|| {
     Batch::new(
         "delivery_id, number, at, took, answer, delivered",

@@ -7,13 +7,13 @@ use sqlx::{Connection, SqliteConnection};
 use super::batch::Prepared;
 use super::schema::{self, VERSION};
 use super::statements::{
-    ACCEPT, ADD_ANSWERS, ADD_ATTEMPT, ADD_DURATION, ATTEMPTED, END, NOTE, OWE, PART, PRUNE, REPLAY,
-    TO_JOIN,
+    ACCEPT, ADD_ANSWERS, ADD_ATTEMPT, ADD_DURATION, ATTEMPTED, END, LEARN, NOTE, OWE, PART, PRUNE,
+    REPLAY, TO_JOIN,
 };
 use super::values;
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Fence, Progress, Ran, Watch, WatchId,
-    WatchRecord,
+    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Fence, Progress, ProjectName, Ran,
+    Watch, WatchId, WatchRecord,
 };
 use crate::store::changes::{Step, changed, distinct, done_each, done_if, kind};
 use crate::store::columns::{due, duration_millis, joined, millis};
@@ -47,6 +47,7 @@ async fn store_alike(
     let mut steps = Vec::new();
     let mut attempts = Vec::new();
     let mut replays = Vec::new();
+    let mut learned = Vec::new();
     let mut effects = Vec::new();
     for change in changes {
         match change {
@@ -69,6 +70,7 @@ async fn store_alike(
                 ..
             } => attempts.push((*delivery_id, attempt, *state)),
             Change::Replay { delivery_id, due } => replays.push((*delivery_id, *due)),
+            Change::Learn { project, ran } => learned.push((project, ran)),
             Change::Prune(before) => effects.push(prune(connection, *before).await?),
         }
     }
@@ -76,6 +78,7 @@ async fn store_alike(
     effects.extend(proceed(connection, &steps).await?);
     effects.extend(attempted(connection, &attempts).await?);
     effects.extend(replay(connection, &replays).await?);
+    effects.extend(learn(connection, &learned).await?);
     Ok(effects)
 }
 
@@ -286,6 +289,22 @@ async fn replay(
         })
         .await?;
     Ok(done_each(known))
+}
+
+async fn learn(
+    connection: &mut SqliteConnection,
+    learned: &[(&ProjectName, &Ran)],
+) -> sqlx::Result<Vec<Effect>> {
+    LEARN
+        .execute(connection, learned, |query, (project, ran)| {
+            query
+                .bind(project.as_str())
+                .bind(&*ran.job_type)
+                .bind(millis(ran.began))
+                .bind(duration_millis(ran.took))
+        })
+        .await?;
+    Ok(vec![Effect::Done; learned.len()])
 }
 
 async fn prune(connection: &mut SqliteConnection, before: SystemTime) -> sqlx::Result<Effect> {

@@ -9,6 +9,7 @@ mod harness;
 mod history;
 mod hooks;
 mod input;
+mod migrate;
 mod misbehavior;
 mod options;
 mod output;

@@ -47,7 +47,7 @@ fn a_database_is_told_by_its_url_alone() {
 #[test]
 fn all_that_can_be_said_of_a_database_is_read() {
     let text = r#"
-        url = "postgresql:///x?host=/run/postgresql"
+        url = "postgresql://me@localhost/x?host=/run/postgresql"
         password_file = "password"
         instance = "dcs-1.example_a"
         lease = "3s"
@@ -55,19 +55,19 @@ fn all_that_can_be_said_of_a_database_is_read() {
     assert_eq!(
         postgres(text),
         PostgresConfig {
-            url: "postgresql:///x?host=/run/postgresql".to_owned(),
+            url: "postgresql://me@localhost/x?host=/run/postgresql".to_owned(),
             password_file: Some(PathBuf::from("/etc/dcs-wait/password")),
             instance: "dcs-1.example_a".to_owned(),
             lease: Duration::from_secs(3),
         }
     );
-    let longest = postgres("url = \"postgres://db/x\"\nlease = \"10m\"");
+    let longest = postgres("url = \"postgres://me@db/x\"\nlease = \"10m\"");
     assert_eq!(longest.lease, Duration::from_secs(600));
 }
 
 #[test]
 fn a_password_is_read_when_the_database_is_to_be_opened() {
-    let missing = postgres("url = \"postgres://db/x\"\npassword_file = \"/nonexistent/p\"");
+    let missing = postgres("url = \"postgres://me@db/x\"\npassword_file = \"/nonexistent/p\"");
     let why = missing.plan().unwrap_err().to_string();
     assert!(why.contains("can't read /nonexistent/p"), "{why}");
     let none = PostgresConfig {
@@ -79,7 +79,7 @@ fn a_password_is_read_when_the_database_is_to_be_opened() {
 
 #[test]
 fn a_store_is_in_one_place() {
-    let lines = "path = \"a.db\"\nurl = \"postgres://db/x\"";
+    let lines = "path = \"a.db\"\nurl = \"postgres://me@db/x\"";
     assert_snapshot!(refused(lines), @"dcs-wait.toml:5:7: store.url: a store is in a SQLite file or in PostgreSQL, and path is given as well; remove one of them");
 }
 
@@ -124,6 +124,10 @@ fn what_is_no_url_of_postgresql_is_refused() {
         let errors = refused(&format!("url = {url:?}"));
         assert!(errors.contains("postgres://"), "{url}: {errors}");
     }
+    let of_mode = refused("url = \"postgres://me@db/x?sslmode=on\"");
+    assert_snapshot!(of_mode, @r#"dcs-wait.toml:4:7: store.url: it has sslmode="on", which there isn't; take one of disable, prefer, require, verify-ca, verify-full"#);
+    let nobody = refused("url = \"postgres://db/x\"");
+    assert_snapshot!(nobody, @"dcs-wait.toml:4:7: store.url: it names no user; write it as postgres://USER@HOST:PORT/DATABASE");
     assert_snapshot!(refused("url = 5"), @r#"dcs-wait.toml:4:7: store.url is 5 (a number); give a URL such as "postgres://dcs_wait@db.example.com/dcs_wait""#);
     let as_path = refused("path = \"postgres://me:s3cret@db/x\"");
     assert_snapshot!(as_path, @"dcs-wait.toml:4:8: store.path: it is the URL of a database, and no path; give it as url");
@@ -132,7 +136,7 @@ fn what_is_no_url_of_postgresql_is_refused() {
 #[test]
 fn a_lease_has_a_range() {
     for lease in ["0s", "2999ms", "601s", "1h"] {
-        let lines = format!("url = \"postgres://db/x\"\nlease = {lease:?}");
+        let lines = format!("url = \"postgres://me@db/x\"\nlease = {lease:?}");
         assert_eq!(
             refused(&lines),
             "dcs-wait.toml:5:9: store.lease: must be from 3s to 10m"
@@ -142,7 +146,11 @@ fn a_lease_has_a_range() {
 
 #[test]
 fn an_instance_has_a_name_that_can_be_shown_anywhere() {
-    let refused = |name: &str| refused(&format!("url = \"postgres://db/x\"\ninstance = {name:?}"));
+    let refused = |name: &str| {
+        refused(&format!(
+            "url = \"postgres://me@db/x\"\ninstance = {name:?}"
+        ))
+    };
     assert_snapshot!(refused("dcs 1"), @r#"dcs-wait.toml:5:12: store.instance is "dcs 1": it contains ' ' at position 4; letters, digits, '-', '_' and '.' of ASCII are allowed"#);
     assert_snapshot!(refused(""), @r#"dcs-wait.toml:5:12: store.instance is "": it is empty; letters, digits, '-', '_' and '.' of ASCII are allowed"#);
     let long = refused(&"a".repeat(65));
@@ -152,7 +160,7 @@ fn an_instance_has_a_name_that_can_be_shown_anywhere() {
     );
     let longest = "a".repeat(64);
     let config = postgres(&format!(
-        "url = \"postgres://db/x\"\ninstance = {longest:?}"
+        "url = \"postgres://me@db/x\"\ninstance = {longest:?}"
     ));
     assert_eq!(config.instance, longest);
 }

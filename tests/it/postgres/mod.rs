@@ -203,7 +203,7 @@ async fn connected(url: &str) -> PgConnection {
     options.connect().await.unwrap()
 }
 
-async fn change(connection: &mut PgConnection, sql: &str) {
+pub(crate) async fn change(connection: &mut PgConnection, sql: &str) {
     let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     sql.execute(connection).await.unwrap();
 }

@@ -2,9 +2,11 @@
 
 mod child;
 mod contract;
+pub(crate) mod copying;
 mod crash;
 mod full_disk;
+mod leases;
 mod opening;
-mod samples;
+pub(crate) mod samples;
 mod sqlite;
 mod upgrading;

@@ -12,7 +12,7 @@ use dcs_wait::store::{Change, Effect, Page, SqliteStore, Store};
 use tempfile::TempDir;
 
 /// So many milliseconds after a moment of 2026.
-pub(super) fn at(millis: u64) -> SystemTime {
+pub(crate) fn at(millis: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_000 + millis)
 }
 
@@ -23,20 +23,20 @@ fn bytes(n: u64) -> [u8; 16] {
 }
 
 /// IDs sort by their numbers.
-pub(super) fn watch_id(n: u64) -> WatchId {
+pub(crate) fn watch_id(n: u64) -> WatchId {
     WatchId::from_bytes(bytes(n))
 }
 
-pub(super) fn delivery_id(n: u64) -> DeliveryId {
+pub(crate) fn delivery_id(n: u64) -> DeliveryId {
     DeliveryId::from_bytes(bytes(n))
 }
 
-pub(super) fn hooks(names: &[&str]) -> Arc<[HookName]> {
+pub(crate) fn hooks(names: &[&str]) -> Arc<[HookName]> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
 /// A watch for a job of its own.
-pub(super) fn watch(n: u64) -> Watch {
+pub(crate) fn watch(n: u64) -> Watch {
     Watch {
         id: watch_id(n),
         project: "main".parse().unwrap(),
@@ -47,11 +47,11 @@ pub(super) fn watch(n: u64) -> Watch {
     }
 }
 
-pub(super) fn accept(n: u64) -> Change {
+pub(crate) fn accept(n: u64) -> Change {
     Change::Accept(watch(n))
 }
 
-pub(super) fn answers(answer: &str, count: u32) -> Answers {
+pub(crate) fn answers(answer: &str, count: u32) -> Answers {
     Answers {
         answer: answer.to_owned().into(),
         count,
@@ -60,7 +60,7 @@ pub(super) fn answers(answer: &str, count: u32) -> Answers {
     }
 }
 
-pub(super) fn note(n: u64, polls: u32) -> Change {
+pub(crate) fn note(n: u64, polls: u32) -> Change {
     Change::Note {
         watch_id: watch_id(n),
         fence: Fence::FIRST,
@@ -70,7 +70,7 @@ pub(super) fn note(n: u64, polls: u32) -> Change {
 }
 
 /// The end of a watch 1,000 ms after it began, with deliveries.
-pub(super) fn end(n: u64, outcome: Outcome, deliveries: Vec<Delivery>) -> Change {
+pub(crate) fn end(n: u64, outcome: Outcome, deliveries: Vec<Delivery>) -> Change {
     Change::End {
         watch_id: watch_id(n),
         fence: Fence::FIRST,
@@ -90,7 +90,7 @@ pub(super) fn end(n: u64, outcome: Outcome, deliveries: Vec<Delivery>) -> Change
 }
 
 /// Likewise, of a job that ran for so many seconds.
-pub(super) fn end_of(n: u64, job_type: &str, seconds: u64) -> Change {
+pub(crate) fn end_of(n: u64, job_type: &str, seconds: u64) -> Change {
     let mut change = end(n, Outcome::Succeeded, Vec::new());
     if let Change::End { ran, .. } = &mut change {
         *ran = Ran::new(job_type.into(), at(n), Duration::from_secs(seconds));
@@ -99,7 +99,7 @@ pub(super) fn end_of(n: u64, job_type: &str, seconds: u64) -> Change {
 }
 
 /// A line for each type: its project, its name, and how many seconds each job took.
-pub(super) async fn durations(store: &dyn Store) -> Vec<String> {
+pub(crate) async fn durations(store: &dyn Store) -> Vec<String> {
     let all = store.durations().await.unwrap();
     let line = |(project, job_type, durations): &(ProjectName, JobType, Durations)| {
         let seconds: Vec<f64> = durations.iter().map(|one| one.as_secs_f64()).collect();
@@ -109,7 +109,7 @@ pub(super) async fn durations(store: &dyn Store) -> Vec<String> {
 }
 
 /// A delivery that is pending.
-pub(super) fn delivery(n: u64, watch: u64, hook: &str) -> Delivery {
+pub(crate) fn delivery(n: u64, watch: u64, hook: &str) -> Delivery {
     Delivery {
         id: delivery_id(n),
         watch_id: watch_id(watch),
@@ -123,7 +123,7 @@ pub(super) fn delivery(n: u64, watch: u64, hook: &str) -> Delivery {
     }
 }
 
-pub(super) fn attempted(n: u64, number: u32, state: DeliveryState) -> Change {
+pub(crate) fn attempted(n: u64, number: u32, state: DeliveryState) -> Change {
     Change::Attempted {
         delivery_id: delivery_id(n),
         fence: Fence::FIRST,
@@ -138,17 +138,17 @@ pub(super) fn attempted(n: u64, number: u32, state: DeliveryState) -> Change {
     }
 }
 
-pub(super) fn page<Id>(before: Option<Id>, limit: u32) -> Page<Id> {
+pub(crate) fn page<Id>(before: Option<Id>, limit: u32) -> Page<Id> {
     Page { before, limit }
 }
 
 /// Stores the changes; none may fail.
-pub(super) async fn commit(store: &dyn Store, changes: &[Change]) -> Vec<Effect> {
+pub(crate) async fn commit(store: &dyn Store, changes: &[Change]) -> Vec<Effect> {
     store.commit(changes).await.unwrap()
 }
 
 /// A word for each effect.
-pub(super) fn words(effects: &[Effect]) -> Vec<String> {
+pub(crate) fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::Accepted { joined: true, .. } => "joined".to_owned(),
         Effect::Accepted { joined: false, .. } => "accepted".to_owned(),
@@ -161,33 +161,33 @@ pub(super) fn words(effects: &[Effect]) -> Vec<String> {
     effects.iter().map(word).collect()
 }
 
-pub(super) async fn record(store: &dyn Store, n: u64) -> WatchRecord {
+pub(crate) async fn record(store: &dyn Store, n: u64) -> WatchRecord {
     store.watch(watch_id(n)).await.unwrap().unwrap().0
 }
 
-pub(super) async fn history(store: &dyn Store, n: u64) -> Vec<Answers> {
+pub(crate) async fn history(store: &dyn Store, n: u64) -> Vec<Answers> {
     store.watch(watch_id(n)).await.unwrap().unwrap().1
 }
 
 /// A delivery as it is kept, and the numbers of its attempts.
-pub(super) async fn kept(store: &dyn Store, n: u64) -> (Delivery, Vec<u32>) {
+pub(crate) async fn kept(store: &dyn Store, n: u64) -> (Delivery, Vec<u32>) {
     let (delivery, attempts) = store.delivery(delivery_id(n)).await.unwrap().unwrap();
     (delivery, attempts.iter().map(|one| one.number).collect())
 }
 
 /// A place for a SQLite store, gone with the directory.
-pub(super) fn place() -> (TempDir, PathBuf) {
+pub(crate) fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     (directory, path)
 }
 
-pub(super) async fn opened(path: &std::path::Path) -> SqliteStore {
+pub(crate) async fn opened(path: &std::path::Path) -> SqliteStore {
     SqliteStore::open(path).await.unwrap()
 }
 
 /// Why it can't be opened.
-pub(super) async fn refusal(path: &std::path::Path) -> String {
+pub(crate) async fn refusal(path: &std::path::Path) -> String {
     let refused = SqliteStore::open(path).await;
     refused.err().expect("it can't be opened").to_string()
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::super::statements::{ATTEMPTED, OWE, REPLAY_HERE, REPLAY_THERE, TO_REPLAY};
+use super::super::statements::{ALIVE, ATTEMPTED, OWE, REPLAY_HERE, REPLAY_THERE, TO_REPLAY};
 use super::super::values::{escaped, uuid};
 use super::{Writing, all};
 use crate::model::{Attempt, Delivery, DeliveryId, DeliveryState, Fence};
@@ -103,11 +103,16 @@ impl Writing<'_> {
             .bind(all(replays.iter().map(|(id, _)| uuid(id.as_bytes()))))
             .fetch_all(&mut *self.connection)
             .await?;
-        // Whether it is pending, and who holds it.
-        let known: HashMap<Uuid, (bool, Option<i64>)> = rows
+        // Whether it is pending, and who holds it or did.
+        let known: HashMap<Uuid, (bool, i64)> = rows
             .iter()
             .map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?))))
             .collect::<sqlx::Result<_>>()?;
+        let owners: HashSet<i64> = known.values().map(|(_, owner)| *owner).collect();
+        let alive: Vec<i64> = sqlx::query_scalar(ALIVE)
+            .bind(all(owners.into_iter()))
+            .fetch_all(&mut *self.connection)
+            .await?;
         let me = self.author.id;
         let mut here = Vec::new();
         let mut there = Vec::new();
@@ -116,13 +121,13 @@ impl Writing<'_> {
             let id = uuid(id.as_bytes());
             let due = millis(*due);
             effects.push(match known.get(&id) {
-                Some((true, Some(other))) if *other != me => {
-                    self.told.wished.insert(*other);
+                Some((true, owner)) if *owner != me && alive.contains(owner) => {
+                    self.told.wished.insert(*owner);
                     there.push((id, due));
                     Effect::Passed
                 }
-                Some((is_pending, holder)) => {
-                    here.push((id, due, !is_pending || holder.is_none()));
+                Some((is_pending, owner)) => {
+                    here.push((id, due, !is_pending || *owner != me));
                     Effect::Done
                 }
                 None => Effect::Nothing,

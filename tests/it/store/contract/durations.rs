@@ -17,6 +17,7 @@ each_form! {
     an_end_that_changes_nothing_is_not_learned_from
     only_an_end_that_says_so_is_learned_from
     durations_outlive_their_watches
+    what_is_learned_needs_no_watch
     durations_and_deliveries_of_many_ends_do_not_mix
     the_shortest_and_the_longest_come_back_and_so_does_any_name
 }
@@ -95,6 +96,20 @@ async fn durations_outlive_their_watches(store: &dyn Store) {
     assert_eq!(words(&effects), ["pruned 1"]);
     assert!(store.watch(watch_id(1)).await.unwrap().is_none());
     assert_eq!(durations(store).await, ["main swap [3.0]"]);
+}
+
+async fn what_is_learned_needs_no_watch(store: &dyn Store) {
+    let learn = |project: &str, seconds| Change::Learn {
+        project: project.parse().unwrap(),
+        ran: Ran::new("swap".into(), at(seconds), Duration::from_secs(seconds)).unwrap(),
+    };
+    let all: Vec<Change> = (0..70).map(|n| learn("main", n)).collect();
+    let effects = commit(store, &all).await;
+    assert_eq!(words(&effects), ["done"; 70]);
+    commit(store, &[learn("annex", 3)]).await;
+    let last: Vec<f64> = (6..70).map(f64::from).collect();
+    let expected = ["annex swap [3.0]".to_owned(), format!("main swap {last:?}")];
+    assert_eq!(durations(store).await, expected);
 }
 
 async fn durations_and_deliveries_of_many_ends_do_not_mix(store: &dyn Store) {

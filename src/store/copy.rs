@@ -1,0 +1,353 @@
+//! Everything from one store into another, of whatever forms they are.
+//!
+//! First come watches that ended otherwise than their jobs, which no order joins any more; then those
+//! that an order may join, of which a job has at most one. So no watch joins another while it is
+//! copied, in whatever order they were accepted. Deliveries follow, and durations at last.
+//!
+//! A copy that was cut short goes on: what is there already is compared, and left alone.
+
+mod changes;
+
+use std::collections::HashSet;
+
+use self::changes::{owed, step};
+use super::{Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, WatchFilter};
+use crate::model::{
+    Answers, Attempt, Delivery, Durations, JobType, Outcome, Progress, ProjectName, Ran,
+    WatchRecord,
+};
+
+/// How many watches or deliveries are read, and stored by one transaction.
+const PAGE: u32 = 250;
+
+/// How much has been looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Watches, those that were there already included.
+    pub watches: u64,
+    /// Deliveries, likewise.
+    pub deliveries: u64,
+}
+
+/// Why a store can't be copied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CopyError {
+    /// The one that is copied can't be read.
+    #[error("from: {0}")]
+    From(StoreError),
+    /// The other can't be read or written.
+    #[error("to: {0}")]
+    To(StoreError),
+    /// The other holds something else than the beginning of this copy.
+    #[error(
+        "the store to copy to holds something else: {0}; copy into an empty store, or into one that a \
+         copy of the same store was begun in"
+    )]
+    Other(String),
+}
+
+/// Copies everything. Says after each transaction how far it has come. Nobody else may use the stores
+/// meanwhile.
+///
+/// # Errors
+/// When one of them can't be used, or what is in the other isn't the beginning of this copy. What was
+/// copied until then stays there.
+pub async fn copy(
+    from: &dyn Store,
+    to: &dyn Store,
+    tell: &mut (dyn FnMut(Copied) + Send),
+) -> Result<Copied, CopyError> {
+    let there = to.counts().await.map_err(CopyError::To)?;
+    let mut copying = Copying {
+        from,
+        to,
+        tell,
+        // Nothing has to be looked for in a store that is empty.
+        is_begun: Counts::default() != there,
+        copied: Copied::default(),
+    };
+    copying.lacking().await?;
+    if copying.is_begun {
+        copying.compare().await?;
+    }
+    copying.watches().await?;
+    copying.deliveries().await?;
+    copying.durations().await?;
+    Ok(copying.copied)
+}
+
+struct Copying<'a> {
+    from: &'a dyn Store,
+    to: &'a dyn Store,
+    tell: &'a mut (dyn FnMut(Copied) + Send),
+    is_begun: bool,
+    copied: Copied,
+}
+
+/// A watch that is to be stored, with its history.
+type Kept = (WatchRecord, Vec<Answers>);
+
+/// How long jobs of one type took.
+type OfType = (ProjectName, JobType, Durations);
+
+impl Copying<'_> {
+    /// Refuses a store that holds anything else than a part of the one to be copied, before anything is
+    /// stored there.
+    async fn compare(&self) -> Result<(), CopyError> {
+        let all = WatchFilter::default();
+        let mut before = None;
+        loop {
+            let there = self.to.watches(&all, page(before)).await;
+            let there = there.map_err(CopyError::To)?;
+            let Some(last) = there.last() else {
+                break;
+            };
+            before = Some(last.watch.id);
+            for WatchRecord { watch, .. } in &there {
+                let kept = self.from.watch(watch.id).await.map_err(CopyError::From)?;
+                let Some(kept) = kept else {
+                    let (id, job) = (watch.id, &watch.job_id);
+                    return Err(other(format!("the watch {id} for {job}")));
+                };
+                self.is_there(&kept).await?;
+            }
+        }
+        let all = DeliveryFilter::default();
+        let mut before = None;
+        loop {
+            let there = self.to.deliveries(&all, page(before)).await;
+            let there = there.map_err(CopyError::To)?;
+            let Some(last) = there.last() else {
+                return Ok(());
+            };
+            before = Some(last.id);
+            for Delivery { id, .. } in &there {
+                let kept = self.from.delivery(*id).await.map_err(CopyError::From)?;
+                let Some(kept) = kept else {
+                    return Err(other(format!("the delivery {id}")));
+                };
+                self.is_delivery_there(&kept).await?;
+            }
+        }
+    }
+
+    async fn watches(&mut self) -> Result<(), CopyError> {
+        let ended = |outcome| WatchFilter {
+            outcome: Some(outcome),
+            ..WatchFilter::default()
+        };
+        let active = WatchFilter {
+            ended: Some(false),
+            ..WatchFilter::default()
+        };
+        let (of_jobs, others): (Vec<Outcome>, Vec<Outcome>) = Outcome::ALL
+            .into_iter()
+            .partition(|one| one.is_of_the_job());
+        for outcome in others.into_iter().chain(of_jobs) {
+            self.watches_of(&ended(outcome)).await?;
+        }
+        self.watches_of(&active).await
+    }
+
+    async fn watches_of(&mut self, filter: &WatchFilter) -> Result<(), CopyError> {
+        let mut before = None;
+        loop {
+            let records = self.from.watches(filter, page(before)).await;
+            let records = records.map_err(CopyError::From)?;
+            let Some(last) = records.last() else {
+                return Ok(());
+            };
+            before = Some(last.watch.id);
+            let count = records.len() as u64;
+            let mut new = Vec::with_capacity(records.len());
+            for record in records {
+                let id = record.watch.id;
+                let kept = self.from.watch(id).await.map_err(CopyError::From)?;
+                if let Some(kept) = kept
+                    && !self.is_there(&kept).await?
+                {
+                    new.push(kept);
+                }
+            }
+            // Of several for one job, each has to have ended before the next is accepted.
+            let mut jobs = HashSet::new();
+            let mut group = Vec::new();
+            for kept in new {
+                let job = (kept.0.watch.project.clone(), kept.0.watch.job_id.clone());
+                if !jobs.insert(job.clone()) {
+                    self.store(std::mem::take(&mut group)).await?;
+                    jobs = HashSet::from([job]);
+                }
+                group.push(kept);
+            }
+            self.store(group).await?;
+            self.copied.watches += count;
+            (self.tell)(self.copied);
+        }
+    }
+
+    /// Whether the watch was copied before. One that was only accepted is to be stored once more.
+    async fn is_there(&self, kept: &Kept) -> Result<bool, CopyError> {
+        if !self.is_begun {
+            return Ok(false);
+        }
+        let there = self
+            .to
+            .watch(kept.0.watch.id)
+            .await
+            .map_err(CopyError::To)?;
+        let Some((mut record, answers)) = there else {
+            return Ok(false);
+        };
+        record.fence = kept.0.fence;
+        if record == kept.0 && answers == kept.1 {
+            return Ok(true);
+        }
+        let is_begun = record.end.is_none()
+            && record.progress == Progress::default()
+            && answers.is_empty()
+            && record.watch == kept.0.watch;
+        if is_begun {
+            return Ok(false);
+        }
+        let id = kept.0.watch.id;
+        Err(other(format!(
+            "the watch {id} has come further, or otherwise"
+        )))
+    }
+
+    /// Stores watches of different jobs: accepts them, and then says how far they have come.
+    async fn store(&self, kept: Vec<Kept>) -> Result<(), CopyError> {
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let watches = kept.iter().map(|(record, _)| record.watch.clone());
+        let accepts = [Change::AcceptAll(watches.collect())];
+        let effects = self.to.commit(&accepts).await.map_err(CopyError::To)?;
+        let Some(Effect::Each(effects)) = effects.into_iter().next() else {
+            return Ok(());
+        };
+        let mut steps = Vec::with_capacity(kept.len());
+        for ((copied, answers), effect) in kept.into_iter().zip(effects) {
+            let Effect::Accepted { record, .. } = effect else {
+                continue;
+            };
+            let (id, there) = (copied.watch.id, record.watch.id);
+            if there != id {
+                let job = record.watch.job_id;
+                return Err(other(format!("the watch {there} for {job}")));
+            }
+            steps.extend(step(copied, answers, record.fence));
+        }
+        if !steps.is_empty() {
+            self.commit(&steps).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores changes that all have something to change.
+    async fn commit(&self, changes: &[Change]) -> Result<(), CopyError> {
+        let effects = self.to.commit(changes).await.map_err(CopyError::To)?;
+        if effects.iter().any(|one| matches!(one, Effect::Nothing)) {
+            return Err(other("somebody else changes it meanwhile".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn deliveries(&mut self) -> Result<(), CopyError> {
+        let mut before = None;
+        loop {
+            let deliveries = self
+                .from
+                .deliveries(&DeliveryFilter::default(), page(before))
+                .await
+                .map_err(CopyError::From)?;
+            let Some(last) = deliveries.last() else {
+                return Ok(());
+            };
+            before = Some(last.id);
+            let count = deliveries.len() as u64;
+            let mut new = Vec::with_capacity(deliveries.len());
+            for delivery in deliveries {
+                let kept = self.from.delivery(delivery.id).await;
+                if let Some(kept) = kept.map_err(CopyError::From)?
+                    && !self.is_delivery_there(&kept).await?
+                {
+                    new.push(kept);
+                }
+            }
+            if !new.is_empty() {
+                let changes = owed(&new);
+                self.commit(&changes).await?;
+            }
+            self.copied.deliveries += count;
+            (self.tell)(self.copied);
+        }
+    }
+
+    async fn is_delivery_there(
+        &self,
+        (delivery, attempts): &(Delivery, Vec<Attempt>),
+    ) -> Result<bool, CopyError> {
+        if !self.is_begun {
+            return Ok(false);
+        }
+        let there = self.to.delivery(delivery.id).await.map_err(CopyError::To)?;
+        let Some((mut there, tried)) = there else {
+            return Ok(false);
+        };
+        there.fence = delivery.fence;
+        if there == *delivery && tried == *attempts {
+            Ok(true)
+        } else {
+            let id = delivery.id;
+            Err(other(format!("the delivery {id} stands otherwise")))
+        }
+    }
+
+    /// What durations the other store lacks: all or none.
+    async fn lacking(&self) -> Result<Vec<OfType>, CopyError> {
+        let mut known = self.from.durations().await.map_err(CopyError::From)?;
+        let mut there = self.to.durations().await.map_err(CopyError::To)?;
+        for all in [&mut known, &mut there] {
+            all.sort_by(|one, next| (&one.0, &*one.1).cmp(&(&next.0, &*next.1)));
+        }
+        if known == there {
+            Ok(Vec::new())
+        } else if there.is_empty() {
+            Ok(known)
+        } else {
+            Err(other("it knows how long other jobs took".to_owned()))
+        }
+    }
+
+    /// All by one transaction: there are so few that it takes a moment, and a part of them couldn't be
+    /// told from others.
+    async fn durations(&self) -> Result<(), CopyError> {
+        let known = self.lacking().await?;
+        if known.is_empty() {
+            return Ok(());
+        }
+        let of_type = |(project, job_type, durations): OfType| {
+            let all: Vec<_> = durations.with_begin().collect();
+            all.into_iter().filter_map(move |(began, took)| {
+                let project = project.clone();
+                let ran = Ran::new(job_type.clone(), began, took)?;
+                Some(Change::Learn { project, ran })
+            })
+        };
+        let changes: Vec<Change> = known.into_iter().flat_map(of_type).collect();
+        self.commit(&changes).await
+    }
+}
+
+fn page<Id>(before: Option<Id>) -> Page<Id> {
+    Page {
+        before,
+        limit: PAGE,
+    }
+}
+
+fn other(what: String) -> CopyError {
+    CopyError::Other(what)
+}
