@@ -201,7 +201,18 @@ socket = "control.sock"
     }
 
     pub(super) fn launch_with(&self, more: impl FnOnce(&mut Command)) -> Daemon {
-        let log = self.path("log");
+        self.launch_from("dcs-wait.toml", "control.sock", "log", more)
+    }
+
+    /// Starts a daemon from a configuration file of its own, with its socket and its log.
+    pub(super) fn launch_from(
+        &self,
+        config: &str,
+        socket: &str,
+        log: &str,
+        more: impl FnOnce(&mut Command),
+    ) -> Daemon {
+        let log = self.path(log);
         let stderr = File::options()
             .create(true)
             .append(true)
@@ -213,14 +224,14 @@ socket = "control.sock"
             .env("HOME", self.directory.path())
             .env("NOTIFY_SOCKET", self.path("notify"))
             .current_dir(self.directory.path())
-            .args(["daemon", "--config", "dcs-wait.toml"])
+            .args(["daemon", "--config", config])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr.unwrap());
         more(&mut command);
         Daemon {
             child: command.spawn().unwrap(),
-            socket: self.path("control.sock"),
+            socket: self.path(socket),
             log,
         }
     }

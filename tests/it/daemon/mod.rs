@@ -1,6 +1,7 @@
 //! The daemon from outside: the binary as a child process, with real sockets and a real database,
 //! against a simulated service.
 
+mod cluster;
 mod crash;
 pub(crate) mod harness;
 mod hooks;
