@@ -19,7 +19,7 @@ use crate::hooks::{self, Tools};
 use crate::http::Connector;
 use crate::model::Exit;
 use crate::secret::read_secret_file;
-use online::Asked;
+use online::{Asked, Opening};
 
 pub(super) async fn run(
     args: CheckArgs,
@@ -27,28 +27,39 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let path = config_file(args.config, environment.as_ref());
     let checked = check(&path, environment.as_ref());
-    let asked = match &checked {
-        Ok(config) if args.online => Some(online::ask(config, &environment).await),
-        _ => None,
+    let (asked, store) = match &checked {
+        Ok(config) if args.online => (
+            Some(online::ask(config, &environment).await),
+            online::open(&config.store.place).await,
+        ),
+        _ => (None, None),
     };
+    let store = store.as_ref();
     match args.form {
-        Form::Text => print_text(&path, &checked, asked.as_deref(), environment.as_ref()),
+        Form::Text => {
+            print_text(&path, &checked, asked.as_deref(), environment.as_ref());
+            print_store(store, environment.as_ref());
+        }
         Form::Json => {
-            let json = as_json(&path, &checked, asked.as_deref());
+            let json = as_json(&path, &checked, asked.as_deref(), store);
             output::print(&escape_json(&json.to_string()));
         }
     }
-    Ok(exit(&checked, asked.as_deref()))
+    Ok(exit(&checked, asked.as_deref(), store))
 }
 
 /// A refused credential counts for more than anything else that a project lacks.
-fn exit(checked: &Result<Config, ConfigErrors>, asked: Option<&[Asked]>) -> Exit {
+fn exit(
+    checked: &Result<Config, ConfigErrors>,
+    asked: Option<&[Asked]>,
+    store: Option<&Opening>,
+) -> Exit {
     let projects = asked.unwrap_or_default();
     let mut failures = projects
         .iter()
         .filter_map(|asked| asked.result.as_ref().err());
     match (checked, failures.clone().next()) {
-        (Ok(_), None) => Exit::Success,
+        (Ok(_), None) if store.is_none_or(Result::is_ok) => Exit::Success,
         _ if failures.any(|error| error.exit == Exit::Denied) => Exit::Denied,
         _ => Exit::Usage,
     }
@@ -75,6 +86,17 @@ fn print_text(
                 let message = format!("project {project}: {}", error.message);
                 output::complain(&CliError::usage(message), environment);
             }
+        }
+    }
+}
+
+fn print_store(store: Option<&Opening>, environment: &dyn Environment) {
+    match store {
+        None => {}
+        Some(Ok(())) => output::print("store: ok: the database can be used"),
+        Some(Err(error)) => {
+            let message = format!("store: {}", error.message);
+            output::complain(&CliError::usage(message), environment);
         }
     }
 }
@@ -147,7 +169,12 @@ fn counted(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
 }
 
-fn as_json(path: &Path, checked: &Result<Config, ConfigErrors>, asked: Option<&[Asked]>) -> Value {
+fn as_json(
+    path: &Path,
+    checked: &Result<Config, ConfigErrors>,
+    asked: Option<&[Asked]>,
+    store: Option<&Opening>,
+) -> Value {
     let errors = match checked {
         Ok(_) => &[],
         Err(errors) => errors.errors(),
@@ -171,11 +198,18 @@ fn as_json(path: &Path, checked: &Result<Config, ConfigErrors>, asked: Option<&[
     let count = |number: fn(&Config) -> usize| checked.as_ref().ok().map(number);
     json!({
         "file": path.display().to_string(),
-        "ok": exit(checked, asked) == Exit::Success,
+        "ok": exit(checked, asked, store) == Exit::Success,
         "projects": count(|config| config.projects.len()),
         "hooks": count(|config| config.hooks.len()),
         "watches": count(|config| config.watches.len()),
         "errors": errors.iter().map(error).collect::<Vec<_>>(),
         "online": asked.map(|asked| asked.iter().map(project).collect::<Vec<_>>()),
+        "store": store.map(|opening| {
+            let error = opening.as_ref().err();
+            json!({
+                "ok": error.is_none(),
+                "error": error.map(|error| clean_message(&error.message)),
+            })
+        }),
     })
 }

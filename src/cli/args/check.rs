@@ -8,11 +8,13 @@ const AFTER_HELP: &str = "\
 Reads the configuration file, the files with secrets and certificates that it names, and makes its
 hooks, as the daemon does when it starts. Nothing is started or written, and without --online
 nothing is sent. What the file names is looked at once the file itself is right.
+With --online a PostgreSQL database is opened as the daemon does it: its tables are
+made where there are none.
 
 Exit codes:
     0  the daemon would start with this file
     2  the file is wrong, or something that it names; or, with --online, a
-       project can't be asked for
+       project can't be asked for, or the database can't be used
     4  with --online: the service refuses a credential";
 
 #[derive(Debug, Clone, clap::Args)]
@@ -21,7 +23,8 @@ pub(in crate::cli) struct CheckArgs {
     /// Configuration file [env: DCS_WAIT_CONFIG] [default: /etc/dcs-wait/dcs-wait.toml]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) config: Option<PathBuf>,
-    /// Also make a signed request for each project, and see whether its credential works
+    /// Also make a signed request for each project, to see whether its credential works, and open
+    /// the database
     #[arg(long)]
     pub(in crate::cli) online: bool,
     /// text, or json: one object

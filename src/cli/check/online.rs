@@ -1,4 +1,5 @@
-//! One signed request for each project, to see whether the service takes its credential.
+//! One signed request for each project, to see whether the service takes its credential; and the
+//! database, to see whether it can be used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use crate::api::Content;
 use crate::auth::Given;
 use crate::cli::connect::exit_of;
 use crate::cli::error::CliError;
-use crate::config::{Config, ProjectConfig};
+use crate::config::{Config, ProjectConfig, StorePlace};
+use crate::daemon::Opened;
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome, ProjectName};
 use crate::poll::{Context, Verdict, judge};
@@ -16,6 +18,24 @@ use crate::poll::{Context, Verdict, judge};
 pub(super) struct Asked {
     pub(super) project: ProjectName,
     pub(super) result: Result<(), CliError>,
+}
+
+/// What came of opening a database.
+pub(super) type Opening = Result<(), CliError>;
+
+/// Opens the database as the daemon does at its start, but joins nobody. A file isn't opened: it may
+/// be in use, and whether it can be depends on who runs this.
+pub(super) async fn open(place: &StorePlace) -> Option<Opening> {
+    if let StorePlace::Sqlite(_) = place {
+        return None;
+    }
+    Some(match Opened::open(place).await {
+        Ok(opened) => {
+            opened.close().await;
+            Ok(())
+        }
+        Err(error) => Err(CliError::usage(error)),
+    })
 }
 
 /// Asks for each project, one after the other. A credential that was refused isn't tried again for

@@ -14,7 +14,7 @@ pub(super) fn unfit(doing: &'static str, error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Io(error) => StoreError::NotNow {
             doing,
-            why: system_words(&error),
+            why: words(&error),
         },
         error => trouble(doing, error),
     }
@@ -35,12 +35,20 @@ pub(super) fn unopened(address: &Address, error: sqlx::Error) -> StoreError {
         sqlx::Error::Tls(why) => untrusted(&server, &why.to_string()),
         sqlx::Error::Io(why) => match of_tls(why) {
             Some(tls) => untrusted(&server, &tls.to_string()),
-            None => not_now(&server, &system_words(why)),
+            None => not_now(&server, &words(why)),
         },
         sqlx::Error::Configuration(why) => StoreError::Unusable(format!(
             "the database at {server} can't be reached as [store] url says: {why}"
         )),
         other => not_now(&server, &other.to_string()),
+    }
+}
+
+/// What the system says, or what the driver says for it.
+fn words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the connection was lost".to_owned(),
+        _ => system_words(error),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY};
 
 use super::harness::{Invocation, Service, dcs_wait};
+use crate::postgres::Database;
 
 const PROJECT: &str = "[[project]]\nname = \"main\"\nregion = \"cn-north-4\"\n";
 
@@ -53,7 +54,7 @@ fn a_file_that_is_right_is_summed_up() {
         ended.results(),
         [json!({
             "file": "c.toml", "ok": true, "projects": 2, "hooks": 2, "watches": 0, "errors": [],
-            "online": null,
+            "online": null, "store": null,
         })]
     );
 }
@@ -244,6 +245,40 @@ fn a_credential_that_is_refused_is_tried_once_and_ends_with_its_code() {
     assert_eq!(result["online"][0]["ok"], true);
     assert_eq!(result["online"][1]["project"], "other");
     assert!(result["online"][1]["error"].is_string());
+}
+
+#[test]
+fn a_database_is_opened_online_and_only_then() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(Database::new());
+    let service = Service::default();
+    let store = |url: &str| format!("[store]\nurl = \"{url}\"\n");
+    let check = |url: &str| {
+        let project = format!(
+            "[[project]]\nname = \"good\"\nendpoint = \"{}\"\nproject_id = \"{PROJECT_ID}\"\n\
+             ak_file = \"ak\"\nsk_file = \"sk\"\n",
+            service.url(),
+        );
+        dcs_wait(["check", "--config", "c.toml"])
+            .file("c.toml", &(project + &store(url)))
+            .file("ak", ACCESS_KEY)
+            .file("sk", SECRET_KEY)
+    };
+    let nowhere = "postgres://me@127.0.0.1:1/x";
+    check(nowhere).run().exits_with(0).says_nothing();
+    check(&database.url())
+        .arg("--online")
+        .run()
+        .exits_with(0)
+        .prints_line("store: ok: the database can be used");
+    check(nowhere)
+        .arg("--online")
+        .run()
+        .exits_with(2)
+        .says("error: store: the store can't be opened: 127.0.0.1:1: ");
+    let ended = check(nowhere).args(["--online", "--output=json"]).run();
+    let ended = ended.exits_with(2);
+    assert_eq!(ended.results()[0]["store"]["ok"], false);
 }
 
 #[test]

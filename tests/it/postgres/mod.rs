@@ -3,8 +3,10 @@
 //! `DCS_WAIT_TEST_POSTGRES` names a server that is there already, as `tests/run` starts one; else each
 //! process that needs one starts its own.
 
-#![expect(dead_code, reason = "the tests of leases use all of it")]
+mod proxy;
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
@@ -14,6 +16,8 @@ use dcs_wait::store::{PostgresPlan, PostgresStore, SharedStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tempfile::TempDir;
+
+pub(crate) use self::proxy::Proxy;
 
 /// What names a server that is there already.
 const VARIABLE: &str = "DCS_WAIT_TEST_POSTGRES";
@@ -55,6 +59,25 @@ impl Server {
     /// A server that a test may stop and start.
     pub(crate) fn private() -> Arc<Self> {
         Arc::new(Self::started())
+    }
+
+    /// One that encrypts, with a key and a certificate in PEM.
+    pub(crate) fn private_with_tls(key: &str, certificate: &str) -> Arc<Self> {
+        let server = Self::started();
+        let data = server.directory().join("data");
+        let owner = fs::metadata(&data).unwrap();
+        let add = |name: &str, text: &str| {
+            let path = data.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        };
+        add("server.key", key);
+        add("server.crt", certificate);
+        add("postgresql.auto.conf", "ssl = on\n");
+        server.crash();
+        server.start();
+        Arc::new(server)
     }
 
     fn started() -> Self {

@@ -7,6 +7,8 @@ mod crash;
 mod full_disk;
 mod leases;
 mod opening;
+mod postgres;
+mod reaching;
 pub(crate) mod samples;
 mod sqlite;
 mod upgrading;
