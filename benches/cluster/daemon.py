@@ -1,8 +1,10 @@
 """The programs under test: the simulated service, and daemons that ask it."""
 
+import contextlib
 import http.client
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -45,6 +47,15 @@ class Simulator:
 def expected(job):
     """How its watch has to end."""
     return "failed" if job.startswith(FAILS) else "succeeded"
+
+
+def cpu_of(pid):
+    """Seconds of CPU of a process and all of its threads."""
+    spent = 0
+    for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):
+            spent += int(thread.read_text().split()[0])
+    return spent / 1e9
 
 
 class Control(http.client.HTTPConnection):
@@ -157,6 +168,10 @@ url = "{webhook}"
         lines = self.ask("GET", "/metrics")[1].splitlines()
         found = [line.split()[1] for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(map(float, found)) if found else None
+
+    def cpu(self):
+        """Seconds of CPU that it has taken."""
+        return cpu_of(self.process.pid)
 
     def panics(self):
         return self.log.read_text().count("panicked")

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from daemon import LASTS
+from daemon import LASTS, MAX_RPS
 from report import Trouble, say
 from scene import HELD_BACK, LATE
 
@@ -14,6 +14,10 @@ BEYOND = 10
 CLAIMED, GLANCE = 2, 0.02
 # By how much of all watches a daemon may hold less or more than its share: what it claims at once.
 SLACK = 0.05
+# How long a daemon is measured, in seconds and in turns, and how long after its start.
+TURN, TURNS, SETTLED = 10, 4, 5
+# How much more of the CPU one daemon may take with PostgreSQL than with SQLite.
+COST = 1.3
 
 
 def three(scene):
@@ -144,8 +148,42 @@ def join(scene):
     scene.leave()
 
 
+def cost(scene):
+    """No fault: what one daemon takes of the CPU while it polls, on SQLite and on PostgreSQL in turns."""
+    jobs = scene.jobs([LASTS])
+    daemons = {
+        "SQLite": scene.daemon_on("sqlite", 'path = "dcs-wait.db"'),
+        "PostgreSQL": scene.daemon("postgres"),
+    }
+    spent, server = dict.fromkeys(daemons, 0.0), 0.0
+    for daemon in daemons.values():
+        daemon.start()
+        scene.add(jobs, [daemon])
+    # Each job is described for the first time meanwhile, which is stored.
+    time.sleep(SETTLED + len(jobs) / MAX_RPS * 2)
+    for _ in range(TURNS):
+        for name, daemon in daemons.items():
+            others = [other for other in daemons.values() if other is not daemon]
+            for other in others:
+                other.freeze()
+            before, server_before = daemon.cpu(), scene.bench.postgres.cpu()
+            time.sleep(TURN)
+            spent[name] += daemon.cpu() - before
+            if name == "PostgreSQL":
+                server += scene.bench.postgres.cpu() - server_before
+            for other in others:
+                other.thaw()
+    for name, seconds in spent.items():
+        scene.note(f"CPU on {name}", f"{seconds / (TURN * TURNS):.2%}")
+    ratio = spent["PostgreSQL"] / spent["SQLite"]
+    scene.note("against SQLite", f"{ratio:.2f}", ratio <= COST)
+    scene.note("CPU of PostgreSQL itself", f"{server / (TURN * TURNS):.2%}")
+    # They have nothing to do with each other.
+    scene.leave(limits=len(daemons))
+
+
 def in_renewals(took, renewal):
     return "never" if took is None else f"{took:.1f} s, {took / renewal:.1f} renewals"
 
 
-FAULTS = {fault.__name__: fault for fault in (kill, freeze, restart, partition, claim, join)}
+FAULTS = {fault.__name__: fault for fault in (kill, freeze, restart, partition, claim, join, cost)}

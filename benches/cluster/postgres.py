@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+from daemon import cpu_of
 from report import Trouble
 
 USER = "dcs"
@@ -81,6 +82,13 @@ class Postgres:
             self.stop_immediately()
         self.log.close()
         shutil.rmtree(self.folder)
+
+    def cpu(self):
+        """Seconds of CPU that the server and whoever serves have taken, and those who have ended."""
+        children = pathlib.Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children")
+        alive = sum(map(cpu_of, [self.server.pid, *children.read_text().split()]))
+        stat = pathlib.Path(f"/proc/{self.server.pid}/stat").read_text().rpartition(")")[2].split()
+        return alive + (int(stat[13]) + int(stat[14])) / os.sysconf("SC_CLK_TCK")
 
     def create(self, name):
         self.ask("postgres", f"CREATE DATABASE {name}")

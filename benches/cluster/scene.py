@@ -66,6 +66,10 @@ class Scene:
         self.cleaning.callback(relay.close)
         store = (f'url = "postgres://dcs@127.0.0.1:{relay.port}/{self.database.name}?sslmode=disable"\n'
                  f'instance = "{name}"\nlease = "{self.bench.options.lease}"')
+        return self.daemon_on(name, store)
+
+    def daemon_on(self, name, store):
+        """Another daemon with this store, which isn't started yet."""
         daemon = Daemon(self.bench.options.binary, self.home / name, name, store=store,
                         service=self.bench.service.port, webhook=self.bench.receiver.url)
         self.daemons[name] = daemon
@@ -156,14 +160,14 @@ class Scene:
         self.note("second webhook-ids", len(second_ids), not second_ids)
         self.note("sent again under the same ID", again)
 
-    def leave(self):
-        """Notes what the daemons say of themselves, and ends them."""
+    def leave(self, limits=1):
+        """Notes what the daemons say of themselves, which keep to so many limits, and ends them."""
         daemons = [daemon for daemon in self.daemons.values() if daemon.process]
         stale = [daemon.metric("dcs_wait_stale_writes_total") for daemon in daemons]
         known = [number for number in stale if number is not None]
         self.note("stale writes refused", f"{sum(known):.0f}" if known else "not told", bool(known))
         most = busiest(self.bench.service.requests[self.since:])
-        self.note("most requests in a second", most, most <= MAX_RPS * (1 + JITTER))
+        self.note("most requests in a second", most, most <= limits * MAX_RPS * (1 + JITTER))
         failed = [code for code in [daemon.stop() for daemon in daemons] if code != 0]
         self.note("daemons that ended badly", len(failed), not failed)
         panics = sum(daemon.panics() for daemon in self.daemons.values())
