@@ -10,10 +10,10 @@ mod changes;
 
 use std::collections::HashSet;
 
-use self::changes::{owed, step};
+use self::changes::{Tried, owed, parts, retried, step};
 use super::{Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, WatchFilter};
 use crate::model::{
-    Answers, Attempt, Delivery, Durations, JobType, Outcome, Progress, ProjectName, Ran,
+    Answers, Delivery, DeliveryState, Durations, JobType, Outcome, Progress, ProjectName, Ran,
     WatchRecord,
 };
 
@@ -87,6 +87,15 @@ struct Copying<'a> {
 /// A watch that is to be stored, with its history.
 type Kept = (WatchRecord, Vec<Answers>);
 
+/// How much of a delivery is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Absent,
+    /// What was tried until its last replay, and that.
+    Replayed,
+    Whole,
+}
+
 /// How long jobs of one type took.
 type OfType = (ProjectName, JobType, Durations);
 
@@ -126,7 +135,7 @@ impl Copying<'_> {
                 let Some(kept) = kept else {
                     return Err(other(format!("the delivery {id}")));
                 };
-                self.is_delivery_there(&kept).await?;
+                self.standing(&kept).await?;
             }
         }
     }
@@ -267,42 +276,71 @@ impl Copying<'_> {
             };
             before = Some(last.id);
             let count = deliveries.len() as u64;
-            let mut new = Vec::with_capacity(deliveries.len());
+            let (mut new, mut replayed) = (Vec::new(), Vec::new());
             for delivery in deliveries {
                 let kept = self.from.delivery(delivery.id).await;
-                if let Some(kept) = kept.map_err(CopyError::From)?
-                    && !self.is_delivery_there(&kept).await?
-                {
+                let Some(kept) = kept.map_err(CopyError::From)? else {
+                    continue;
+                };
+                let standing = self.standing(&kept).await?;
+                let (before, since) = parts(&kept);
+                if standing != Standing::Whole && !before.is_empty() && !since.is_empty() {
+                    replayed.push(kept.clone());
+                }
+                if standing == Standing::Absent {
                     new.push(kept);
                 }
             }
             if !new.is_empty() {
-                let changes = owed(&new);
-                self.commit(&changes).await?;
+                self.commit(&owed(new.iter())).await?;
             }
+            self.retry(&replayed).await?;
             self.copied.deliveries += count;
             (self.tell)(self.copied);
         }
     }
 
-    async fn is_delivery_there(
-        &self,
-        (delivery, attempts): &(Delivery, Vec<Attempt>),
-    ) -> Result<bool, CopyError> {
-        if !self.is_begun {
-            return Ok(false);
+    /// Stores what was tried since the last replay. Whether that has acquired the delivery, and raised
+    /// its fence, is the store's to say.
+    async fn retry(&self, replayed: &[Tried]) -> Result<(), CopyError> {
+        let mut changes = Vec::new();
+        for kept in replayed {
+            let there = self.to.delivery(kept.0.id).await.map_err(CopyError::To)?;
+            if let Some((there, _)) = there {
+                changes.extend(retried(kept, there.fence));
+            }
         }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.commit(&changes).await
+    }
+
+    async fn standing(&self, kept: &Tried) -> Result<Standing, CopyError> {
+        if !self.is_begun {
+            return Ok(Standing::Absent);
+        }
+        let (delivery, attempts) = kept;
         let there = self.to.delivery(delivery.id).await.map_err(CopyError::To)?;
         let Some((mut there, tried)) = there else {
-            return Ok(false);
+            return Ok(Standing::Absent);
         };
         there.fence = delivery.fence;
         if there == *delivery && tried == *attempts {
-            Ok(true)
-        } else {
-            let id = delivery.id;
-            Err(other(format!("the delivery {id} stands otherwise")))
+            return Ok(Standing::Whole);
         }
+        let (before, _) = parts(kept);
+        let is_replayed = matches!(there.state, DeliveryState::Pending(_))
+            && there.tries == 0
+            && !before.is_empty()
+            && tried == before;
+        let is_same = (there.watch_id, &there.hook, &there.body)
+            == (delivery.watch_id, &delivery.hook, &delivery.body);
+        if is_replayed && is_same {
+            return Ok(Standing::Replayed);
+        }
+        let id = delivery.id;
+        Err(other(format!("the delivery {id} stands otherwise")))
     }
 
     /// What durations the other store lacks: all or none.

@@ -30,62 +30,83 @@ pub(super) fn step(record: WatchRecord, answers: Vec<Answers>, fence: Fence) -> 
     }
 }
 
-/// The fence after a replay of what nobody holds, which acquires it. A store without leases looks at
-/// none.
-const REPLAYED: Fence = Fence::new(Fence::FIRST.number() + 1);
+/// A delivery with its attempts.
+pub(super) type Tried = (Delivery, Vec<Attempt>);
 
-/// The changes by which deliveries come to be, are tried, replayed and tried again.
-pub(super) fn owed(kept: &[(Delivery, Vec<Attempt>)]) -> Vec<Change> {
-    let mut owe = Vec::with_capacity(kept.len());
-    let (mut first, mut replays, mut last) = (Vec::new(), Vec::new(), Vec::new());
-    for (delivery, attempts) in kept {
-        let made = attempts.len() as u32;
+/// The attempts before the last replay, and those since.
+pub(super) fn parts((delivery, attempts): &Tried) -> (&[Attempt], &[Attempt]) {
+    let since_replay = attempts.len().min(delivery.tries as usize);
+    attempts.split_at(attempts.len() - since_replay)
+}
+
+/// The changes by which deliveries come to be, and are tried; or else tried until their last replay,
+/// and replayed: [`retried`] has the rest of those.
+pub(super) fn owed<'a>(all: impl Iterator<Item = &'a Tried>) -> Vec<Change> {
+    let (mut owe, mut tried, mut replays) = (Vec::new(), Vec::new(), Vec::new());
+    for kept in all {
+        let (delivery, attempts) = kept;
         let mut bare = delivery.clone();
         bare.fence = Fence::FIRST;
-        if made > 0 {
+        if !attempts.is_empty() {
             bare.state = DeliveryState::Pending(delivery.created_at);
-            bare.attempts = delivery.attempts.saturating_sub(made);
+            bare.attempts = delivery.attempts.saturating_sub(attempts.len() as u32);
             bare.tries = 0;
         }
         owe.push(bare);
-        let since_replay = delivery.tries.min(made) as usize;
-        let (before, after) = attempts.split_at(attempts.len() - since_replay);
-        first.extend(before.iter().map(|one| {
-            let state = DeliveryState::Pending(one.at);
-            attempted(delivery, Fence::FIRST, one, state)
-        }));
-        if !before.is_empty() {
-            let due = match delivery.state {
-                DeliveryState::Pending(due) => due,
-                DeliveryState::Delivered | DeliveryState::Dead => delivery.created_at,
-            };
-            replays.push(Change::Replay {
-                delivery_id: delivery.id,
-                due,
-            });
+        match parts(kept) {
+            ([], since) => tried.extend(attempted(delivery, since, Fence::FIRST)),
+            (before, _) => {
+                let pending = |one: &Attempt| DeliveryState::Pending(one.at);
+                tried.extend(
+                    before
+                        .iter()
+                        .map(|one| attempt_of(delivery, one, Fence::FIRST, pending(one))),
+                );
+                let due = match delivery.state {
+                    DeliveryState::Pending(due) => due,
+                    DeliveryState::Delivered | DeliveryState::Dead => delivery.created_at,
+                };
+                replays.push(Change::Replay {
+                    delivery_id: delivery.id,
+                    due,
+                });
+            }
         }
-        let fence = if before.is_empty() {
-            Fence::FIRST
-        } else {
-            REPLAYED
-        };
-        last.extend(after.iter().enumerate().map(|(index, one)| {
-            let state = if index + 1 == after.len() {
-                delivery.state
-            } else {
-                DeliveryState::Pending(one.at)
-            };
-            attempted(delivery, fence, one, state)
-        }));
     }
     let mut changes = vec![Change::Owe(owe)];
-    changes.extend(first);
+    changes.extend(tried);
     changes.extend(replays);
-    changes.extend(last);
     changes
 }
 
-fn attempted(delivery: &Delivery, fence: Fence, attempt: &Attempt, state: DeliveryState) -> Change {
+/// The attempts since the last replay of a delivery, which may have raised its fence to this one.
+pub(super) fn retried(kept: &Tried, fence: Fence) -> impl Iterator<Item = Change> {
+    attempted(&kept.0, parts(kept).1, fence)
+}
+
+/// The last attempts of a delivery, which leave it as it stands.
+fn attempted<'a>(
+    delivery: &'a Delivery,
+    attempts: &'a [Attempt],
+    fence: Fence,
+) -> impl Iterator<Item = Change> + 'a {
+    attempts.iter().enumerate().map(move |(index, one)| {
+        let is_last = index + 1 == attempts.len();
+        let state = if is_last {
+            delivery.state
+        } else {
+            DeliveryState::Pending(one.at)
+        };
+        attempt_of(delivery, one, fence, state)
+    })
+}
+
+fn attempt_of(
+    delivery: &Delivery,
+    attempt: &Attempt,
+    fence: Fence,
+    state: DeliveryState,
+) -> Change {
     Change::Attempted {
         delivery_id: delivery.id,
         fence,
