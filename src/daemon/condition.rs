@@ -83,7 +83,7 @@ pub(super) fn news(before: &Health, now: &Health) -> Vec<(Level, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ProjectHealth;
+    use crate::engine::{ClusterHealth, ProjectHealth};
     use std::time::Duration;
 
     fn project(refused: Option<&str>) -> ProjectHealth {
@@ -109,6 +109,22 @@ mod tests {
         let line = status(&health, Some(counts));
         assert_eq!(line, "12 watches, 3 deliveries pending");
         (health.running, health.unseen, health.in_trouble) = (0, 0, 1);
+        health.cluster = Some(ClusterHealth {
+            instances: 3,
+            holds_lease: true,
+        });
+        let line = status(&health, Some(Counts::default()));
+        assert_eq!(
+            line,
+            "1 watch (1 in trouble), 0 deliveries pending; one of 3 daemons"
+        );
+        health.cluster = Some(ClusterHealth {
+            instances: 3,
+            holds_lease: false,
+        });
+        let line = status(&health, None);
+        assert_eq!(line, "1 watch (1 in trouble); no lease");
+        health.cluster = None;
         health.store_trouble = Some("disk\nfull".to_owned());
         health.projects = vec![project(Some("AK access failed"))];
         (counts.pending, counts.dead) = (1, 2);

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
-use crate::engine::ProjectHealth;
+use crate::engine::{ClusterHealth, ProjectHealth};
 use crate::model::ProjectName;
 
 fn seen() -> Seen {
@@ -19,6 +19,10 @@ fn seen() -> Seen {
             running: 10_000,
             in_trouble: 3,
             projects: vec![project("main", None), project("other", Some("no"))],
+            cluster: Some(ClusterHealth {
+                instances: 3,
+                holds_lease: true,
+            }),
             ..Health::default()
         },
         counts: Some(Counts {
@@ -39,6 +43,7 @@ fn rendered() -> String {
     metrics.polled("running", Duration::from_secs(40), Duration::from_secs(2));
     metrics.polled("throttled", Duration::from_millis(3), Duration::ZERO);
     metrics.committed(12, Duration::from_micros(700));
+    metrics.stale(2);
     metrics.restarted();
     let hook = "ci".parse::<HookName>().unwrap();
     metrics.attempted(&hook, "failed", Duration::from_millis(80));
@@ -123,6 +128,9 @@ fn everything_that_is_promised_is_there() {
         ("dcs_wait_poll_lateness_seconds_sum", "", 2.0),
         ("dcs_wait_store_commit_duration_seconds_sum", "", 0.0007),
         ("dcs_wait_store_commit_changes_sum", "", 12.0),
+        ("dcs_wait_stale_writes_total", "", 2.0),
+        ("dcs_wait_daemons", "", 3.0),
+        ("dcs_wait_lease_held", "", 1.0),
         ("dcs_wait_loop_restarts_total", "", 1.0),
         (
             "dcs_wait_delivery_attempt_duration_seconds_count",
@@ -180,6 +188,7 @@ fn a_store_that_cannot_be_read_hides_nothing_else() {
         ..seen()
     };
     let text = Metrics::default().render(&unread);
+    assert_eq!(sample(&text, "dcs_wait_lease_held", ""), 1.0);
     assert!(!text.contains("deliveries_owed"));
     assert_eq!(sample(&text, "dcs_wait_watches", r#"state="unseen""#), 1.0);
 }

@@ -131,7 +131,11 @@ fn one_that_stops_leaves_nothing_behind() {
     one.stop();
     until("the other holds it", || held_by(&two, "two") == 1);
     until("it is forgotten", || {
-        two.get("/v1/cluster")["instances"].as_array().unwrap().len() == 1
+        two.get("/v1/cluster")["instances"]
+            .as_array()
+            .unwrap()
+            .len()
+            == 1
     });
     two.stop();
 }
