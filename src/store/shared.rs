@@ -132,7 +132,7 @@ pub trait SharedStore: Store {
     fn renew(&self, held: Held) -> StoreFuture<'_, Renewal>;
 
     /// How many more new watches this instance takes from now on. Those beyond are accepted as
-    /// orphans, and others are told.
+    /// orphans, and others are told. Before this is called, it takes all.
     fn make_room(&self, watches: u64);
 
     /// Acquires orphaned watches, the oldest first. Those that another is about to acquire are left

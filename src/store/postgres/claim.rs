@@ -19,13 +19,15 @@ const STAY: &str = "SELECT id FROM instance WHERE id = $1 AND NOT dead FOR KEY S
 
 /// Those whose watches are orphans, nobody among them. The order of one owner's is an index's, that of
 /// several's has to be made: so only those come that have any.
-const ORPHANED_WATCHES: &str = "SELECT owner FROM ( \
+const ORPHANED_WATCHES: &str = "SELECT gone.owner FROM ( \
      SELECT 0::bigint AS owner UNION ALL SELECT id FROM instance WHERE dead) AS gone \
-     WHERE EXISTS (SELECT 1 FROM watch WHERE watch.owner = gone.owner AND outcome IS NULL)";
+     CROSS JOIN LATERAL ( \
+     SELECT FROM watch WHERE watch.owner = gone.owner AND outcome IS NULL LIMIT 1) AS one";
 
-const ORPHANED_DELIVERIES: &str = "SELECT owner FROM ( \
+const ORPHANED_DELIVERIES: &str = "SELECT gone.owner FROM ( \
      SELECT 0::bigint AS owner UNION ALL SELECT id FROM instance WHERE dead) AS gone \
-     WHERE EXISTS (SELECT 1 FROM delivery WHERE delivery.owner = gone.owner AND state = 'pending')";
+     CROSS JOIN LATERAL ( \
+     SELECT FROM delivery WHERE delivery.owner = gone.owner AND state = 'pending' LIMIT 1) AS one";
 
 /// Its hooks are those of the record.
 macro_rules! claim_watches {
@@ -36,7 +38,7 @@ macro_rules! claim_watches {
                 $of,
                 " ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) \
                  UPDATE watch SET owner = $1, fence = fence + 1, hooks_changed = FALSE \
-                 FROM orphan WHERE watch.id = orphan.id RETURNING"
+                 WHERE id = ANY(ARRAY(SELECT id FROM orphan)) RETURNING"
             ),
             ", watch.call_off OR watch.poll_now"
         )
@@ -52,7 +54,7 @@ macro_rules! claim_deliveries {
                 $of,
                 " ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) \
                  UPDATE delivery SET owner = $1, fence = fence + 1, wished = FALSE \
-                 FROM orphan WHERE delivery.id = orphan.id RETURNING"
+                 WHERE id = ANY(ARRAY(SELECT id FROM orphan)) RETURNING"
             ),
             ""
         )
@@ -71,8 +73,8 @@ const HELD_DELIVERIES: &str = with_delivery!(
 
 const RELEASE: &str = "UPDATE delivery SET owner = 0 \
      FROM unnest($2::uuid[], $3::bigint[]) AS held(id, fence) \
-     WHERE delivery.id = held.id AND owner = $1 AND delivery.fence = held.fence \
-     AND state = 'pending'";
+     WHERE delivery.id = ANY($2) AND delivery.id = held.id AND owner + 0 = $1 \
+     AND delivery.fence = held.fence AND due IS NOT NULL";
 
 const WISH: &str = "UPDATE watch SET call_off = call_off OR $2, poll_now = poll_now OR $3 \
      WHERE id = $1 AND outcome IS NULL RETURNING owner";

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::errors::unopened;
 use super::lane::Lane;
 use super::notices::Notices;
+use super::statements::PLANNING;
 use super::url::Address;
 use super::write::BOUNDLESS;
 use super::{LONG, PostgresPlan, PostgresStore, This, schema};
@@ -67,7 +68,7 @@ pub(super) async fn open(plan: PostgresPlan) -> Result<PostgresStore, StoreError
     });
     Ok(PostgresStore {
         plan,
-        writer: Lane::new(options.clone(), 1),
+        writer: Lane::new(options.clone().options(PLANNING), 1),
         leases: Lane::new(options.clone(), 1),
         readers: Lane::new(options.clone(), READERS),
         notices: Notices::new(options, Arc::clone(&this)),

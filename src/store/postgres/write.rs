@@ -13,7 +13,8 @@ use uuid::Uuid;
 pub(super) use self::accept::BOUNDLESS;
 use super::notices::{self, CHANNEL};
 use super::statements::{
-    ADD_ANSWERS, ADD_DURATION, END, LEARN, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE, TOUCH,
+    ADD_ANSWERS, ADD_DURATION, BEFORE_PRUNING, END, LEARN, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE,
+    TOUCH,
 };
 use super::values::{escaped, uuid};
 use crate::model::{Answers, Delivery, HookName, ProjectName, Ran, WatchId};
@@ -308,8 +309,7 @@ impl Writing<'_> {
     }
 
     async fn prune(&mut self, before: SystemTime) -> sqlx::Result<Effect> {
-        // It takes as long as it takes: who waits for it does so for longer as well.
-        sqlx::query("SET LOCAL statement_timeout = '30s'")
+        sqlx::raw_sql(BEFORE_PRUNING)
             .execute(&mut *self.connection)
             .await?;
         let settled: Vec<Uuid> = sqlx::query_scalar(TO_PRUNE)

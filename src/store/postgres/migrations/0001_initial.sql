@@ -121,13 +121,16 @@ CREATE INDEX duration_by_type ON duration (project, job_type, id);
 
 -- The last 64 of each type are kept, whoever adds one.
 CREATE FUNCTION keep_last_durations() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    added RECORD;
 BEGIN
-    DELETE FROM duration USING (SELECT DISTINCT project, job_type FROM new_rows) AS added
-    WHERE duration.project = added.project AND duration.job_type = added.job_type AND duration.id <= (
-        SELECT id FROM duration AS kept
-        WHERE kept.project = added.project AND kept.job_type = added.job_type
-        ORDER BY id DESC LIMIT 1 OFFSET 64
-    );
+    FOR added IN SELECT DISTINCT project, job_type FROM new_rows LOOP
+        DELETE FROM duration
+        WHERE project = added.project AND job_type = added.job_type AND id <= (
+            SELECT id FROM duration WHERE project = added.project AND job_type = added.job_type
+            ORDER BY id DESC LIMIT 1 OFFSET 64
+        );
+    END LOOP;
     RETURN NULL;
 END $$;
 

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::super::statements::{ALIVE, ATTEMPTED, OWE, REPLAY_HERE, REPLAY_THERE, TO_REPLAY};
+use super::super::statements::{
+    ADD_ATTEMPT, ALIVE, ATTEMPTED, OWE, REPLAY_HERE, REPLAY_THERE, TO_REPLAY,
+};
 use super::super::values::{escaped, uuid};
 use super::{Writing, all};
 use crate::model::{Attempt, Delivery, DeliveryId, DeliveryState, Fence};
@@ -60,28 +62,42 @@ impl Writing<'_> {
     ) -> sqlx::Result<Vec<Effect>> {
         let mut new = Vec::with_capacity(attempts.len());
         for attempts in distinct(attempts, |(id, ..)| *id.as_bytes()) {
-            let each = || attempts.iter().map(|(_, _, attempt, _)| attempt);
-            let states = || attempts.iter().map(|(.., state)| *state);
-            let made: Vec<Uuid> = sqlx::query_scalar(ATTEMPTED)
-                .bind(self.author.id)
-                .bind(all(attempts.iter().map(|(id, ..)| uuid(id.as_bytes()))))
-                .bind(all(attempts
-                    .iter()
-                    .map(|(_, fence, ..)| i64::from(fence.number()))))
-                .bind(all(each().map(|one| i64::from(one.number))))
-                .bind(all(each().map(|one| millis(one.at))))
-                .bind(all(each().map(|one| duration_millis(one.took))))
-                .bind(all(each().map(|one| escaped(&one.answer))))
-                .bind(all(each().map(|one| one.delivered)))
-                .bind(all(states().map(DeliveryState::as_str)))
-                .bind(all(states().map(due)))
-                .fetch_all(&mut *self.connection)
-                .await?;
-            let made: HashSet<Uuid> = made.into_iter().collect();
-            let is_made = |(id, ..): &Attempted| made.contains(&uuid(id.as_bytes()));
-            new.extend(attempts.iter().map(is_made));
+            new.extend(self.attempted_each(attempts).await?);
         }
         Ok(done_each(new))
+    }
+
+    /// Attempts at different deliveries; says for each whether it is new.
+    async fn attempted_each(&mut self, attempts: &[Attempted<'_>]) -> sqlx::Result<Vec<bool>> {
+        // Rows are locked in one order everywhere, so that nobody waits in a circle.
+        let mut sorted: Vec<&Attempted> = attempts.iter().collect();
+        sorted.sort_unstable_by_key(|(id, ..)| *id);
+        let each = || sorted.iter().map(|(_, _, attempt, _)| attempt);
+        let fences = sorted.iter().map(|(_, fence, ..)| fence.number());
+        let made: Vec<Uuid> = sqlx::query_scalar(ADD_ATTEMPT)
+            .bind(self.author.id)
+            .bind(all(sorted.iter().map(|(id, ..)| uuid(id.as_bytes()))))
+            .bind(all(fences.map(i64::from)))
+            .bind(all(each().map(|one| i64::from(one.number))))
+            .bind(all(each().map(|one| millis(one.at))))
+            .bind(all(each().map(|one| duration_millis(one.took))))
+            .bind(all(each().map(|one| escaped(&one.answer))))
+            .bind(all(each().map(|one| one.delivered)))
+            .fetch_all(&mut *self.connection)
+            .await?;
+        let made: HashSet<Uuid> = made.into_iter().collect();
+        let is_made = |(id, ..): &Attempted| made.contains(&uuid(id.as_bytes()));
+        sorted.retain(|attempted| is_made(attempted));
+        if !sorted.is_empty() {
+            let states = || sorted.iter().map(|(.., state)| *state);
+            sqlx::query(ATTEMPTED)
+                .bind(all(sorted.iter().map(|(id, ..)| uuid(id.as_bytes()))))
+                .bind(all(states().map(DeliveryState::as_str)))
+                .bind(all(states().map(due)))
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        Ok(attempts.iter().map(is_made).collect())
     }
 
     pub(super) async fn replay(

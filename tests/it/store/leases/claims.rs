@@ -1,10 +1,12 @@
 //! Taking what nobody holds.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use dcs_wait::model::{DeliveryState, Fence};
 use dcs_wait::store::{PostgresStore, SharedStore};
 use sqlx::Row;
+use tokio::time::Instant;
 
 use super::{accept_each, close, deliver, deliveries, die, owe, two, under, watches};
 use crate::postgres::Database;
@@ -175,6 +177,23 @@ async fn no_two_ever_claim_the_same() {
     assert_eq!((all.len(), distinct.len()), (ALL as usize, ALL as usize));
     gone.close().await;
     third.close().await;
+    close([&one, &two]).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_are_claimed_within_two_seconds() {
+    let (database, one, two) = two().await;
+    for thousand in 0..10 {
+        accept_each(&two, thousand * 1000..(thousand + 1) * 1000).await;
+    }
+    die(&database, "two", &one).await;
+    let start = Instant::now();
+    let mut claimed = 0;
+    while claimed < 10_000 {
+        claimed += one.claim_watches(500).await.unwrap().len();
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
     close([&one, &two]).await;
 }
 
