@@ -64,8 +64,8 @@ pub struct Turn {
     pauses: u64,
 }
 
-/// A place in the line, or none. Whoever drops it without having taken a turn leaves the line, which is shorter
-/// then.
+/// A place in the line, or none. Whoever drops it without having taken a turn leaves the line, which is
+/// shorter then.
 #[derive(Debug, Default)]
 pub struct Place<'a>(Option<&'a Limiter>);
 
@@ -111,6 +111,19 @@ impl State {
     /// The spacing in force.
     fn spacing(&self) -> Duration {
         self.whole * self.shares
+    }
+
+    /// Changes the spacing. The line is as long as before, in turns: whoever leaves it takes one off.
+    fn respace(&mut self, now: Instant, whole: Duration, shares: u32) {
+        let before = self.spacing();
+        (self.whole, self.shares) = (whole, shares);
+        if let Some(end) = self.end
+            && let Some(left) = end.checked_duration_since(now)
+            && !before.is_zero()
+        {
+            let turns = left.as_secs_f64() / before.as_secs_f64();
+            self.end = Some(now + self.spacing().mul_f64(turns));
+        }
     }
 }
 
@@ -183,7 +196,8 @@ impl Limiter {
     pub fn pause(&self, now: Instant, wait: Duration, limit: Option<RateLimit>) -> Duration {
         let mut state = self.state();
         if let Some(limit) = limit {
-            state.whole = limit.spacing().max(self.spacing);
+            let (whole, shares) = (limit.spacing().max(self.spacing), state.shares);
+            state.respace(now, whole, shares);
         }
         let until = now + wait.max(state.spacing());
         let until = state.held_until.map_or(until, |held| held.max(until));
@@ -205,11 +219,12 @@ impl Limiter {
     }
 
     /// Shares the limit with others from now on: so many processes keep to it together, this one
-    /// included. Those who are in line already keep their places.
-    pub fn share_among(&self, processes: u32) {
+    /// included. Those who are in line already ask for their turns when they were to.
+    pub fn share_among(&self, now: Instant, processes: u32) {
         let mut state = self.state();
         let before = state.spacing();
-        state.shares = processes.max(1);
+        let whole = state.whole;
+        state.respace(now, whole, processes.max(1));
         // A turn that was given out counts by the wider spacing.
         let wider = state.spacing().saturating_sub(before);
         state.next = state.next.map(|next| next + wider);
@@ -357,7 +372,7 @@ mod tests {
         let start = Instant::now();
         let limiter = Limiter::new(10.0);
         reserve(&limiter, start);
-        limiter.share_among(3);
+        limiter.share_among(start, 3);
         assert_eq!(reserve(&limiter, start).at, start + millis(300));
         let limit = RateLimit {
             requests: 5,
@@ -369,8 +384,21 @@ mod tests {
             millis(600),
             "the service counts them together"
         );
-        limiter.share_among(1);
+        limiter.share_among(start + millis(300), 1);
         assert_eq!(limiter.spacing(), millis(200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_line_is_as_long_in_turns_when_the_limit_is_shared_otherwise() {
+        let start = Instant::now();
+        let limiter = Limiter::new(10.0);
+        limiter.share_among(start, 3);
+        let line: Vec<Place<'_>> = (0..10).map(|_| limiter.line_up(start).1).collect();
+        limiter.share_among(start, 2);
+        let (last, place) = limiter.line_up(start);
+        assert_eq!(last, start + millis(2000));
+        drop((line, place));
+        assert_eq!(limiter.line_up(start).0, start);
     }
 
     #[test]

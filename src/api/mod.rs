@@ -21,6 +21,7 @@ pub use limiter::{Limiter, Place, RateLimit, Turn};
 pub use service_clock::{ClockOffset, ServiceClock};
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::model::{BoxFuture, Fault, JobId, Meter, ProjectId};
 
@@ -75,18 +76,24 @@ impl Gate {
     }
 
     /// Shares the limits with others from now on: so many processes keep to them together, this one
-    /// included. Each has one seat at least. A seat that is taken goes with the next call only.
+    /// included. Each has one seat at least. Seats that are taken, or waited for, go in their turn.
     pub fn share_among(&self, processes: u32) {
-        self.limiter.share_among(processes);
+        self.limiter.share_among(Instant::now(), processes);
         let (whole, here) = &self.in_flight;
         let mut here = here.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = (whole / (processes.max(1) as usize)).max(1);
         if wanted > *here {
             self.seats.add_permits(wanted - *here);
-            *here = wanted;
-        } else {
-            *here -= self.seats.forget_permits(*here - wanted);
+        } else if let Ok(surplus @ 1..) = u32::try_from(*here - wanted) {
+            let seats = Arc::clone(&self.seats);
+            tokio::spawn(async move {
+                // They are never closed.
+                if let Ok(surplus) = seats.acquire_many(surplus).await {
+                    surplus.forget();
+                }
+            });
         }
+        *here = wanted;
     }
 }
 
@@ -98,4 +105,30 @@ pub struct Session {
     pub gate: Arc<Gate>,
     /// Where measurements go.
     pub meter: Arc<dyn Meter>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn seats_that_others_wait_for_are_shared_as_well() {
+        let gate = Gate::new(10.0, 6);
+        let taken: Vec<_> = (0..6)
+            .map(|_| Arc::clone(&gate.seats).try_acquire_owned().unwrap())
+            .collect();
+        gate.share_among(3);
+        tokio::task::yield_now().await;
+        let waiting = tokio::spawn(Arc::clone(&gate.seats).acquire_many_owned(2));
+        tokio::task::yield_now().await;
+        drop(taken);
+        let seats = waiting.await.unwrap().unwrap();
+        assert_eq!(gate.seats.available_permits(), 0);
+        drop(seats);
+        gate.share_among(1);
+        assert_eq!(gate.seats.available_permits(), 6);
+        gate.share_among(100);
+        tokio::task::yield_now().await;
+        assert_eq!(gate.seats.available_permits(), 1, "each has one at least");
+    }
 }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Open, but for the time of a restart, or until all others who share the limits know of this one: with a full store, requests would hold up what is still to be
-/// read, and lie between the watches in memory, which nobody else could use afterwards.
+/// Open, but for the time of a restart: with a full store, requests would hold up what is still to be
+/// read, and lie between the watches in memory, which nobody else could use afterwards. And where
+/// others share the limits, until all of them know of this one.
 #[derive(Default)]
 pub(super) struct Barrier {
     closed: AtomicBool,

@@ -10,10 +10,10 @@ use super::shared::{Aside, Shared};
 use crate::clean::clean_message;
 use crate::hooks::Payload;
 use crate::model::{
-    Delivery, DeliveryState, End, Fence, HookName, Progress, ProjectId, Ran, Watch, WatchEvent,
-    WatchEventKind, WatchId, WatchRecord, WatchReport,
+    Delivery, DeliveryState, End, Fence, HookName, Outcome, Progress, ProjectId, Ran, Watch,
+    WatchEvent, WatchEventKind, WatchId, WatchRecord, WatchReport,
 };
-use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError};
+use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError, Wish};
 
 /// More deliveries than a watch can have: a hook has one.
 const ALL: u32 = 10_000;
@@ -62,7 +62,7 @@ pub(super) async fn end(
     let effect = shared.recorder.keep(change).await;
     if let Effect::Nothing = effect {
         tracing::warn!(
-            "its end was stored before, or is another daemon's to store; it is told as it is stored"
+            "its end changes nothing: it was stored before, or the watch is another daemon's by now"
         );
         // Whether anything was learned with it isn't known here: the next run reads it.
         while let Err(error) = catch_up(shared, active, &report).await {
@@ -116,6 +116,10 @@ async fn catch_up(
         return Ok(());
     };
     let Some(end) = &record.end else {
+        // It goes on with another daemon, which is to know what was wanted of it here.
+        if let (Some(leases), Outcome::Cancelled) = (&shared.leases, report.outcome) {
+            leases.store.wish(id, Wish::CallOff).await?;
+        }
         return Ok(());
     };
     // Where others share the store, they may be theirs; those that are not are strays.
@@ -146,7 +150,7 @@ pub(super) async fn release(shared: &Shared, active: &Active) {
     };
     let released = shared.recorder.store(change).await;
     shared.forget(active);
-    if released.is_err() {
+    if !matches!(released, Ok(Effect::Done)) {
         shared.look_for_strays();
     }
 }

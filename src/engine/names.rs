@@ -40,11 +40,23 @@ impl Names {
             hooks: Arc::clone(&watch.hooks),
             fence,
         });
+        if self.count >= MOST {
+            self.shed();
+        }
         if self.count < MOST {
             self.count += 1;
             let of_project = self.terms.entry(watch.project.clone()).or_default();
             of_project.insert(key, Arc::clone(&terms));
         }
         terms
+    }
+
+    /// Forgets what no watch has any more: fences only rise.
+    fn shed(&mut self) {
+        for of_project in self.terms.values_mut() {
+            of_project.retain(|_, terms| Arc::strong_count(terms) > 1);
+        }
+        self.terms.retain(|_, of_project| !of_project.is_empty());
+        self.count = self.terms.values().map(HashMap::len).sum();
     }
 }

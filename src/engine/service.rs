@@ -112,12 +112,22 @@ impl Engine {
     /// # Errors
     /// When the store can't be read.
     pub async fn cancel(&self, id: WatchId) -> Result<Heard, StoreError> {
-        let heard = self.ask(id, store::Wish::CallOff).await?;
-        if heard == Heard::Yes && self.0.recorder.trouble().is_none() {
-            match self.0.watch(id) {
-                Some(active) => active.ended().await,
-                None => self.until_ended(id).await?,
-            }
+        let wish = store::Wish::CallOff;
+        let heard = self.ask(id, wish).await?;
+        if heard == Heard::Unknown || self.0.recorder.trouble().is_some() {
+            return Ok(heard);
+        }
+        if heard == Heard::Yes
+            && let Some(active) = self.0.watch(id)
+        {
+            active.ended().await;
+        }
+        // Whoever holds it by now is to know, where it has changed hands meanwhile.
+        if let Some(leases) = &self.0.leases
+            && leases.store.wish(id, wish).await?
+        {
+            self.until_ended(id).await?;
+            return Ok(Heard::Yes);
         }
         Ok(heard)
     }

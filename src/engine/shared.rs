@@ -267,6 +267,10 @@ impl Shared {
         times: Times,
     ) -> TakenUp {
         if let Some(ById(active)) = watches.active.get(&record.watch.id) {
+            if active.fence() != record.fence {
+                // It is about to go, and to be taken up anew.
+                self.look_for_strays();
+            }
             return match active.join(&record.watch.hooks) {
                 true => TakenUp::Yes,
                 false => TakenUp::Ended,
@@ -338,10 +342,10 @@ impl Shared {
     }
 
     /// Gives so many watches up for other daemons, and says which.
-    pub(super) fn release(&self, most: usize) -> Vec<WatchId> {
-        let active = self.active();
-        let released = active.iter().filter(|active| active.release());
-        released.take(most).map(|active| active.id).collect()
+    pub(super) fn release(&self, most: usize) -> Vec<Arc<Active>> {
+        let active = self.active().into_iter();
+        let released = active.filter(|active| active.release());
+        released.take(most).collect()
     }
 
     /// Lets go of everything that is held: it is others' now, or taken up anew.

@@ -36,6 +36,8 @@ pub enum Renewal {
 pub struct Alive {
     /// How many instances there are, this one included.
     pub instances: u32,
+    /// How many of them are to hold a share: those that all others know of, and this one.
+    pub sharing: u32,
     /// How much all of them are to hold together: everything active, and everything pending.
     pub all: Held,
     /// Whether all others have renewed since this one joined, and so know of it.

@@ -171,8 +171,10 @@ impl Teller {
         tokio::select! {
             () = self.reader.closed() => None,
             told = self.told.recv() => match told {
-                Ok(Told::Missed) => Some(Heard::Missed(0)),
-                Ok(told) => Some(Heard::Told(self.with_end(told).await)),
+                Ok(told) => Some(match self.with_end(told).await {
+                    Told::Missed => Heard::Missed(0),
+                    told => Heard::Told(told),
+                }),
                 Err(RecvError::Lagged(missed)) => Some(Heard::Missed(missed)),
                 Err(RecvError::Closed) => None,
             },

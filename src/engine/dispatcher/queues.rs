@@ -91,8 +91,17 @@ impl Queues {
     /// Takes a delivery on. One that is known is tried when it is due now.
     pub(super) fn add(&mut self, delivery: Delivery, due: Instant, now: Instant) {
         let id = delivery.id;
-        if let Some(owed) = self.owed.get_mut(&id) {
+        if let Some(owed) = self.owed.get_mut(&id)
+            && owed.fence != delivery.fence
+        {
             owed.fence = delivery.fence;
+            // What is in memory is of before, and is read anew.
+            if let Stage::Ready(fresh) = &mut owed.stage
+                && let Some(fresh) = fresh.take()
+                && let Some(queue) = self.by_hook.get_mut(&owed.hook)
+            {
+                queue.held -= size(&fresh);
+            }
         }
         match self.owed.get_mut(&id).map(|owed| &mut owed.stage) {
             Some(Stage::Waiting(before)) => {
@@ -124,6 +133,16 @@ impl Queues {
     /// Whether a delivery is known, and held under this fence.
     pub(super) fn has(&self, id: DeliveryId, fence: Fence) -> bool {
         self.owed.get(&id).is_some_and(|owed| owed.fence == fence)
+    }
+
+    /// Has one that waits tried no later than then.
+    pub(super) fn hasten(&mut self, id: DeliveryId, due: Instant) {
+        if let Some(Stage::Waiting(before)) = self.owed.get(&id).map(|owed| &owed.stage)
+            && due < *before
+        {
+            self.waiting.remove(&(*before, id));
+            self.wait(id, due);
+        }
     }
 
     /// How many there are.

@@ -92,10 +92,7 @@ impl Task {
                 command = commands.recv() => match command {
                     Some(Command::Configure(hooks)) => self.queues.configure(hooks),
                     Some(Command::TakeOn(deliveries)) => self.take_on(deliveries),
-                    Some(Command::Adopt(mut deliveries)) => {
-                        deliveries.retain(|one| !self.queues.has(one.id, one.fence));
-                        self.take_on(deliveries);
-                    }
+                    Some(Command::Adopt(deliveries)) => self.adopt(deliveries),
                     Some(Command::Release(most, reply)) => {
                         let released = self.queues.give_up_some(most);
                         self.tell_settled(released.iter().map(|one| one.watch_id));
@@ -122,17 +119,38 @@ impl Task {
     }
 
     fn take_on(&mut self, deliveries: Vec<Delivery>) {
-        let (now, now_at) = (Instant::now(), self.parts.clock.now());
+        let now = Instant::now();
         for delivery in deliveries {
-            if let DeliveryState::Pending(due) = delivery.state {
-                let wait = match delivery.tries {
-                    // It never waits, and the clock may have been set back meanwhile.
-                    0 => Duration::ZERO,
-                    _ => until(due, now_at),
-                };
+            if let Some(wait) = self.wait_of(&delivery) {
                 self.queues.add(delivery, now + wait, now);
             }
         }
+    }
+
+    /// Takes on what isn't known. What is known, and was replayed without a word, is tried sooner.
+    fn adopt(&mut self, deliveries: Vec<Delivery>) {
+        let (known, new) = deliveries
+            .into_iter()
+            .partition::<Vec<_>, _>(|one| self.queues.has(one.id, one.fence));
+        let now = Instant::now();
+        for delivery in known {
+            if let Some(wait) = self.wait_of(&delivery) {
+                self.queues.hasten(delivery.id, now + wait);
+            }
+        }
+        self.take_on(new);
+    }
+
+    /// How long a delivery is still to wait, where it is pending.
+    fn wait_of(&self, delivery: &Delivery) -> Option<Duration> {
+        let DeliveryState::Pending(due) = delivery.state else {
+            return None;
+        };
+        Some(match delivery.tries {
+            // It never waits, and the clock may have been set back meanwhile.
+            0 => Duration::ZERO,
+            _ => until(due, self.parts.clock.now()),
+        })
     }
 
     fn listen(&mut self, watch_id: WatchId, reply: oneshot::Sender<()>) {

@@ -84,8 +84,8 @@ impl Leases {
         };
         let mut task = Task::new(Arc::clone(shared), self.membership.clone(), heard);
         let held = task.join().await?;
-        tokio::spawn(listen(Arc::clone(&self.store), self.hear.clone()));
-        tokio::spawn(watch(Arc::clone(shared), self.tenure.clone()));
+        task.attend(listen(Arc::clone(&self.store), self.hear.clone()));
+        task.attend(watch(Arc::clone(shared), self.tenure.clone()));
         tokio::spawn(task.run());
         Ok(held)
     }
@@ -127,10 +127,7 @@ fn tenure_of(lease: Duration) -> Duration {
 /// Passes on what others do.
 async fn listen(store: Arc<dyn SharedStore>, hear: UnboundedSender<Heard>) {
     loop {
-        let notice = tokio::select! {
-            notice = store.notice() => notice,
-            () = hear.closed() => return,
-        };
+        let notice = store.notice().await;
         if hear.send(Heard::Notice(notice)).is_err() {
             return;
         }

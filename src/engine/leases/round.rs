@@ -22,6 +22,9 @@ const LEARN_EVERY: Duration = Duration::from_secs(60);
 /// How long after another is dead this one looks.
 const AFTER_DEATH: Duration = Duration::from_millis(50);
 
+/// How long after it found one that is as good as dead.
+const DYING: Duration = Duration::from_secs(1);
+
 /// An instance that doesn't know of a newcomer yet is looked for so often.
 const UNKNOWN: Duration = Duration::from_millis(100);
 
@@ -30,20 +33,13 @@ impl Task {
     pub(super) async fn round(&mut self) -> Result<(Held, Duration), StoreError> {
         let begun = Instant::now();
         let alive = self.renew().await?;
-        if begun >= self.learn_at {
-            self.learn().await?;
-            self.learn_at = begun + LEARN_EVERY;
-        }
-        if std::mem::take(&mut self.astray)
-            && let Err(error) = self.find_strays().await
-        {
-            self.astray = true;
-            return Err(error);
-        }
-        let mut wait = alive
-            .next_death
-            .map_or(Duration::MAX, |it| it + AFTER_DEATH);
-        if !alive.is_known {
+        let mut wait = match alive.next_death {
+            None => Duration::MAX,
+            // It is in the middle of something, which the database breaks off.
+            Some(Duration::ZERO) => DYING,
+            Some(left) => left + AFTER_DEATH,
+        };
+        if !self.is_known {
             wait = wait.min(UNKNOWN);
         }
         let mut claimed = Held::default();
@@ -55,11 +51,22 @@ impl Task {
             if !is_all {
                 wait = Duration::ZERO;
             }
-            let share = Share::of(alive.all.watches, alive.instances);
+            let share = Share::of(alive.all.watches, alive.sharing);
             let held = self.held();
             self.store.make_room(share.room(held.watches));
         }
+        // After what others have lost, as it may take long.
+        if std::mem::take(&mut self.astray)
+            && let Err(error) = self.find_strays().await
+        {
+            self.astray = true;
+            return Err(error);
+        }
         self.heed().await?;
+        if begun >= self.learn_at {
+            self.learn().await?;
+            self.learn_at = begun + LEARN_EVERY;
+        }
         Ok((claimed, wait))
     }
 
@@ -96,13 +103,16 @@ impl Task {
                     self.shared.tenure.end();
                     self.shared.let_go().await;
                     self.store.join().await?;
+                    self.is_known = false;
                 }
             }
         }
     }
 
     /// Takes in how many others there are: they share the limits, once all know of each other.
-    fn meet(&self, alive: &Alive) {
+    fn meet(&mut self, alive: &Alive) {
+        // For good, as whoever joins later knows of all who were there.
+        self.is_known |= alive.is_known;
         let shared = &self.shared;
         if let Some(leases) = &shared.leases {
             let before = leases.instances.swap(alive.instances, Ordering::Relaxed);
@@ -111,13 +121,14 @@ impl Task {
             }
         }
         shared.share_limits();
-        shared.barrier.set(!alive.is_known);
+        shared.barrier.set(!self.is_known);
     }
 
     /// What is held and not given up yet.
     fn held(&mut self) -> Held {
         let shared = &self.shared;
-        self.leaving.retain(|id| shared.watch(*id).is_some());
+        let is_here = |id, fence| shared.watch(id).is_some_and(|one| one.fence() == fence);
+        self.leaving.retain(|id, fence| is_here(*id, *fence));
         let watches = shared.count().saturating_sub(self.leaving.len());
         Held {
             watches: watches as u64,
@@ -156,14 +167,15 @@ impl Task {
     /// Gives up what is beyond this instance's share, for others to claim.
     async fn give_up(&mut self, alive: &Alive) -> Result<(), StoreError> {
         let held = self.held();
-        let surplus = Share::of(alive.all.watches, alive.instances).surplus(held.watches);
+        let surplus = Share::of(alive.all.watches, alive.sharing).surplus(held.watches);
         if surplus > 0 {
             let most = usize::try_from(surplus).unwrap_or(usize::MAX);
             let released = self.shared.release(most);
             tracing::info!(watches = released.len(), "given up for other daemons");
+            let released = released.iter().map(|one| (one.id, one.fence()));
             self.leaving.extend(released);
         }
-        let surplus = Share::of(alive.all.deliveries, alive.instances)
+        let surplus = Share::of(alive.all.deliveries, alive.sharing)
             .surplus(held.deliveries.saturating_sub(BATCH));
         if surplus > 0 {
             let most = usize::try_from(surplus).unwrap_or(usize::MAX);
@@ -181,7 +193,7 @@ impl Task {
         begun: Instant,
         claimed: &mut Held,
     ) -> Result<bool, StoreError> {
-        let share = Share::of(alive.all.deliveries, alive.instances);
+        let share = Share::of(alive.all.deliveries, alive.sharing);
         let room = share.room(self.held().deliveries);
         while let most @ 1.. = batch(room.saturating_sub(claimed.deliveries)) {
             let page = self.store.claim_deliveries(most).await?;
@@ -191,11 +203,11 @@ impl Task {
             if count < most as usize {
                 break;
             }
-            if begun.elapsed() >= self.interval() {
+            if begun.elapsed() >= self.interval() || self.shared.is_stopping() {
                 return Ok(false);
             }
         }
-        let share = Share::of(alive.all.watches, alive.instances);
+        let share = Share::of(alive.all.watches, alive.sharing);
         let room = share.to_claim(self.held().watches);
         while let most @ 1.. = batch(room.saturating_sub(claimed.watches)) {
             let page = self.store.claim_watches(most).await?;
@@ -205,7 +217,7 @@ impl Task {
             if count < most as usize {
                 break;
             }
-            if begun.elapsed() >= self.interval() {
+            if begun.elapsed() >= self.interval() || self.shared.is_stopping() {
                 return Ok(false);
             }
         }

@@ -1,18 +1,19 @@
 //! The task of the leases: when there is a round, and what else others want.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Heard, Membership};
 use crate::engine::active::Wish;
 use crate::engine::answer;
 use crate::engine::shared::Shared;
 use crate::engine::told::Told;
-use crate::model::WatchId;
+use crate::model::{Fence, WatchId};
 use crate::store::{Held, Notice, SharedStore, StoreError, Wished};
 
 /// How many rounds there are in a lease where nothing happens.
@@ -33,10 +34,14 @@ pub(super) struct Task {
     /// Whether something may be held that nobody here works on.
     pub(super) astray: bool,
     /// Watches that are being given up.
-    pub(super) leaving: HashSet<WatchId>,
+    pub(super) leaving: HashMap<WatchId, Fence>,
+    /// Whether all who share the limits know of this instance.
+    pub(super) is_known: bool,
     /// When what others have learned is read next.
     pub(super) learn_at: Instant,
     in_trouble: bool,
+    /// What goes on beside it, and ends with it.
+    attendants: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Task {
@@ -51,10 +56,18 @@ impl Task {
             membership,
             heard,
             astray: false,
-            leaving: HashSet::new(),
+            leaving: HashMap::new(),
+            is_known: false,
             learn_at: Instant::now(),
             in_trouble: false,
+            attendants: Vec::new(),
         }
+    }
+
+    /// Has something go on beside this, and end with it.
+    pub(super) fn attend(&mut self, attendant: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(attendant);
+        self.attendants.push(AbortOnDropHandle::new(task));
     }
 
     /// Joins, and has a first round. Says what has been taken up with it.
@@ -76,7 +89,7 @@ impl Task {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.in_trouble, true) {
-                        tracing::warn!(%error, "the lease can't be renewed; what is held goes on until it ends");
+                        tracing::warn!(%error, "the store can't be asked; what is held goes on until the lease ends");
                     }
                     // What was asked for may have been done all the same.
                     self.astray = true;
@@ -90,8 +103,7 @@ impl Task {
                 };
                 match heard {
                     Some(Heard::Notice(Notice::Ended(ids))) => self.tell_ended(ids),
-                    Some(Heard::Notice(Notice::Wished)) => self.heed_or_wait().await,
-                    Some(Heard::Notice(notice @ (Notice::Changed | Notice::Missed))) => {
+                    Some(Heard::Notice(notice)) => {
                         if notice == Notice::Missed {
                             self.shared.tell_of(Told::Missed);
                         }
@@ -120,13 +132,6 @@ impl Task {
     fn tell_ended(&self, ids: Vec<WatchId>) {
         for id in ids {
             self.shared.tell_of(Told::Elsewhere(id));
-        }
-    }
-
-    /// Does what others want; what can't be read now is with the next round.
-    async fn heed_or_wait(&mut self) {
-        if let Err(error) = self.heed().await {
-            tracing::warn!(%error, "what other daemons want can't be read now");
         }
     }
 

@@ -143,11 +143,17 @@ fn alive(rows: &[Member], id: i64, all: Held) -> Result<Option<Alive>, BoxError>
     let Some(this) = living().find(|row| row.id == id) else {
         return Ok(None);
     };
+    // Whoever joined is known to those who have renewed since.
+    let is_known = |one: &Member| {
+        living().all(|other| other.id == one.id || other.renewed_at >= one.joined_at)
+    };
+    let sharing = living().filter(|row| row.id == id || is_known(row));
     let next_death = others().map(Member::left).min();
     Ok(Some(Alive {
         instances: u32::try_from(living().count()).unwrap_or(u32::MAX),
+        sharing: u32::try_from(sharing.count()).unwrap_or(u32::MAX),
         all,
-        is_known: others().all(|row| row.renewed_at >= this.joined_at),
+        is_known: is_known(this),
         next_death,
         now: time(this.now)?,
     }))

@@ -104,6 +104,8 @@ impl Address {
             .options([
                 ("lock_timeout", "5s"),
                 ("idle_in_transaction_session_timeout", "5s"),
+                // Of whoever reads no more of a large answer, and holds locks meanwhile.
+                ("tcp_user_timeout", "10s"),
                 ("default_transaction_isolation", "read committed"),
             ])
             .disable_statement_logging();

@@ -39,6 +39,24 @@ async fn a_newcomer_gets_its_share_within_two_renewals_and_polls_it() {
 }
 
 #[tokio::test]
+async fn nothing_is_given_up_for_a_newcomer_that_waits_for_one_that_is_silent() {
+    let cluster = Cluster::new().await;
+    let one = cluster.daemon("one").await;
+    let two = cluster.daemon("two").await;
+    one.accept_many(60).await;
+    until("two share", async || all_hold(&[&one, &two], 29..=31).await).await;
+    two.die();
+    let three = cluster.daemon("three").await;
+    let held = one.holds().await;
+    tokio::time::sleep(LEASE / 3).await;
+    assert_eq!(one.holds().await, held);
+    until("two share again", async || {
+        all_hold(&[&one, &three], 29..=31).await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_added_to_one_is_shared_by_all() {
     let cluster = Cluster::new().await;
     let one = cluster.daemon("one").await;
