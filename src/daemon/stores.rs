@@ -25,7 +25,9 @@ impl Opened {
             }
             StorePlace::Postgres(postgres) => {
                 let plan = postgres.plan().map_err(DaemonError::Password)?;
+                let (instance, lease) = (plan.instance.clone(), plan.lease);
                 let store = PostgresStore::open(plan).await?;
+                tracing::info!(instance, ?lease, "sharing a store with other daemons");
                 Ok(Self::Postgres(Arc::new(store)))
             }
         }

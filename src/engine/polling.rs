@@ -81,9 +81,16 @@ impl Loop {
                 match self.active.take_reins() {
                     Ok(()) => {}
                     Err(Wish::CallOff) => break self.ended(Outcome::Cancelled),
-                    Err(Wish::LetGo) => break Left::LetGo,
+                    Err(Wish::LetGo) => {
+                        // Where nobody has taken it over, nothing of its history is lost.
+                        self.note();
+                        break Left::LetGo;
+                    }
                     Err(_) if self.shared.leases.is_some() => break Left::Released,
-                    Err(_) => break self.stopped(),
+                    Err(_) => {
+                        self.note();
+                        break Left::Stopped;
+                    }
                 }
                 let Some(poller) = self.poller() else {
                     let deadline = self.times.deadline;
@@ -156,12 +163,12 @@ impl Loop {
         }
     }
 
-    fn stopped(&self) -> Left {
+    /// Notes how far it has come.
+    fn note(&self) {
         let note = self.active.last_note();
         let recorder = &self.shared.recorder;
         let fence = self.active.fence();
         recorder.note(self.active.id, fence, note.progress, note.answers);
-        Left::Stopped
     }
 }
 

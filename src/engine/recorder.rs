@@ -94,6 +94,13 @@ impl Recorder {
         }
     }
 
+    /// Tries again now what couldn't be stored: there is reason to believe that it can be.
+    pub fn retry(&self) {
+        if self.trouble().is_some() {
+            self.send(Request::Retry);
+        }
+    }
+
     /// Comes back once the task has stored what was asked before, save for attempts where many wait,
     /// or has found that the store can't now: a sign of life, not of health.
     pub async fn pulse(&self) {

@@ -139,7 +139,7 @@ async fn watch(shared: Arc<Shared>, tenure: Tenure) {
     loop {
         tenure.ended().await;
         tracing::error!(
-            "the lease has ended, as the store couldn't be reached in time: nothing is polled or delivered until it can"
+            "the lease has ended, as the store couldn't be reached in time, or this process stood still: nothing is polled or delivered until it is renewed"
         );
         shared.let_go().await;
     }

@@ -171,7 +171,7 @@ impl Task {
         if surplus > 0 {
             let most = usize::try_from(surplus).unwrap_or(usize::MAX);
             let released = self.shared.release(most);
-            tracing::info!(watches = released.len(), "given up for other daemons");
+            tracing::info!(watches = released.len(), "handed to other daemons");
             let released = released.iter().map(|one| (one.id, one.fence()));
             self.leaving.extend(released);
         }

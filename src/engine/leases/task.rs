@@ -84,6 +84,7 @@ impl Task {
                 Ok((_, wait)) => {
                     if std::mem::take(&mut self.in_trouble) {
                         tracing::info!("the store is reached again");
+                        self.shared.recorder.retry();
                     }
                     begun + self.interval().min(wait)
                 }

@@ -27,6 +27,8 @@ pub(super) enum Request {
     Keep(Change, oneshot::Sender<Effect>),
     /// There are notes where there were none.
     Noted,
+    /// The store may be written again.
+    Retry,
     Pulse(oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
 }
@@ -136,6 +138,8 @@ impl Task {
                 };
                 self.notes_due.get_or_insert(Instant::now() + wait);
             }
+            (Request::Retry, Some(trouble)) => trouble.retry_at = Instant::now(),
+            (Request::Retry, None) => {}
             (Request::Pulse(reply), _) => self.waiting.push_pulse(reply),
             (Request::Flush(reply), trouble) => {
                 self.flushes.push(reply);
@@ -240,7 +244,7 @@ impl Task {
     /// Nothing of a group was stored.
     fn fail(&mut self, error: &StoreError, changes: Vec<Change>, replies: Vec<Reply>, again: bool) {
         if self.trouble.is_none() {
-            tracing::error!(%error, "outcomes are held until the store can be written");
+            tracing::error!(%error, "the store can't be written; what ends is held until it can");
         }
         let now = Instant::now();
         let trouble = self.trouble.get_or_insert_with(|| Trouble {

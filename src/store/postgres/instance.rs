@@ -46,7 +46,7 @@ const ALL: &str = with_now!(
 const DECLARE_DEAD: &str = with_now!(
     "UPDATE instance SET dead = TRUE WHERE id IN (SELECT id FROM instance \
      WHERE NOT dead AND id <> $1 AND expires_at <",
-    "FOR UPDATE SKIP LOCKED) RETURNING id"
+    "FOR UPDATE SKIP LOCKED) RETURNING id, name"
 );
 
 const FORGET: &str = "DELETE FROM instance WHERE id IN (SELECT id FROM instance WHERE dead \
@@ -113,10 +113,17 @@ pub(super) async fn renew(
     }
     let mut rows = all(connection).await?;
     if rows.iter().any(|row| row.id != id && row.has_expired()) {
-        let died: Vec<i64> = sqlx::query_scalar(DECLARE_DEAD)
+        let died: Vec<(i64, String)> = sqlx::query_as(DECLARE_DEAD)
             .bind(id)
             .fetch_all(&mut *connection)
             .await?;
+        for (number, instance) in &died {
+            tracing::warn!(
+                instance,
+                number,
+                "a daemon has shown no sign of life for the length of its lease; others take over what it held"
+            );
+        }
         if !died.is_empty() {
             tell(connection, &[notices::changed()]).await?;
             rows = all(connection).await?;

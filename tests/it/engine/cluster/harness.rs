@@ -120,6 +120,12 @@ impl Cluster {
     pub(super) fn asked(&self) -> usize {
         self.jobs.asked.lock().unwrap().len()
     }
+
+    /// How often it was asked for a job.
+    pub(super) fn asked_for(&self, job: &str) -> usize {
+        let asked = self.jobs.asked.lock().unwrap();
+        asked.iter().filter(|(asked, _)| asked == job).count()
+    }
 }
 
 /// Counts what was refused as stale.

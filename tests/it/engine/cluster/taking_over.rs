@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use dcs_wait::model::{Outcome, WatchId};
+use dcs_wait::store::Store;
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Cluster, Daemon, LEASE, until};
@@ -87,6 +88,9 @@ async fn one_that_has_lost_the_database_goes_on_until_its_lease_ends_and_again_w
     one.relay.release();
     until("it ends", async || outcome(&one, id).await.is_some()).await;
     until("all are polled again", async || one.polls() == 5).await;
+    let (_, answers) = one.store.watch(id).await.unwrap().unwrap();
+    let answers: u32 = answers.iter().map(|one| one.count).sum();
+    assert_eq!(answers as usize, cluster.asked_for("job"), "none is lost");
     until("it is told", async || cluster.inbox.types().len() == 1).await;
 }
 
