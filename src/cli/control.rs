@@ -34,9 +34,10 @@ const ANY_HOST: &str = "http://localhost/";
 /// Why the daemon didn't do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ControlError {
-    /// It can't be talked to at the moment: it isn't there, or is about to end.
+    /// It can't be talked to at the moment: it isn't there, is about to end, or can't use its
+    /// store.
     #[error("{0}")]
-    Away(String),
+    Away(CliError),
     /// It won't ever talk to this command as it was called.
     #[error("{0}")]
     Barred(String),
@@ -54,14 +55,21 @@ pub(super) enum ControlError {
     Strange(String),
 }
 
+impl ControlError {
+    /// There is no daemon that could do it: a command that doesn't wait for one ends.
+    fn away(why: String) -> Self {
+        Self::Away(CliError::usage(why))
+    }
+}
+
 impl From<ControlError> for CliError {
     fn from(error: ControlError) -> Self {
-        let exit = match &error {
-            ControlError::Denied(_) => Exit::Denied,
-            ControlError::Unknown(_) => Exit::NotFound,
-            _ => Exit::Usage,
-        };
-        Self::new(exit, error)
+        match error {
+            ControlError::Away(error) => error,
+            ControlError::Denied(why) => Self::new(Exit::Denied, why),
+            ControlError::Unknown(why) => Self::new(Exit::NotFound, why),
+            error => Self::usage(error),
+        }
     }
 }
 
@@ -170,7 +178,7 @@ impl Daemon {
         }
         match tokio::time::timeout(ANSWER, incoming.whole()).await {
             Ok(Ok(reply)) => Err(self.refusal(&reply)),
-            _ => Err(ControlError::Away(format!(
+            _ => Err(ControlError::away(format!(
                 "the daemon at {} broke off its answer; try again",
                 self.place
             ))),
@@ -237,7 +245,10 @@ impl Daemon {
             (404, Some(said)) if said.error.code.starts_with("unknown_") => {
                 ControlError::Unknown(said.error.message)
             }
-            (502..=504, Some(said)) => ControlError::Away(said.error.message),
+            (503, Some(said)) if said.error.code == "store_unavailable" => {
+                ControlError::Away(CliError::new(Exit::NotNow, said.error.message))
+            }
+            (502..=504, Some(said)) => ControlError::away(said.error.message),
             (_, Some(said)) => ControlError::Rejected(said.error.message),
             (status, None) => self.strange(&format!("HTTP {status}")),
         }
@@ -257,7 +268,7 @@ impl Daemon {
         let path = match &self.place {
             Place::Socket(path) if trouble.kind == TroubleKind::NoConnection => path,
             place => {
-                return ControlError::Away(format!(
+                return ControlError::away(format!(
                     "no daemon answers at {place}: {trouble}; is it running? (systemctl status dcs-wait)"
                 ));
             }
@@ -274,10 +285,10 @@ fn no_socket(path: &Path, why: Option<ErrorKind>) -> ControlError {
         Some(ErrorKind::PermissionDenied) => ControlError::Barred(format!(
             "{path} is not for this user; add yourself to the socket's group (see: ls -l {path}), or use sudo"
         )),
-        Some(ErrorKind::NotFound) => ControlError::Away(format!(
+        Some(ErrorKind::NotFound) => ControlError::away(format!(
             "no daemon answers at {path}: there is no such socket; is it running? (systemctl status dcs-wait) Another socket is named with --socket"
         )),
-        _ => ControlError::Away(format!(
+        _ => ControlError::away(format!(
             "no daemon answers at {path}; is it running? (systemctl status dcs-wait)"
         )),
     }

@@ -165,7 +165,7 @@ pub enum StoreError {
     /// It can't be written or read at the moment, as with a full disk. Later may do better.
     #[error("the store can't be {doing}: {why}")]
     NotNow {
-        /// "opened", "written" or "read".
+        /// "opened", "written", "read", or [`StoreError::REACHED`].
         doing: &'static str,
         /// What the system says.
         why: String,
@@ -173,6 +173,11 @@ pub enum StoreError {
     /// What is kept makes no sense, as when somebody has changed it by hand.
     #[error("the store holds what can't be read: {0}; mend that by hand, or restore a backup")]
     Broken(String),
+}
+
+impl StoreError {
+    /// What can't be done with a database that is away, whatever was wanted of it.
+    pub const REACHED: &'static str = "reached";
 }
 
 /// A part of a long list: the newest first.

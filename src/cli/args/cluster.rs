@@ -18,8 +18,9 @@ Examples:
 
 Exit codes:
     0  done
-    2  usage, no daemon, or one that can't reach its database
-    4  the daemon refuses the token";
+    2  usage, or no daemon
+    4  the daemon refuses the token
+   75  the daemon can't reach its database at the moment: try again";
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]

@@ -58,6 +58,7 @@ Exit codes:
     2  usage, no daemon, or what the daemon won't do
     3  no such watch
     4  the daemon refuses the token
+   75  the daemon can't use its store at the moment: try again
 With 'add --wait' besides: those of dcs-wait JOB_ID.";
 
 #[derive(Debug, Subcommand)]
@@ -229,7 +230,8 @@ Exit codes:
     0  done
     2  usage, no daemon, or what the daemon won't do
     3  no such delivery
-    4  the daemon refuses the token";
+    4  the daemon refuses the token
+   75  the daemon can't use its store at the moment: try again";
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = DELIVERY_HELP)]

@@ -68,10 +68,20 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        let message = match &error {
+            StoreError::NotNow {
+                doing: StoreError::REACHED,
+                why,
+            } => format!(
+                "this daemon can't reach its database at the moment: {why}; it goes on polling what \
+                 it holds until its lease ends; try again"
+            ),
+            _ => error.to_string(),
+        };
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "store_unavailable",
-            error.to_string(),
+            message,
         )
     }
 }

@@ -13,11 +13,21 @@ use crate::store::columns::trouble;
 pub(super) fn unfit(doing: &'static str, error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Io(error) => StoreError::NotNow {
-            doing,
+            doing: StoreError::REACHED,
             why: words(&error),
         },
+        sqlx::Error::Database(said) if is_starting_or_ending(&*said) => {
+            trouble(StoreError::REACHED, sqlx::Error::Database(said))
+        }
         error => trouble(doing, error),
     }
+}
+
+/// Whether the server says that it is about to end, or not there yet.
+fn is_starting_or_ending(said: &dyn DatabaseError) -> bool {
+    const OPERATOR_INTERVENTION: &str = "57P";
+    let code = said.code();
+    code.is_some_and(|code| code.starts_with(OPERATOR_INTERVENTION))
 }
 
 /// What an error means to whoever wanted to open the store.

@@ -45,6 +45,20 @@ async fn a_full_disk_is_said_where_a_watch_is_added_and_where_readiness_is_asked
 }
 
 #[tokio::test]
+async fn a_database_that_is_away_is_said_with_the_reason_and_what_to_do() {
+    let served = Served::new().await;
+    served.store.go_away();
+    let reply = served.get("/v1/cluster").await;
+    let message = reply.error(503, "store_unavailable");
+    assert_eq!(
+        message,
+        "this daemon can't reach its database at the moment: Connection refused; it goes on polling \
+         what it holds until its lease ends; try again"
+    );
+    assert_eq!(served.get("/metrics").await.status, 200);
+}
+
+#[tokio::test]
 async fn metrics_count_what_has_happened() {
     let served = Served::new().await;
     served.ended("a1").await;

@@ -13,6 +13,7 @@ use dcs_wait::store::{
 const FULL: u8 = 1;
 const BROKEN: u8 = 2;
 const STUCK: u8 = 3;
+const AWAY: u8 = 4;
 
 /// A store in memory that works until it is told otherwise.
 #[derive(Default)]
@@ -35,6 +36,11 @@ impl Moody {
     /// A look at its watches takes for ever from now on.
     pub(super) fn get_stuck(&self) {
         self.mood.store(STUCK, Ordering::Relaxed);
+    }
+
+    /// It is in a database that can't be reached any more.
+    pub(super) fn go_away(&self) {
+        self.mood.store(AWAY, Ordering::Relaxed);
     }
 
     pub(super) fn recover(&self) {
@@ -119,6 +125,14 @@ impl Store for Moody {
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
+        if self.mood() == AWAY {
+            return Box::pin(async {
+                Err(StoreError::NotNow {
+                    doing: StoreError::REACHED,
+                    why: "Connection refused".to_owned(),
+                })
+            });
+        }
         self.inner.counts()
     }
 }

@@ -1,5 +1,6 @@
 //! What a PostgreSQL store is opened on, and what it says where that can't be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dcs_wait::store::{PostgresPlan, PostgresStore, SharedStore, Store, StoreError};
@@ -152,6 +153,21 @@ async fn a_server_that_cannot_be_reached_may_be_there_later() {
         assert!(may_pass, "{why}");
         assert!(why.contains(&place), "{why}");
         assert!(!why.contains("os error"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_is_said_to_be_out_of_reach_whatever_was_wanted() {
+    let server = Server::private();
+    let database = Database::on(Arc::clone(&server)).await;
+    let store = database.joined("one").await;
+    server.crash();
+    for _ in 0..2 {
+        let unread = store.counts().await.unwrap_err().to_string();
+        let unwritten = store.commit(&[accept(1)]).await.unwrap_err().to_string();
+        for why in [unread, unwritten] {
+            assert!(why.starts_with("the store can't be reached: "), "{why}");
+        }
     }
 }
 

@@ -59,5 +59,16 @@ fn a_daemon_that_lost_its_database_is_told_as_it_says_it() {
     let why = "the store can't be read: connection refused";
     let lost = error("store_unavailable", why);
     let daemon = StandIn::new().answers("GET /v1/cluster", 503, lost);
+    daemon
+        .asked(["cluster"])
+        .run()
+        .exits_with(75)
+        .complains(why);
+}
+
+#[test]
+fn a_daemon_that_is_about_to_end_is_no_daemon_any_more() {
+    let why = "the daemon is stopping";
+    let daemon = StandIn::new().answers("GET /v1/cluster", 503, error("stopping", why));
     daemon.asked(["cluster"]).run().exits_with(2).complains(why);
 }
