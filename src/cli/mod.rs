@@ -97,9 +97,7 @@ async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
                 .guard(cluster::run(args, environment.as_ref()))
                 .await
         }
-        Some(Command::Store(StoreCommand::Migrate(args))) => {
-            interrupts.guard(store::migrate(args)).await
-        }
+        Some(Command::Store(StoreCommand::Migrate(args))) => store::migrate(args, interrupts).await,
         Some(Command::Demo(args)) => demo::run(args, environment, interrupts).await,
         Some(Command::Daemon(args)) => daemon::run(args, environment, interrupts).await,
         None => wait::run(args.wait, environment, interrupts).await,

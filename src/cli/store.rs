@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::args::MigrateArgs;
 use super::error::CliError;
 use super::output;
+use super::signals::Interrupts;
 use crate::config::{PostgresConfig, StorePlace, check_url, defaults};
 use crate::daemon::{DaemonError, Opened};
 use crate::model::Exit;
@@ -21,19 +22,36 @@ use progress::Progress;
 /// What this process would be called among the daemons; it never joins them.
 const INSTANCE: &str = "store-migrate";
 
-pub(super) async fn migrate(args: MigrateArgs) -> Result<Exit, CliError> {
+const SAME: &str = "--from and --to are the same store; name two";
+
+pub(super) async fn migrate(
+    args: MigrateArgs,
+    mut interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    let progress = Progress::shown();
+    tokio::select! {
+        result = sides(args, &progress) => result,
+        exit = interrupts.next() => {
+            progress.end();
+            Err(CliError::new(exit, progress.cut_short("interrupted")))
+        }
+    }
+}
+
+async fn sides(args: MigrateArgs, progress: &Progress) -> Result<Exit, CliError> {
     if args.from == args.to {
-        return Err(CliError::usage(
-            "--from and --to are the same store; name two",
-        ));
+        return Err(CliError::usage(SAME));
     }
     let from = Side::of("--from", &args.from, args.from_password_file)?;
     let to = Side::of("--to", &args.to, args.to_password_file)?;
     from.must_exist()?;
-    let opened = from.open().await?;
-    let result = match to.open().await {
+    if from.is_the_file_of(&to) {
+        return Err(CliError::usage(SAME));
+    }
+    let opened = from.open(Opened::open_existing(&from.place)).await?;
+    let result = match to.open(Opened::open_to_copy(&to.place)).await {
         Ok(other) => {
-            let result = between((&from, opened.store()), (&to, other.store())).await;
+            let result = between((&from, opened.store()), (&to, other.store()), progress).await;
             other.close().await;
             result
         }
@@ -46,27 +64,32 @@ pub(super) async fn migrate(args: MigrateArgs) -> Result<Exit, CliError> {
 async fn between(
     (from, source): (&Side, Arc<dyn Store>),
     (to, target): (&Side, Arc<dyn Store>),
+    progress: &Progress,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
     let all = source
         .counts()
         .await
         .map_err(|error| from.trouble(&error))?;
-    let mut progress = Progress::new(all.active + all.ended);
+    progress.begin(all.active + all.ended);
     let copied = copy(source.as_ref(), target.as_ref(), &mut |copied| {
         progress.tell(copied);
     })
     .await;
-    drop(progress);
+    progress.end();
+    let cut_short = |error: CliError| match error.exit {
+        Exit::NotNow => CliError::new(error.exit, progress.cut_short(&error.message)),
+        _ => error,
+    };
     match copied {
         Ok(copied) => {
-            let took = duration(began.elapsed());
-            output::print(&format!("copied {} in {took}", progress::amount(copied)));
+            output::print(&progress::result(copied, &duration(began.elapsed())));
             Ok(Exit::Success)
         }
-        Err(CopyError::From(error)) => Err(from.trouble(&error)),
-        Err(CopyError::To(error)) => Err(to.trouble(&error)),
-        Err(error @ CopyError::Other(_)) => Err(CliError::usage(error)),
+        Err(CopyError::From(error)) => Err(cut_short(from.trouble(&error))),
+        Err(CopyError::To(error)) => Err(cut_short(to.trouble(&error))),
+        Err(error @ CopyError::Other(_)) => Err(CliError::usage(format!("{}: {error}", to.option))),
+        Err(CopyError::Same) => Err(CliError::usage(SAME)),
     }
 }
 
@@ -123,17 +146,28 @@ impl Side {
         }
     }
 
+    /// Whether they are one SQLite file, by whatever names. Of databases only the copy finds that out.
+    fn is_the_file_of(&self, other: &Self) -> bool {
+        let (StorePlace::Sqlite(one), StorePlace::Sqlite(another)) = (&self.place, &other.place)
+        else {
+            return false;
+        };
+        let file = one.canonicalize();
+        file.is_ok_and(|file| another.canonicalize().is_ok_and(|another| file == another))
+    }
+
     /// Opens it, where no daemon uses it. That of a SQLite file holds its lock.
-    async fn open(&self) -> Result<Opened, CliError> {
-        let opened = Opened::open(&self.place)
-            .await
-            .map_err(|error| match error {
-                DaemonError::Store(error) => self.trouble(&error),
-                DaemonError::Password(why) => {
-                    CliError::usage(format!("{}-password-file: {why}", self.option))
-                }
-                other => CliError::usage(other),
-            })?;
+    async fn open(
+        &self,
+        opening: impl Future<Output = Result<Opened, DaemonError>>,
+    ) -> Result<Opened, CliError> {
+        let opened = opening.await.map_err(|error| match error {
+            DaemonError::Store(error) => self.trouble(&error),
+            DaemonError::Password(why) => {
+                CliError::usage(format!("{}-password-file: {why}", self.option))
+            }
+            other => CliError::usage(other),
+        })?;
         match self.in_use(&opened).await {
             Ok(()) => Ok(opened),
             Err(error) => {
@@ -163,6 +197,24 @@ impl Side {
             StoreError::NotNow { .. } => Exit::NotNow,
             StoreError::Unusable(_) | StoreError::Broken(_) => Exit::Usage,
         };
-        CliError::new(exit, format!("{}: {error}", self.option))
+        let text = format!("{}: {}", self.option, self.worded(&error.to_string()));
+        CliError::new(exit, text)
+    }
+
+    /// What is said of a store in words of a daemon's configuration, in those of this command.
+    fn worded(&self, text: &str) -> String {
+        let option = self.option;
+        let mut text = text
+            .replace("[store] url", option)
+            .replace("in password_file", &format!("in {option}-password-file"))
+            .replace(
+                "the user that the daemon runs as",
+                "the user that runs this",
+            );
+        // What is to be copied isn't there any more then.
+        if option == "--from" {
+            text = text.replace(", or move the file away to begin with an empty store", "");
+        }
+        text
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::run::DaemonError;
 use crate::config::StorePlace;
 use crate::engine::Membership;
-use crate::store::{PostgresStore, SharedStore, SqliteStore, Store};
+use crate::store::{PostgresStore, SharedStore, SqliteStore, Store, StoreError};
 
 /// An open store, of either kind.
 pub(crate) enum Opened {
@@ -16,8 +16,25 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
-    /// Opens it. The password of a database is read now, and not again.
+    /// Opens it for a daemon. The password of a database is read now, and not again.
     pub(crate) async fn open(place: &StorePlace) -> Result<Self, DaemonError> {
+        let opened = Self::open_to_copy(place).await?;
+        let why = match opened.store().is_unfinished().await {
+            Ok(false) => return Ok(opened),
+            // What a daemon did here meanwhile would keep the copy from ever going on.
+            Ok(true) => StoreError::Unusable(
+                "a copy into the store was begun, and isn't finished: finish it with the same \
+                 dcs-wait store migrate, or begin with an empty store"
+                    .to_owned(),
+            ),
+            Err(error) => error,
+        };
+        opened.close().await;
+        Err(why.into())
+    }
+
+    /// Opens it to copy another store into it; a copy may have been begun before.
+    pub(crate) async fn open_to_copy(place: &StorePlace) -> Result<Self, DaemonError> {
         match place {
             StorePlace::Sqlite(path) => {
                 let store = SqliteStore::open(path).await?;
@@ -28,6 +45,21 @@ impl Opened {
                 let (instance, lease) = (plan.instance.clone(), plan.lease);
                 let store = PostgresStore::open(plan).await?;
                 tracing::info!(instance, ?lease, "sharing a store with other daemons");
+                Ok(Self::Postgres(Arc::new(store)))
+            }
+        }
+    }
+
+    /// Opens the store that there is, and makes none.
+    pub(crate) async fn open_existing(place: &StorePlace) -> Result<Self, DaemonError> {
+        match place {
+            StorePlace::Sqlite(path) => {
+                let store = SqliteStore::open_existing(path).await?;
+                Ok(Self::Sqlite(Arc::new(store)))
+            }
+            StorePlace::Postgres(postgres) => {
+                let plan = postgres.plan().map_err(DaemonError::Password)?;
+                let store = PostgresStore::open_existing(plan).await?;
                 Ok(Self::Postgres(Arc::new(store)))
             }
         }

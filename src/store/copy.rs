@@ -4,29 +4,35 @@
 //! that an order may join, of which a job has at most one. So no watch joins another while it is
 //! copied, in whatever order they were accepted. Deliveries follow, and durations at last.
 //!
-//! A copy that was cut short goes on: what is there already is compared, and left alone.
+//! A copy that was cut short goes on: what is there already is compared, and left alone. Until it is
+//! finished, the store is marked, so that nobody uses it.
 
 mod changes;
+mod compare;
 
 use std::collections::HashSet;
 
 use self::changes::{Tried, owed, parts, retried, step};
+use self::compare::Same;
 use super::{Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, WatchFilter};
 use crate::model::{
-    Answers, Delivery, DeliveryState, Durations, JobType, Outcome, Progress, ProjectName, Ran,
-    WatchRecord,
+    Answers, DeliveryState, Durations, JobType, Outcome, Progress, ProjectName, Ran, WatchRecord,
 };
 
 /// How many watches or deliveries are read, and stored by one transaction.
 const PAGE: u32 = 250;
 
-/// How much has been looked at.
+/// How far a copy has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Watches, those that were there already included.
+    /// Watches that were copied.
     pub watches: u64,
-    /// Deliveries, likewise.
+    /// Deliveries that were copied.
     pub deliveries: u64,
+    /// Watches that were there already.
+    pub watches_before: u64,
+    /// Deliveries that were there already.
+    pub deliveries_before: u64,
 }
 
 /// Why a store can't be copied.
@@ -40,14 +46,17 @@ pub enum CopyError {
     To(StoreError),
     /// The other holds something else than the beginning of this copy.
     #[error(
-        "the store to copy to holds something else: {0}; copy into an empty store, or into one that a \
-         copy of the same store was begun in"
+        "the store holds something else than a part of this copy: {0}; copy into an empty store: \
+         another database, or another file"
     )]
     Other(String),
+    /// They are one store, which has several names.
+    #[error("both are the same store; name two")]
+    Same,
 }
 
 /// Copies everything. Says after each transaction how far it has come. Nobody else may use the stores
-/// meanwhile.
+/// meanwhile; what is copied into is marked until the end, see [`Store::mark_unfinished`].
 ///
 /// # Errors
 /// When one of them can't be used, or what is in the other isn't the beginning of this copy. What was
@@ -57,23 +66,39 @@ pub async fn copy(
     to: &dyn Store,
     tell: &mut (dyn FnMut(Copied) + Send),
 ) -> Result<Copied, CopyError> {
-    let there = to.counts().await.map_err(CopyError::To)?;
+    if is_unfinished(from).await? {
+        return Err(CopyError::From(StoreError::Unusable(
+            "a copy into it was begun, and isn't finished; finish that first".to_owned(),
+        )));
+    }
     let mut copying = Copying {
         from,
         to,
         tell,
-        // Nothing has to be looked for in a store that is empty.
-        is_begun: Counts::default() != there,
+        is_begun: true,
+        same: Same::default(),
         copied: Copied::default(),
     };
+    // Before it is marked: whoever has a store of his own there goes on with that.
     copying.lacking().await?;
-    if copying.is_begun {
-        copying.compare().await?;
+    copying.compare().await?;
+    to.mark_unfinished(true).await.map_err(CopyError::To)?;
+    if is_unfinished(from).await? {
+        to.mark_unfinished(false).await.map_err(CopyError::To)?;
+        return Err(CopyError::Same);
     }
+    // Nothing has to be looked for in a store that is empty. From now on it is nobody else's.
+    let there = to.counts().await.map_err(CopyError::To)?;
+    copying.is_begun = Counts::default() != there;
     copying.watches().await?;
     copying.deliveries().await?;
     copying.durations().await?;
+    to.mark_unfinished(false).await.map_err(CopyError::To)?;
     Ok(copying.copied)
+}
+
+async fn is_unfinished(from: &dyn Store) -> Result<bool, CopyError> {
+    from.is_unfinished().await.map_err(CopyError::From)
 }
 
 struct Copying<'a> {
@@ -81,6 +106,8 @@ struct Copying<'a> {
     to: &'a dyn Store,
     tell: &'a mut (dyn FnMut(Copied) + Send),
     is_begun: bool,
+    /// What was found to be the same there.
+    same: Same,
     copied: Copied,
 }
 
@@ -100,46 +127,6 @@ enum Standing {
 type OfType = (ProjectName, JobType, Durations);
 
 impl Copying<'_> {
-    /// Refuses a store that holds anything else than a part of the one to be copied, before anything is
-    /// stored there.
-    async fn compare(&self) -> Result<(), CopyError> {
-        let all = WatchFilter::default();
-        let mut before = None;
-        loop {
-            let there = self.to.watches(&all, page(before)).await;
-            let there = there.map_err(CopyError::To)?;
-            let Some(last) = there.last() else {
-                break;
-            };
-            before = Some(last.watch.id);
-            for WatchRecord { watch, .. } in &there {
-                let kept = self.from.watch(watch.id).await.map_err(CopyError::From)?;
-                let Some(kept) = kept else {
-                    let (id, job) = (watch.id, &watch.job_id);
-                    return Err(other(format!("the watch {id} for {job}")));
-                };
-                self.is_there(&kept).await?;
-            }
-        }
-        let all = DeliveryFilter::default();
-        let mut before = None;
-        loop {
-            let there = self.to.deliveries(&all, page(before)).await;
-            let there = there.map_err(CopyError::To)?;
-            let Some(last) = there.last() else {
-                return Ok(());
-            };
-            before = Some(last.id);
-            for Delivery { id, .. } in &there {
-                let kept = self.from.delivery(*id).await.map_err(CopyError::From)?;
-                let Some(kept) = kept else {
-                    return Err(other(format!("the delivery {id}")));
-                };
-                self.standing(&kept).await?;
-            }
-        }
-    }
-
     async fn watches(&mut self) -> Result<(), CopyError> {
         let ended = |outcome| WatchFilter {
             outcome: Some(outcome),
@@ -171,6 +158,9 @@ impl Copying<'_> {
             let mut new = Vec::with_capacity(records.len());
             for record in records {
                 let id = record.watch.id;
+                if self.same.watches.contains(&id) {
+                    continue;
+                }
                 let kept = self.from.watch(id).await.map_err(CopyError::From)?;
                 if let Some(kept) = kept
                     && !self.is_there(&kept).await?
@@ -178,6 +168,7 @@ impl Copying<'_> {
                     new.push(kept);
                 }
             }
+            let copied = new.len() as u64;
             // Of several for one job, each has to have ended before the next is accepted.
             let mut jobs = HashSet::new();
             let mut group = Vec::new();
@@ -190,7 +181,8 @@ impl Copying<'_> {
                 group.push(kept);
             }
             self.store(group).await?;
-            self.copied.watches += count;
+            self.copied.watches += copied;
+            self.copied.watches_before += count - copied;
             (self.tell)(self.copied);
         }
     }
@@ -278,6 +270,9 @@ impl Copying<'_> {
             let count = deliveries.len() as u64;
             let (mut new, mut replayed) = (Vec::new(), Vec::new());
             for delivery in deliveries {
+                if self.same.deliveries.contains(&delivery.id) {
+                    continue;
+                }
                 let kept = self.from.delivery(delivery.id).await;
                 let Some(kept) = kept.map_err(CopyError::From)? else {
                     continue;
@@ -291,11 +286,13 @@ impl Copying<'_> {
                     new.push(kept);
                 }
             }
+            let copied = new.len() as u64;
             if !new.is_empty() {
                 self.commit(&owed(new.iter())).await?;
             }
             self.retry(&replayed).await?;
-            self.copied.deliveries += count;
+            self.copied.deliveries += copied;
+            self.copied.deliveries_before += count - copied;
             (self.tell)(self.copied);
         }
     }

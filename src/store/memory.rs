@@ -28,6 +28,7 @@ struct State {
     /// The deliveries of each watch.
     owed: BTreeMap<WatchId, Vec<DeliveryId>>,
     durations: HashMap<(ProjectName, JobType), Durations>,
+    is_unfinished: bool,
 }
 
 impl MemoryStore {
@@ -134,6 +135,15 @@ impl Store for MemoryStore {
             dead: dead.count() as u64,
             oldest_pending: state.pending().next().map(|one| one.created_at),
         })
+    }
+
+    fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()> {
+        self.state().is_unfinished = is_unfinished;
+        at_once(())
+    }
+
+    fn is_unfinished(&self) -> StoreFuture<'_, bool> {
+        at_once(self.state().is_unfinished)
     }
 }
 

@@ -298,4 +298,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When it can't be read.
     fn counts(&self) -> StoreFuture<'_, Counts>;
+
+    /// Notes durably that a copy into this store isn't finished, or that it is: nobody may do anything
+    /// else with it until then. Another process can't begin or go on with a copy while this one has it
+    /// marked.
+    ///
+    /// # Errors
+    /// When nothing was noted. [`StoreError::Unusable`] when another process copies into it.
+    fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()>;
+
+    /// Whether a copy into this store isn't finished, of this process or another one.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn is_unfinished(&self) -> StoreFuture<'_, bool>;
 }

@@ -1,6 +1,7 @@
 //! A store in a PostgreSQL database, which several daemons share.
 
 mod claim;
+mod copying;
 mod errors;
 mod instance;
 mod lane;
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 use self::errors::unfit;
 use self::lane::Lane;
 use self::notices::Notices;
+use self::schema::Absent;
 use self::url::Address;
 use self::write::{Author, BOUNDLESS};
 use super::columns::AllDurations;
@@ -119,7 +121,15 @@ impl PostgresStore {
     /// [`StoreError::Unusable`] when waiting doesn't help: the URL, the password or the database are
     /// wrong, or it is a newer version's. [`StoreError::NotNow`] when that may pass.
     pub async fn open(plan: PostgresPlan) -> Result<Self, StoreError> {
-        open::open(plan).await
+        open::open(plan, Absent::Made).await
+    }
+
+    /// Opens the store that there is, and makes none. An earlier version's becomes one of this version.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`] has them, and [`StoreError::Unusable`] when there is none.
+    pub async fn open_existing(plan: PostgresPlan) -> Result<Self, StoreError> {
+        open::open(plan, Absent::Refused).await
     }
 
     /// Closes all connections.
@@ -212,5 +222,13 @@ impl Store for PostgresStore {
 
     fn counts(&self) -> StoreFuture<'_, Counts> {
         reading!(self, connection => read::counts(&mut connection))
+    }
+
+    fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()> {
+        Box::pin(self.mark(is_unfinished))
+    }
+
+    fn is_unfinished(&self) -> StoreFuture<'_, bool> {
+        reading!(self, connection => copying::is_unfinished(&mut connection))
     }
 }

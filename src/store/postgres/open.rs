@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::errors::unopened;
 use super::lane::Lane;
 use super::notices::Notices;
+use super::schema::Absent;
 use super::statements::PLANNING;
 use super::url::Address;
 use super::write::BOUNDLESS;
@@ -24,7 +25,7 @@ use crate::store::StoreError;
 /// How many connections read.
 const READERS: u32 = 2;
 
-pub(super) async fn open(plan: PostgresPlan) -> Result<PostgresStore, StoreError> {
+pub(super) async fn open(plan: PostgresPlan, absent: Absent) -> Result<PostgresStore, StoreError> {
     let address = Address::parse(&plan.url)
         .map_err(|why| StoreError::Unusable(format!("the store's URL {why}")))?;
     if let Some(name) = address.meddling(&ProcessEnvironment) {
@@ -47,7 +48,7 @@ pub(super) async fn open(plan: PostgresPlan) -> Result<PostgresStore, StoreError
         Some(password) => options.password(password.expose_secret()),
         None => options,
     };
-    timeout(LONG, prepare(&address, &options))
+    timeout(LONG, prepare(&address, &options, absent))
         .await
         .unwrap_or_else(|_| {
             Err(StoreError::NotNow {
@@ -76,14 +77,18 @@ pub(super) async fn open(plan: PostgresPlan) -> Result<PostgresStore, StoreError
     })
 }
 
-/// Makes the tables, where there are none.
-async fn prepare(address: &Address, options: &PgConnectOptions) -> Result<(), StoreError> {
+/// Has the tables be there, in their last version.
+async fn prepare(
+    address: &Address,
+    options: &PgConnectOptions,
+    absent: Absent,
+) -> Result<(), StoreError> {
     let unopened = |error| unopened(address, error);
     let place = format!("{} at {}", address.database(), address.server());
     // Whoever waits here does so for another that makes the tables.
     let options = options.clone().options([("lock_timeout", "30s")]);
     let mut connection = options.connect().await.map_err(unopened)?;
-    let migrated = schema::migrate(&mut connection, &place).await;
+    let migrated = schema::migrate(&mut connection, &place, absent).await;
     migrated.map_err(unopened)??;
     // Nothing is lost when this fails: it only tidies up.
     drop(timeout(Duration::from_secs(1), connection.close()).await);

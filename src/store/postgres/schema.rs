@@ -29,11 +29,19 @@ const LOCK: i64 = 0x6463_7377;
 /// The oldest server that is known to do.
 const OLDEST_SERVER: i64 = 13;
 
+/// What is to become of tables that aren't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    Made,
+    Refused,
+}
+
 /// Brings the tables to [`VERSION`], all or nothing. Refuses what isn't this program's or is too new.
 /// `place` names the database in messages.
 pub(super) async fn migrate(
     connection: &mut PgConnection,
     place: &str,
+    absent: Absent,
 ) -> sqlx::Result<Result<(), StoreError>> {
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
@@ -41,6 +49,12 @@ pub(super) async fn migrate(
         .execute(&mut *transaction)
         .await?;
     let version = match examine(&mut transaction, place).await? {
+        Ok(0) if absent == Absent::Refused => {
+            return Ok(Err(StoreError::Unusable(format!(
+                "there is no store in the database {place}; check its name, and the user's \
+                 search_path"
+            ))));
+        }
         Ok(version) => version,
         Err(why) => return Ok(Err(StoreError::Unusable(why))),
     };

@@ -55,10 +55,9 @@ fn is_held(path: &Path, file: &mut File) -> StoreError {
     let mut holder = String::new();
     let read = file.take(20).read_to_string(&mut holder);
     let pid = read.ok().and_then(|_| holder.trim().parse::<u32>().ok());
-    let pid = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    let holder = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
     StoreError::Unusable(format!(
-        "the store {} is in use by another daemon{pid}; stop that one first, or give this one a \
-         store of its own",
+        "the store {} is in use by {holder}; stop that first, or name another file",
         path.display()
     ))
 }

@@ -54,6 +54,16 @@ impl SqliteStore {
         open::open(path).await
     }
 
+    /// Opens the store that there is in the file at `path`, and makes none. An earlier version's
+    /// becomes one of this version.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`] has them, and [`StoreError::Unusable`] when there is none.
+    pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        open::exists(path).await?;
+        open::open(path).await
+    }
+
     /// Folds the log into the file, and lets go of it. Nothing can be read or written any more.
     pub async fn close(&self) {
         self.readers.close().await;
@@ -66,7 +76,14 @@ impl SqliteStore {
         *writer = None;
     }
 
-    async fn write(&self, changes: &[Change]) -> Result<Vec<Effect>, StoreError> {
+    /// Has `work` done on the connection that writes, which comes back with the result.
+    async fn write<T, W>(
+        &self,
+        work: impl FnOnce(SqliteConnection) -> W + Send,
+    ) -> Result<T, StoreError>
+    where
+        W: Future<Output = sqlx::Result<(SqliteConnection, T)>> + Send,
+    {
         let unwritten = |error| trouble("written", error);
         let mut writer = self.writer.lock().await;
         let Some(writer) = writer.as_mut() else {
@@ -74,14 +91,13 @@ impl SqliteStore {
         };
         // The connection is put back when all went well. After an error, or when nobody waits for
         // this any more, it is dropped, and its transaction with it.
-        let mut connection = match writer.connection.take() {
+        let connection = match writer.connection.take() {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(unwritten)?,
         };
-        let effects = write::commit(&mut connection, changes).await;
-        let effects = effects.map_err(unwritten)?;
+        let (connection, result) = work(connection).await.map_err(unwritten)?;
         writer.connection = Some(connection);
-        Ok(effects)
+        Ok(result)
     }
 }
 
@@ -91,7 +107,10 @@ fn unread(error: sqlx::Error) -> StoreError {
 
 impl Store for SqliteStore {
     fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Vec<Effect>> {
-        Box::pin(self.write(changes))
+        Box::pin(self.write(move |mut connection| async move {
+            let effects = write::commit(&mut connection, changes).await?;
+            Ok((connection, effects))
+        }))
     }
 
     fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>> {
@@ -148,5 +167,16 @@ impl Store for SqliteStore {
 
     fn counts(&self) -> StoreFuture<'_, Counts> {
         Box::pin(async move { read::counts(&self.readers).await.map_err(unread) })
+    }
+
+    fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(move |mut connection| async move {
+            write::mark_unfinished(&mut connection, is_unfinished).await?;
+            Ok((connection, ()))
+        }))
+    }
+
+    fn is_unfinished(&self) -> StoreFuture<'_, bool> {
+        Box::pin(async move { read::is_unfinished(&self.readers).await.map_err(unread) })
     }
 }

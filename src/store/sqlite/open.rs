@@ -94,6 +94,39 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     })
 }
 
+/// Refuses a file that isn't there, and one that nothing is in: opening would make a store of it.
+/// What else it may be, opening finds out.
+pub(super) async fn exists(path: &Path) -> Result<(), StoreError> {
+    let shown = path.display();
+    let file = fs::metadata(path).map_err(|error| {
+        let why = system_words(&error);
+        StoreError::Unusable(format!(
+            "the file {shown} can't be read: {why}; check the path"
+        ))
+    })?;
+    let nothing = || {
+        Err(StoreError::Unusable(format!(
+            "there is no store in the file {shown}; check the path"
+        )))
+    };
+    if file.len() == 0 {
+        return nothing();
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging();
+    let unusable = |error| unusable(path, &error);
+    let mut connection = options.connect().await.map_err(unusable)?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(unusable)?;
+    connection.close().await.map_err(unusable)?;
+    if tables == 0 { nothing() } else { Ok(()) }
+}
+
 /// SQLite opens a file that it may not write all the same. A full disk is no error here, as it may
 /// have room later.
 async fn try_to_write(connection: &mut SqliteConnection) -> sqlx::Result<()> {

@@ -170,6 +170,12 @@ pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {
     values::counts(&row)
 }
 
+pub(super) async fn is_unfinished(readers: &SqlitePool) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM tally WHERE what = 'copying')")
+        .fetch_one(readers)
+        .await
+}
+
 /// A page of a query with conditions, of which the first leads.
 struct Filtered {
     query: QueryBuilder<Sqlite>,

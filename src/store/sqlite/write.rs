@@ -38,6 +38,19 @@ pub(super) async fn commit(
     Ok(effects)
 }
 
+/// Notes that a copy isn't finished, or that it is: by a row that a store without a copy lacks.
+pub(super) async fn mark_unfinished(
+    connection: &mut SqliteConnection,
+    is_unfinished: bool,
+) -> sqlx::Result<()> {
+    let sql = if is_unfinished {
+        "INSERT INTO tally VALUES ('copying', 1) ON CONFLICT DO NOTHING"
+    } else {
+        "DELETE FROM tally WHERE what = 'copying'"
+    };
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
 /// Stores changes of one kind.
 async fn store_alike(
     connection: &mut SqliteConnection,

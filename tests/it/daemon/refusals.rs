@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use dcs_wait::store::{SqliteStore, Store};
+
 use super::harness::House;
 
 /// Starts a daemon that can't, and says what it said.
@@ -62,6 +64,26 @@ fn a_second_daemon_on_the_same_store_is_refused() {
     assert!(log.contains("dcs-wait.db"), "{log}");
     daemon.get("/v1/watches");
     daemon.stop();
+}
+
+#[test]
+fn a_store_that_a_copy_is_not_finished_into_is_refused_until_it_is() {
+    let house = House::new();
+    let mark = |is_unfinished| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = SqliteStore::open(&house.path("dcs-wait.db")).await.unwrap();
+            store.mark_unfinished(is_unfinished).await.unwrap();
+            store.close().await;
+        });
+    };
+    mark(true);
+    let log = refused(&house);
+    let expected = "a copy into the store was begun, and isn't finished: finish it with the same \
+                    dcs-wait store migrate, or begin with an empty store";
+    assert!(log.contains(expected), "{log}");
+    mark(false);
+    house.start().stop();
 }
 
 #[test]

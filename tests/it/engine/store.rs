@@ -160,4 +160,12 @@ impl Store for Fickle {
     fn counts(&self) -> StoreFuture<'_, Counts> {
         self.inner.counts()
     }
+
+    fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()> {
+        self.inner.mark_unfinished(is_unfinished)
+    }
+
+    fn is_unfinished(&self) -> StoreFuture<'_, bool> {
+        self.inner.is_unfinished()
+    }
 }

@@ -135,4 +135,12 @@ impl Store for Moody {
         }
         self.inner.counts()
     }
+
+    fn mark_unfinished(&self, is_unfinished: bool) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.mark_unfinished(is_unfinished)
+    }
+
+    fn is_unfinished(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.is_unfinished()
+    }
 }

@@ -179,7 +179,12 @@ async fn everything_is_the_same_in_postgresql_and_back() {
     let between = database.opened().await;
     let there = copied(&first, &between).await.unwrap();
     assert_eq!(everything(&between).await, whole);
-    assert_eq!(copied(&first, &between).await.unwrap(), there, "once more");
+    let again = Copied {
+        watches_before: there.watches,
+        deliveries_before: there.deliveries,
+        ..Copied::default()
+    };
+    assert_eq!(copied(&first, &between).await.unwrap(), again, "once more");
     assert_eq!(everything(&between).await, whole);
     assert_eq!(copied(&between, &last).await.unwrap(), there);
     assert_eq!(everything(&last).await, whole);
@@ -225,6 +230,7 @@ async fn many_are_copied_by_pages() {
     let last = Copied {
         watches: 700,
         deliveries: 700,
+        ..Copied::default()
     };
     assert_eq!(told.last(), Some(&last));
     assert_eq!(everything(&to).await, everything(&from).await);
@@ -234,6 +240,18 @@ async fn many_are_copied_by_pages() {
 struct Fading {
     inner: MemoryStore,
     left: AtomicU32,
+    /// How many watches and deliveries were read one by one.
+    singly: AtomicU32,
+}
+
+impl Fading {
+    fn after(commits: u32) -> Self {
+        Self {
+            inner: MemoryStore::new(),
+            left: AtomicU32::new(commits),
+            singly: AtomicU32::new(0),
+        }
+    }
 }
 
 impl Store for Fading {
@@ -259,6 +277,7 @@ impl Store for Fading {
     }
 
     fn watch(&self, id: WatchId) -> StoreFuture<'_, Option<(WatchRecord, Vec<Answers>)>> {
+        self.singly.fetch_add(1, Ordering::Relaxed);
         self.inner.watch(id)
     }
 
@@ -271,6 +290,7 @@ impl Store for Fading {
     }
 
     fn delivery(&self, id: DeliveryId) -> StoreFuture<'_, Option<(Delivery, Vec<Attempt>)>> {
+        self.singly.fetch_add(1, Ordering::Relaxed);
         self.inner.delivery(id)
     }
 
@@ -289,6 +309,14 @@ impl Store for Fading {
     fn counts(&self) -> StoreFuture<'_, Counts> {
         self.inner.counts()
     }
+
+    fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()> {
+        self.inner.mark_unfinished(is_unfinished)
+    }
+
+    fn is_unfinished(&self) -> StoreFuture<'_, bool> {
+        self.inner.is_unfinished()
+    }
 }
 
 #[tokio::test]
@@ -298,23 +326,37 @@ async fn a_copy_that_was_cut_short_anywhere_goes_on() {
     let whole = everything(&from).await;
     let mut cuts = 0;
     loop {
-        let to = Fading {
-            inner: MemoryStore::new(),
-            left: AtomicU32::new(cuts),
-        };
+        let to = Fading::after(cuts);
         let first = copied(&from, &to).await;
         if let Err(error) = &first {
             assert!(matches!(error, CopyError::To(_)), "{error}");
         }
+        let is_marked = to.is_unfinished().await.unwrap();
+        assert_eq!(is_marked, first.is_err(), "after {cuts} commits");
         to.left.store(u32::MAX, Ordering::Relaxed);
         copied(&from, &to).await.unwrap();
         assert_eq!(everything(&to).await, whole, "after {cuts} commits");
+        assert!(!to.is_unfinished().await.unwrap());
         if first.is_ok() {
             break;
         }
         cuts += 1;
     }
     assert!(cuts > 5, "{cuts}");
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_read_by_pages() {
+    let (from, to) = (Fading::after(u32::MAX), Fading::after(u32::MAX));
+    fill(&from).await;
+    copied(&from, &to).await.unwrap();
+    for store in [&from, &to] {
+        store.singly.store(0, Ordering::Relaxed);
+    }
+    copied(&from, &to).await.unwrap();
+    for store in [&from, &to] {
+        assert_eq!(store.singly.load(Ordering::Relaxed), 0);
+    }
 }
 
 #[tokio::test]
@@ -341,6 +383,7 @@ async fn a_store_that_holds_something_else_is_left_alone() {
         assert!(matches!(refused, CopyError::Other(_)), "{refused}");
         assert!(refused.to_string().contains(why), "{refused}");
         assert_eq!(everything(&to).await.counts, before.counts, "{why}");
+        assert!(!to.is_unfinished().await.unwrap(), "{why}");
     }
 }
 

@@ -11,4 +11,5 @@ mod postgres;
 mod reaching;
 pub(crate) mod samples;
 mod sqlite;
+mod unfinished;
 mod upgrading;
