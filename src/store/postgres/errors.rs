@@ -9,6 +9,9 @@ use crate::clean::system_words;
 use crate::store::StoreError;
 use crate::store::columns::trouble;
 
+/// What the driver says of a server that has encryption turned off.
+const UNENCRYPTED: &str = "server does not support TLS";
+
 /// What an error means to whoever wanted to read or write.
 pub(super) fn unfit(doing: &'static str, error: sqlx::Error) -> StoreError {
     match error {
@@ -42,6 +45,10 @@ pub(super) fn unopened(address: &Address, error: sqlx::Error) -> StoreError {
             )),
             None => not_now(&server, said.message()),
         },
+        sqlx::Error::Tls(why) if why.to_string() == UNENCRYPTED => StoreError::Unusable(format!(
+            "no encrypted connection to {server} can be had: the server doesn't encrypt; set ssl = \
+             on at the server, or put sslmode=disable into [store] url where the way there is safe"
+        )),
         sqlx::Error::Tls(why) => untrusted(&server, &why.to_string()),
         sqlx::Error::Io(why) => match of_tls(why) {
             Some(tls) => untrusted(&server, &tls.to_string()),
@@ -90,8 +97,10 @@ fn advice(address: &Address, said: &dyn DatabaseError) -> Option<String> {
     const FORBIDDEN: &str = "42501";
     let (user, database) = (address.user(), address.database());
     match &*said.code()? {
+        // Of no password, the server says the same as of a wrong one.
         WRONG_PASSWORD => Some(format!(
-            "check the user {user} in [store] url, and the password in password_file"
+            "it asks the user {user} for a password: name a file with it with password_file, or \
+             check the one that is in there, and the user in [store] url"
         )),
         NOT_LET_IN => Some(format!(
             "check the user {user} in [store] url, and what the server's pg_hba.conf asks of it"
@@ -99,10 +108,57 @@ fn advice(address: &Address, said: &dyn DatabaseError) -> Option<String> {
         NO_DATABASE => Some(format!(
             "check its name in [store] url, or create it: createdb --owner={user} {database}"
         )),
-        NO_SCHEMA | FORBIDDEN => Some(format!(
-            "the user {user} must own its tables and may create them: ALTER DATABASE \
-             {database} OWNER TO {user}"
-        )),
+        NO_SCHEMA => Some(may_create(address, "public")),
+        FORBIDDEN => Some(permit(address, said.message())),
         _ => None,
     }
+}
+
+/// What to do where the user may not do something, by the server's words for it. A server that
+/// speaks another language gets all of the advice.
+fn permit(address: &Address, said: &str) -> String {
+    let (create, own) = (
+        |schema| may_create(address, schema),
+        |table| owns(address, table),
+    );
+    if let Some((_, schema)) = said.split_once("for schema ") {
+        return create(schema);
+    }
+    match said
+        .split_once("for table ")
+        .or(said.split_once("of table "))
+    {
+        Some((_, table)) => own(table),
+        None => format!(
+            "where tables can't be made, {}; where they are there, {}",
+            create("public"),
+            own("meta")
+        ),
+    }
+}
+
+fn may_create(address: &Address, schema: &str) -> String {
+    let (user, database) = (quoted(address.user()), quoted(address.database()));
+    let schema = quoted(schema);
+    format!(
+        "let the user make tables: GRANT CREATE ON SCHEMA {schema} TO {user}; or give it a database \
+         of its own: ALTER DATABASE {database} OWNER TO {user}"
+    )
+}
+
+fn owns(address: &Address, table: &str) -> String {
+    let (user, table) = (quoted(address.user()), quoted(table));
+    format!(
+        "the store's tables belong to another user: name that one in [store] url, or hand over each \
+         of them: ALTER TABLE {table} OWNER TO {user}"
+    )
+}
+
+/// A name as SQL has it: in quotes where it needs them.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.chars().all(is_plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

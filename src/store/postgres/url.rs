@@ -45,7 +45,10 @@ impl Address {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|why| format!("is no URL: {why}; {FORM}"))?;
         if !["postgres", "postgresql"].contains(&url.scheme()) {
-            return Err(format!("is no PostgreSQL's; {FORM}"));
+            return Err(format!(
+                "begins with {}:, and only PostgreSQL will do; {FORM}",
+                url.scheme()
+            ));
         }
         if url.password().is_some() {
             return Err("has a password in it; give it in password_file".to_owned());
@@ -63,6 +66,9 @@ impl Address {
         let mut parameters = Parameters::default();
         for (name, value) in url.query_pairs() {
             parameters.take(&name, value)?;
+        }
+        if let Some(why) = unknown(&parameters.unknown) {
+            return Err(why);
         }
         let host = decoded(url.host_str().unwrap_or_default())?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -154,6 +160,8 @@ struct Parameters {
     directory: Option<PathBuf>,
     encryption: Option<&'static str>,
     roots: Option<PathBuf>,
+    /// The names of those that there aren't.
+    unknown: Vec<String>,
 }
 
 impl Parameters {
@@ -175,10 +183,8 @@ impl Parameters {
                 return Err("has a password in it; give it in password_file".to_owned());
             }
             _ => {
-                return Err(format!(
-                    "has a parameter {name:?}, which isn't understood; there are sslmode, \
-                     sslrootcert and host"
-                ));
+                self.unknown.push(name.to_owned());
+                true
             }
         };
         if is_new {
@@ -187,6 +193,29 @@ impl Parameters {
             Err(format!("has {name} twice; leave one"))
         }
     }
+}
+
+/// What is wrong with parameters of these names, with the one that was probably meant for each.
+fn unknown(names: &[String]) -> Option<String> {
+    const KNOWN: [&str; 3] = ["sslmode", "sslrootcert", "host"];
+    const ALIKE: f64 = 0.8;
+    let told = |name: &String| {
+        let likeness = |known: &&str| strsim::jaro_winkler(&name.to_lowercase(), known);
+        let meant = KNOWN.into_iter().filter(|known| likeness(known) >= ALIKE);
+        match meant.max_by(|one, other| likeness(one).total_cmp(&likeness(other))) {
+            Some(known) => format!("{name:?} (did you mean {known}?)"),
+            None => format!("{name:?}"),
+        }
+    };
+    let told: Vec<String> = names.iter().map(told).collect();
+    let (what, which) = match told.len() {
+        0 => return None,
+        1 => ("a parameter that isn't", told.concat()),
+        _ => ("parameters that aren't", told.join(", ")),
+    };
+    Some(format!(
+        "has {what} understood: {which}; there are sslmode, sslrootcert and host"
+    ))
 }
 
 fn encryption(mode: &str) -> Result<&'static str, String> {
@@ -271,7 +300,7 @@ mod tests {
         for (url, what) in [
             ("", "is no URL"),
             ("db.example", "is no URL"),
-            ("mysql://u@h/d", "is no PostgreSQL's"),
+            ("mysql://u@h/d", "begins with mysql:, and only PostgreSQL"),
             ("postgres://u:hush@h/d", "give it in password_file"),
             ("postgres://u@h/d?password=hush", "give it in password_file"),
             ("postgres://h/d", "names no user"),
@@ -285,6 +314,10 @@ mod tests {
             (
                 "postgres://u@h/d?application_name=x",
                 "\"application_name\"",
+            ),
+            (
+                "postgres://u@h/d?foo=1&sslmod=disable",
+                "understood: \"foo\", \"sslmod\" (did you mean sslmode?)",
             ),
             ("postgres://u@h/d?host=other", "Unix socket"),
             ("postgres://u@h/d#x", "%23"),

@@ -101,8 +101,12 @@ async fn the_right_password_opens_and_a_wrong_one_is_told_without_showing_it() {
     store.unwrap().close().await;
     for password in [Some("hush hush"), None] {
         let why = refused(at(url.clone(), password)).await;
-        assert!(why.contains("password_file"), "{why}");
-        assert!(why.contains("user guarded"), "{why}");
+        assert!(
+            why.contains(
+                "it asks the user guarded for a password: name a file with it with password_file"
+            ),
+            "{why}"
+        );
         assert!(!why.contains("hush"), "{why}");
     }
 }
@@ -115,11 +119,29 @@ async fn a_user_who_may_not_create_tables_is_told_so() {
         .await;
     let why = refused(at(url.clone(), Some("open sesame"))).await;
     assert!(why.contains("permission denied"), "{why}");
-    assert!(why.contains("OWNER TO guarded"), "{why}");
+    assert!(
+        why.contains("GRANT CREATE ON SCHEMA public TO guarded;"),
+        "{why}"
+    );
+    let own = format!("ALTER DATABASE {} OWNER TO guarded", database.name());
+    assert!(why.contains(&own), "{why}");
+}
 
+#[tokio::test]
+async fn a_user_whose_tables_belong_to_another_is_told_so() {
+    let (database, url) = guarded().await;
     database.opened().await.close().await;
-    let why = refused(at(url, Some("open sesame"))).await;
-    assert!(why.contains("permission denied"), "{why}");
+    let may_read = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO guarded";
+    for grant in ["SELECT 1", may_read] {
+        database.change(grant).await;
+        let why = refused(at(url.clone(), Some("open sesame"))).await;
+        assert!(why.contains("belong to another user"), "{grant}: {why}");
+        assert!(
+            why.contains("ALTER TABLE meta OWNER TO guarded"),
+            "{grant}: {why}"
+        );
+        assert!(!why.contains("CREATE"), "{grant}: {why}");
+    }
 }
 
 #[tokio::test]
@@ -177,7 +199,12 @@ async fn encryption_that_is_asked_for_and_refused_is_told() {
     for mode in ["require", "verify-full"] {
         let why = refused(at(format!("{}?sslmode={mode}", database.url()), None)).await;
         assert!(why.contains("no encrypted connection"), "{why}");
-        assert!(why.contains("sslmode"), "{why}");
+        assert!(
+            why.contains("the server doesn't encrypt; set ssl = on"),
+            "{why}"
+        );
+        assert!(why.contains("sslmode=disable"), "{why}");
+        assert!(!why.contains("certificate"), "{why}");
     }
     let roots = format!("{}?sslrootcert=/nonexistent.pem", database.url());
     let why = refused(at(roots, None)).await;
