@@ -13,7 +13,7 @@ use super::daemon::config_file;
 use super::error::CliError;
 use super::output;
 use crate::clean::{clean_message, escape_json};
-use crate::config::{Config, ConfigError, ConfigErrors, ProjectConfig, StorePlace};
+use crate::config::{Config, ConfigError, ConfigErrors, PostgresConfig, ProjectConfig, StorePlace};
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, Tools};
 use crate::http::Connector;
@@ -48,7 +48,8 @@ pub(super) async fn run(
     Ok(exit(&checked, asked.as_deref(), store))
 }
 
-/// A refused credential counts for more than anything else that a project lacks.
+/// A refused credential counts for more than anything else that a project lacks. That waiting may
+/// help is only said where nothing else is wrong.
 fn exit(
     checked: &Result<Config, ConfigErrors>,
     asked: Option<&[Asked]>,
@@ -59,7 +60,10 @@ fn exit(
         .iter()
         .filter_map(|asked| asked.result.as_ref().err());
     match (checked, failures.clone().next()) {
-        (Ok(_), None) if store.is_none_or(Result::is_ok) => Exit::Success,
+        (Ok(_), None) => match store {
+            Some(Err(error)) => error.exit,
+            _ => Exit::Success,
+        },
         _ if failures.any(|error| error.exit == Exit::Denied) => Exit::Denied,
         _ => Exit::Usage,
     }
@@ -110,10 +114,8 @@ fn check(path: &Path, environment: &dyn Environment) -> Result<Config, ConfigErr
     {
         faults.push(format!("http.token_file: {why}"));
     }
-    if let StorePlace::Postgres(postgres) = &config.store.place
-        && let Err(why) = postgres.plan()
-    {
-        faults.push(format!("store.password_file: {why}"));
+    if let StorePlace::Postgres(postgres) = &config.store.place {
+        faults.extend(of_store(postgres));
     }
     let tools = Tools {
         // No hook gets to ask for the end.
@@ -153,6 +155,19 @@ fn of_project(project: &ProjectConfig) -> Vec<String> {
     }
     let of = |why| format!("project {}: {why}", project.name);
     faults.into_iter().map(of).collect()
+}
+
+/// What is wrong with the files that a database needs.
+fn of_store(postgres: &PostgresConfig) -> Option<String> {
+    let plan = match postgres.plan() {
+        Ok(plan) => plan,
+        Err(why) => return Some(format!("store.password_file: {why}")),
+    };
+    let connector = Connector {
+        ca_file: Some(plan.roots()?),
+    };
+    let why = connector.check().err()?;
+    Some(format!("store.url: sslrootcert: {why}"))
 }
 
 fn summary(path: &Path, config: &Config) -> String {

@@ -15,7 +15,8 @@ Exit codes:
     0  the daemon would start with this file
     2  the file is wrong, or something that it names; or, with --online, a
        project can't be asked for, or the database can't be used
-    4  with --online: the service refuses a credential";
+    4  with --online: the service refuses a credential
+   75  with --online: only the database can't be reached, and may be later";
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]

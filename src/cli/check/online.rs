@@ -9,10 +9,11 @@ use crate::auth::Given;
 use crate::cli::connect::exit_of;
 use crate::cli::error::CliError;
 use crate::config::{Config, ProjectConfig, StorePlace};
-use crate::daemon::Opened;
+use crate::daemon::{DaemonError, Opened};
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome, ProjectName};
 use crate::poll::{Context, Verdict, judge};
+use crate::store::StoreError;
 
 /// What came of asking for a project.
 pub(super) struct Asked {
@@ -33,6 +34,9 @@ pub(super) async fn open(place: &StorePlace) -> Option<Opening> {
         Ok(opened) => {
             opened.close().await;
             Ok(())
+        }
+        Err(error @ DaemonError::Store(StoreError::NotNow { .. })) => {
+            Err(CliError::new(Exit::NotNow, error))
         }
         Err(error) => Err(CliError::usage(error)),
     })

@@ -9,6 +9,7 @@ use reqwest::Url;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use super::PostgresPlan;
 use crate::environment::Environment;
 
 /// How a URL is written.
@@ -152,6 +153,14 @@ impl Address {
         let roots = self.roots.is_none().then_some(ROOTS);
         let mut names = MEDDLING.into_iter().chain(roots);
         names.find(|name| environment.var(name).is_some())
+    }
+}
+
+impl PostgresPlan {
+    /// The file of authorities that the URL names, if any.
+    #[must_use]
+    pub fn roots(&self) -> Option<PathBuf> {
+        Address::parse(&self.url).ok()?.roots
     }
 }
 

@@ -138,6 +138,22 @@ fn a_secret_that_others_may_read_is_told_with_all_else_that_is_missing() {
 }
 
 #[test]
+fn certificates_to_trust_a_database_by_are_read() {
+    for (file, why) in [
+        ("/nonexistent.pem", "/nonexistent.pem"),
+        ("c.toml", "no certificate"),
+    ] {
+        check(&format!(
+            "[store]\nurl = \"postgres://me@db/x?sslrootcert={file}\"\n"
+        ))
+        .run()
+        .exits_with(2)
+        .complains("store.url: sslrootcert: ")
+        .says(why);
+    }
+}
+
+#[test]
 fn the_file_is_found_by_option_or_variable_or_in_its_usual_place() {
     let at = |path: &str| dcs_wait(["check"]).file(path, PROJECT);
     at("a.toml")
@@ -274,10 +290,20 @@ fn a_database_is_opened_online_and_only_then() {
     check(nowhere)
         .arg("--online")
         .run()
-        .exits_with(2)
+        .exits_with(75)
         .says("error: store: the store can't be opened: 127.0.0.1:1: ");
+    check(nowhere)
+        .arg("--online")
+        .file("sk", "s3cret")
+        .run()
+        .exits_with(4);
+    check(&format!("{}_nowhere", database.url()))
+        .arg("--online")
+        .run()
+        .exits_with(2)
+        .says("does not exist");
     let ended = check(nowhere).args(["--online", "--output=json"]).run();
-    let ended = ended.exits_with(2);
+    let ended = ended.exits_with(75);
     assert_eq!(ended.results()[0]["store"]["ok"], false);
 }
 
