@@ -105,6 +105,7 @@ fn for_programs(one: &InstanceShape) -> String {
         &one.deliveries.to_string(),
         &one.renewed_ms_ago.to_string(),
         &one.version,
+        if one.this { "this" } else { "-" },
     ]
     .map(clean_message)
     .join("\t")

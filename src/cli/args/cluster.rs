@@ -9,8 +9,8 @@ itself, and says so.
 
 On a terminal this is a table. Elsewhere it is a line a daemon, with tabs between its
 name, its number, 'alive' or 'dead', the watches that it holds, their share of all (0
-to 1), the deliveries that it holds, how many milliseconds ago it renewed its lease, and
-its version.
+to 1), the deliveries that it holds, how many milliseconds ago it renewed its lease, its
+version, and 'this' for the one that was asked or '-' for another.
 
 Examples:
   dcs-wait cluster

@@ -196,7 +196,8 @@ pub(in crate::cli) struct WatchesArgs {
 
 const FOLLOW_HELP: &str = "\
 Goes on until Ctrl+C, over restarts of the daemon as well; with a watch named,
-until that has ended.
+until that has ended. Where several daemons share a store, everything is told of
+the watches that the asked one polls, and of the others only how they end.
 
 Examples:
   dcs-wait watch follow

@@ -105,8 +105,19 @@ fn line(event: &EventShape) -> Option<String> {
                 "hook {hook}, attempt {attempt}: {answer}; {then} (delivery {delivery_id})"
             )))
         }
+        // Nobody knows how much a daemon didn't hear.
+        EventShape::Lagged { missed: 0 } => Some(
+            "the daemon had lost touch with those that share its store; what they did meanwhile may \
+             be missing here"
+                .to_owned(),
+        ),
         EventShape::Lagged { missed } => Some(format!(
-            "this was too slow, and {missed} events are missing here"
+            "this was too slow, and {missed} {} here",
+            if *missed == 1 {
+                "event is missing"
+            } else {
+                "events are missing"
+            }
         )),
         other => event_line(&watch_event(other.clone())?.1),
     }

@@ -63,11 +63,13 @@ impl ClusterShape {
         let alive = || instances.iter().filter(|one| !one.is_dead);
         let watches: u64 = alive().map(|one| one.held.watches).sum();
         let deliveries: u64 = alive().map(|one| one.held.deliveries).sum();
+        let mut sorted: Vec<&Instance> = instances.iter().collect();
+        sorted.sort_by_key(|one| (&one.name, one.number));
         Self {
             shared: lease.is_some(),
             lease_ms: lease.map(millis),
-            instances: instances
-                .iter()
+            instances: sorted
+                .into_iter()
                 .map(|one| InstanceShape::new(one, all))
                 .collect(),
             orphans: OrphansShape {
@@ -161,6 +163,27 @@ mod tests {
             (&*this.joined_at, this.renewed_ms_ago),
             ("2026-11-18T11:06:40.000Z", 2500)
         );
+    }
+
+    #[test]
+    fn daemons_are_in_the_order_of_their_names_and_numbers() {
+        let called = |name: &str, number| Instance {
+            name: name.to_owned(),
+            ..instance(number, false, 0, 0)
+        };
+        let instances = [
+            called("b", 2),
+            called("a", 11),
+            called("b", 1),
+            called("a", 9),
+        ];
+        let shape = ClusterShape::new(&instances, counts(0, 0), None);
+        let order: Vec<_> = shape
+            .instances
+            .iter()
+            .map(|one| (&*one.name, one.number))
+            .collect();
+        assert_eq!(order, [("a", 9), ("a", 11), ("b", 1), ("b", 2)]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ const AHEAD: usize = 16;
 /// its `data`. Of one watch, where that is asked for: then the first event is `watch`, how it stands,
 /// and the stream ends once the watch has. A reader that is too slow gets `lagged` in place of what
 /// it missed, and then `watch` again. A comment every 15 seconds shows that the stream is alive.
+/// Where several daemons share the store, everything is told of the watches that the asked one polls,
+/// and of the others only how they end. After it had lost touch with the other daemons it sends
+/// `lagged` with 0: what they did meanwhile may be missing.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "follow_events", tag = "events",
     params(

@@ -27,7 +27,7 @@ pub(super) async fn healthz(uri: Uri) -> Result<Response, Problem> {
 }
 
 /// Whether the daemon accepts watches and keeps them: all of the last run are taken up, the store
-/// can be written, and it is not stopping. Projects are shown, and keep it from nothing.
+/// can be written, the lease goes on where it is shared, and it is not stopping. Projects are shown, and keep it from nothing.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "state",
     responses(
@@ -63,7 +63,7 @@ pub(super) async fn metrics(State(app): State<App>, uri: Uri) -> Result<Response
     let counts = match app.engine.store().counts().await {
         Ok(counts) => Some(counts),
         Err(error) => {
-            tracing::warn!(%error, "metrics are shown without the store's");
+            tracing::warn!(%error, "metrics lack what is counted in the store, which can't be asked");
             None
         }
     };

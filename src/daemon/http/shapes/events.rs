@@ -168,10 +168,10 @@ pub enum EventShape {
         #[schema(format = "date-time")]
         due_at: Option<String>,
     },
-    /// The reader was too slow, and so many events are missing. One that waits for an end reads the
-    /// watch.
+    /// Events are missing: the reader was too slow, or the daemon had lost touch with those that share
+    /// its store. One that waits for an end reads the watch.
     Lagged {
-        /// How many are missing.
+        /// How many are missing, where the reader was too slow; 0 where nobody knows.
         missed: u64,
     },
 }

@@ -27,8 +27,8 @@ fn programs_get_a_line_a_daemon_and_the_orphans_apart() {
     ended
         .exits_with(0)
         .prints(&[
-            "a\t7\talive\t3\t0.3\t1\t3210\t0.1.0",
-            "b\t7\tdead\t3\t0.3\t1\t3210\t0.1.0",
+            "a\t7\talive\t3\t0.3\t1\t3210\t0.1.0\tthis",
+            "b\t7\tdead\t3\t0.3\t1\t3210\t0.1.0\t-",
         ])
         .says("4 watches and 0 deliveries are held by no daemon that is alive");
 }

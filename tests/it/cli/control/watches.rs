@@ -293,6 +293,26 @@ fn one_watch_is_followed_to_its_end() {
 }
 
 #[test]
+fn what_is_missing_is_told_with_whose_doing_it_was() {
+    let daemon = StandIn::new().tells_and_stays([
+        json!({"event": "lagged", "missed": 0}),
+        json!({"event": "lagged", "missed": 1}),
+        json!({"event": "lagged", "missed": 7}),
+    ]);
+    let mut running = daemon.asked(["watch", "follow"]).start();
+    for expected in [
+        "the daemon had lost touch with those that share its store; what they did meanwhile may be missing here",
+        "this was too slow, and 1 event is missing here",
+        "this was too slow, and 7 events are missing here",
+    ] {
+        let line = running.next_printed();
+        assert_eq!(line.split_once("Z  ").unwrap().1, expected);
+    }
+    running.signal("INT");
+    running.ended().exits_with(130);
+}
+
+#[test]
 fn following_ends_when_nobody_reads() {
     let daemon = StandIn::new().tells_and_stays([polled("RUNNING")]);
     let ended = daemon.asked(["watch", "follow"]).run_with_closed_stdout();
