@@ -55,15 +55,19 @@ fn a_daemon_with_a_store_of_its_own_says_so_in_a_line() {
 }
 
 #[test]
-fn a_daemon_that_lost_its_database_is_told_as_it_says_it() {
-    let why = "the store can't be read: connection refused";
-    let lost = error("store_unavailable", why);
-    let daemon = StandIn::new().answers("GET /v1/cluster", 503, lost);
-    daemon
-        .asked(["cluster"])
-        .run()
-        .exits_with(75)
-        .complains(why);
+fn a_daemon_that_lost_its_database_is_told_as_it_says_it_and_may_be_asked_again() {
+    let why = "this daemon can't reach its database at the moment: Connection refused";
+    for (command, request) in [
+        (&["cluster"][..], "GET /v1/cluster"),
+        (&["watch", "list"], "GET /v1/watches?limit=100"),
+        (&["watch", "add", "job"], "POST /v1/watches"),
+        (&["delivery", "list"], "GET /v1/deliveries?limit=100"),
+    ] {
+        let lost = error("store_unavailable", why);
+        let daemon = StandIn::new().answers(request, 503, lost);
+        let ended = daemon.asked(command).run();
+        ended.exits_with(75).complains(why);
+    }
 }
 
 #[test]
