@@ -17,9 +17,12 @@ the daemon's configuration has them. A password is never part of it.
 Everything is copied: watches with their histories, deliveries with their attempts, and how
 long jobs took. IDs stay, and so do the times at which something is due. Stop the daemons of
 both stores first: a store that is in use is refused. Copy into an empty store. A copy that
-was cut short goes on with the same command; a store that holds anything else is refused.
+was cut short goes on with the same command, and until it is finished no daemon starts on the
+store that it goes into, nor can that be copied. A store that holds anything else is refused.
 Nothing is removed from the store that is copied; one of an earlier version is brought up to
-date.
+date, and one that isn't there is not made.
+
+How far it has come is told on standard error: on a terminal all the time, else every 10 s.
 
 Examples:
   dcs-wait store migrate --from sqlite:/var/lib/dcs-wait/dcs-wait.db \\
@@ -30,7 +33,8 @@ Examples:
 
 Exit codes:
     0  everything is in the other store
-    2  usage; a store that can't be used, that is in use, or that holds something else
+    2  usage; a store that can't be used, that is in use, that isn't there to be copied,
+       that holds something else or is the other one
    75  a store can't be reached or written now; the same command goes on with it
   130  interrupted (SIGINT), 143 by SIGTERM; likewise";
 

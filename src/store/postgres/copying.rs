@@ -1,9 +1,9 @@
 //! Whether a copy into the store isn't finished.
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use super::errors::unfit;
-use super::{PostgresStore, SHORT};
+use super::{PostgresStore, SHORT, instance};
 use crate::store::StoreError;
 
 /// Under which number one process after the other copies into the store. The connection that writes
@@ -17,32 +17,41 @@ impl PostgresStore {
                 begin(&mut connection).await?
             } else {
                 end(&mut connection).await?;
-                true
+                Ok(())
             };
             Ok((connection, marked))
         });
-        match marked.await.map_err(|error| unfit("written", error))? {
-            true => Ok(()),
-            false => Err(StoreError::Unusable(
-                "another copy into it is under way; wait until that has ended".to_owned(),
-            )),
-        }
+        let marked = marked.await.map_err(|error| unfit("written", error))?;
+        marked.map_err(StoreError::Unusable)
     }
 }
 
-/// Notes that a copy isn't finished. False where another process is at it.
-async fn begin(connection: &mut PgConnection) -> sqlx::Result<bool> {
+/// Notes that a copy isn't finished; or says who is at it otherwise.
+async fn begin(connection: &mut PgConnection) -> sqlx::Result<Result<(), String>> {
     let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
         .bind(LOCK)
         .fetch_one(&mut *connection)
         .await?;
-    if is_ours {
-        // A row of the tally that a store without a copy lacks, and that no count is of.
-        sqlx::query("INSERT INTO tally VALUES (0, 'copying', 1) ON CONFLICT DO NOTHING")
-            .execute(&mut *connection)
-            .await?;
+    if !is_ours {
+        let why = "another copy into it is under way; wait until that has ended";
+        return Ok(Err(why.to_owned()));
     }
-    Ok(is_ours)
+    let mut transaction = connection.begin().await?;
+    // A row of the tally that a store without a copy lacks, and that no count is of.
+    sqlx::query("INSERT INTO tally VALUES (0, 'copying', 1) ON CONFLICT DO NOTHING")
+        .execute(&mut *transaction)
+        .await?;
+    // Whoever comes from now on finds the mark.
+    let instances = instance::list(&mut transaction, 0).await?;
+    if let Some(alive) = instances.into_iter().find(|one| !one.is_dead) {
+        transaction.rollback().await?;
+        return Ok(Err(format!(
+            "the daemon {} uses the database; stop it first",
+            alive.name
+        )));
+    }
+    transaction.commit().await?;
+    Ok(Ok(()))
 }
 
 async fn end(connection: &mut PgConnection) -> sqlx::Result<()> {

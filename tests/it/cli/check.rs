@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY};
+use dcs_wait::store::Store;
 
 use super::harness::{Invocation, Service, dcs_wait};
 use crate::postgres::Database;
@@ -287,6 +288,16 @@ fn a_database_is_opened_online_and_only_then() {
         .run()
         .exits_with(0)
         .prints_line("store: ok: the database can be used");
+    runtime.block_on(async {
+        let store = database.opened().await;
+        store.mark_unfinished(true).await.unwrap();
+        store.close().await;
+    });
+    check(&database.url())
+        .arg("--online")
+        .run()
+        .exits_with(2)
+        .says("error: store: a copy into the store was begun, and isn't finished: ");
     check(nowhere)
         .arg("--online")
         .run()

@@ -1,6 +1,8 @@
 //! A store that a copy was begun into, and isn't finished, is marked.
 
-use dcs_wait::store::{CopyError, MemoryStore, PostgresStore, SqliteStore, Store, copy};
+use dcs_wait::store::{
+    CopyError, MemoryStore, PostgresStore, SharedStore, SqliteStore, Store, copy,
+};
 
 use super::copying::{everything, fill};
 use super::samples::{opened, place};
@@ -93,6 +95,21 @@ async fn of_two_copies_into_one_database_the_second_is_refused() {
     copied(&from, &second).await.unwrap();
     first.close().await;
     second.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_a_daemon_has_joined_is_not_marked() {
+    let database = Database::new().await;
+    let store = database.opened().await;
+    let daemon = database.joined("dcs-7").await;
+    let refused = store.mark_unfinished(true).await.unwrap_err();
+    let expected = "the daemon dcs-7 uses the database; stop it first";
+    assert_eq!(refused.to_string(), expected);
+    assert!(!store.is_unfinished().await.unwrap());
+    daemon.leave().await.unwrap();
+    store.mark_unfinished(true).await.unwrap();
+    daemon.close().await;
+    store.close().await;
 }
 
 #[tokio::test]
