@@ -135,7 +135,7 @@ async fn examine(connection: &mut PgConnection, place: &str) -> sqlx::Result<Res
         }
         _ => Err(format!(
             "the database {place} has tables called {} that are another program's, or not all of \
-             this one's; give the store a database of its own, or restore a backup",
+             a store's; give the store a database of its own, or restore a backup",
             there.join(", ")
         )),
     })

@@ -230,6 +230,18 @@ fn what_is_wrong_with_a_database_is_told_in_words_of_the_command() {
         .says("check its name in --to, or create it: createdb");
 }
 
+#[test]
+fn a_broken_file_that_is_to_be_copied_is_not_to_be_moved_away() {
+    let house = house();
+    fs::write(house.path().join("broken.db"), "x".repeat(5000)).unwrap();
+    migrate(&url(&house, "broken.db"), &url(&house, "to.db"))
+        .run()
+        .exits_with(2)
+        .complains("--from: the store ")
+        .says(" is broken: ")
+        .says("; restore a backup\n");
+}
+
 /// A copy into a database that takes watches and no deliveries, once the watches are there.
 fn held_up(work: impl FnOnce(Running) -> Ended) -> Ended {
     let house = house();

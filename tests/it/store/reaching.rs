@@ -306,7 +306,7 @@ async fn tables_that_are_half_there_are_refused() {
     database.opened().await.close().await;
     database.change("DROP TABLE attempt").await;
     let why = refused(database.plan("one")).await;
-    assert!(why.contains("not all of this one's"), "{why}");
+    assert!(why.contains("not all of a store's"), "{why}");
 }
 
 #[tokio::test]
