@@ -24,7 +24,7 @@ macro_rules! with_now {
 const JOIN: &str = with_now!(
     "INSERT INTO instance (name, version, joined_at, renewed_at, expires_at) \
      SELECT $1, $2, now, now, now + $3 FROM (SELECT",
-    "AS now) AS clock RETURNING id"
+    "AS now) AS clock WHERE NOT EXISTS (SELECT FROM tally WHERE what = 'copying') RETURNING id"
 );
 
 /// Once the row is there for all to see: whoever renews from then on knows of it.
@@ -68,22 +68,25 @@ const LIST: &str = with_now!(
      FROM instance ORDER BY id"
 );
 
-/// Adds an instance, and says its number.
+/// Adds an instance, and says its number; `None` where a copy into the store isn't finished.
 pub(super) async fn join(
     connection: &mut PgConnection,
     name: &str,
     lease: Duration,
-) -> sqlx::Result<i64> {
-    let id: i64 = sqlx::query_scalar(JOIN)
+) -> sqlx::Result<Option<i64>> {
+    let id: Option<i64> = sqlx::query_scalar(JOIN)
         .bind(name)
         .bind(env!("CARGO_PKG_VERSION"))
         .bind(duration_millis(lease))
-        .fetch_one(&mut *connection)
+        .fetch_optional(&mut *connection)
         .await?;
+    let Some(id) = id else {
+        return Ok(None);
+    };
     let query = sqlx::query(HAS_JOINED).bind(id);
     query.execute(&mut *connection).await?;
     tell(connection, &[notices::changed()]).await?;
-    Ok(id)
+    Ok(Some(id))
 }
 
 /// Declares an instance dead, once what is written as that one is over.

@@ -26,6 +26,10 @@ impl PostgresStore {
         let (name, lease) = (&*self.plan.instance, self.plan.lease);
         let id = writing!(self.leases, connection =>
             instance::join(&mut connection, name, lease))?;
+        let id = id.ok_or_else(|| {
+            let why = "a copy into the store was begun and isn't finished: finish it first";
+            StoreError::Unusable(why.to_owned())
+        })?;
         // Whether there are others is known once it renews; until then there may be.
         self.this.has_others.store(true, Ordering::Relaxed);
         self.this.id.store(id, Ordering::Release);

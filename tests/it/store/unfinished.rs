@@ -57,6 +57,17 @@ async fn the_mark_outlives_whoever_made_it() {
 }
 
 #[tokio::test]
+async fn a_daemon_that_had_opened_it_before_cannot_join_it_either() {
+    let database = Database::new().await;
+    let (early, copying) = (database.opened().await, database.opened().await);
+    copying.mark_unfinished(true).await.unwrap();
+    let refused = early.join().await.unwrap_err().to_string();
+    assert!(refused.contains("a copy into the store"), "{refused}");
+    copying.mark_unfinished(false).await.unwrap();
+    early.join().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_store_that_is_not_whole_is_not_copied() {
     let (from, to) = (MemoryStore::new(), MemoryStore::new());
     fill(&from).await;
