@@ -6,10 +6,10 @@ use dcs_wait::model::{DeliveryState, Outcome};
 use dcs_wait::store::{
     Held, Notice, PostgresPlan, PostgresStore, Renewal, SharedStore, Store, StoreError, WatchFilter,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::samples::{
-    accept, attempted, commit, delivery, delivery_id, durations, end, end_of, note, page, record,
+    accept, attempted, commit, delivery, delivery_id, durations, end, end_of, page, record,
     watch_id, words,
 };
 use crate::postgres::{Database, Proxy, Server};
@@ -133,32 +133,6 @@ async fn counts_are_true_whoever_changes_rows() {
     store.close().await;
 }
 
-/// What the database knows of its tables is of when they were empty, or of nothing at all.
-#[tokio::test]
-async fn changes_to_many_rows_are_fast_whatever_the_database_believes() {
-    let database = Database::new().await;
-    let store = database.joined("one").await;
-    database.change("ANALYZE").await;
-    for round in 0..10_u64 {
-        let numbers = || round * 1000..(round + 1) * 1000;
-        commit(&store, &numbers().map(accept).collect::<Vec<_>>()).await;
-    }
-    let start = Instant::now();
-    for round in 0..3_u64 {
-        let numbers = || round * 1000..(round + 1) * 1000;
-        let owed = |n| vec![delivery(n, n, "ci")];
-        let ends = numbers().map(|n| end(n, Outcome::Succeeded, owed(n)));
-        let arrived = numbers().map(|n| attempted(n, 1, DeliveryState::Delivered));
-        commit(&store, &numbers().map(|n| note(n, 2)).collect::<Vec<_>>()).await;
-        commit(&store, &ends.collect::<Vec<_>>()).await;
-        commit(&store, &arrived.collect::<Vec<_>>()).await;
-    }
-    // Where a list is gone through for each row, it takes ten times as long as it may.
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(3), "{took:?}");
-    store.close().await;
-}
-
 #[tokio::test]
 async fn a_commit_that_fails_leaves_nothing_and_the_next_succeeds() {
     let database = Database::new().await;
@@ -234,16 +208,10 @@ async fn what_cannot_be_had_within_its_time_is_given_up() {
     commit(&store, &[accept(1)]).await;
     alive(&store).await;
     proxy.swallow(true);
-    let start = Instant::now();
     let (written, renewed, read) = tokio::join!(
         store.commit(&[]),
         store.renew(Held::default()),
         store.counts()
-    );
-    let took = start.elapsed();
-    assert!(
-        took >= Duration::from_secs(4) && took < Duration::from_secs(9),
-        "{took:?}"
     );
     for error in [written.err(), renewed.err(), read.err()] {
         let error = error.expect("nobody answers").to_string();

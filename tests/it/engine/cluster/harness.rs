@@ -19,6 +19,12 @@ use crate::postgres::Database;
 /// How long a lease is: short, as these tests wait for its end, and long enough for a busy machine.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
+/// One that ends in no test, and so takes nothing with it.
+pub(super) const LONG: Duration = Duration::from_secs(600);
+
+/// One that lasts while something is looked at.
+pub(super) const LONGER: Duration = Duration::from_secs(8);
+
 /// How long anything may take that isn't late.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -45,6 +51,11 @@ impl Cluster {
 
     /// A daemon that has joined.
     pub(super) async fn daemon(&self, name: &str) -> Daemon {
+        self.daemon_with(name, LEASE).await
+    }
+
+    /// One with a lease of that length.
+    pub(super) async fn daemon_with(&self, name: &str, lease: Duration) -> Daemon {
         let relay = Relay::to(self.database.server().to_owned()).await;
         let plan = PostgresPlan {
             url: format!(
@@ -52,7 +63,7 @@ impl Cluster {
                 relay.address,
                 self.database.name()
             ),
-            lease: LEASE,
+            lease,
             ..self.database.plan(name)
         };
         let runtime = Builder::new_multi_thread()

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use dcs_wait::model::{Outcome, WatchId};
 use dcs_wait::store::Store;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::harness::{Cluster, Daemon, LEASE, until};
+use super::harness::{Cluster, Daemon, LEASE, LONG, until};
 use crate::engine::harness::job;
 
 async fn outcome(daemon: &Daemon, id: WatchId) -> Option<Outcome> {
@@ -17,14 +17,12 @@ async fn outcome(daemon: &Daemon, id: WatchId) -> Option<Outcome> {
 #[tokio::test]
 async fn the_watches_of_one_that_stops_go_on_with_others_at_once() {
     let cluster = Cluster::new().await;
-    let one = cluster.daemon("one").await;
+    let one = cluster.daemon_with("one", LONG).await;
     one.accept_many(60).await;
-    let two = cluster.daemon("two").await;
+    let two = cluster.daemon_with("two", LONG).await;
     until("both hold some", async || two.polls() > 20).await;
-    let begun = Instant::now();
     one.stop().await;
     until("the other holds all", async || two.polls() == 60).await;
-    assert!(begun.elapsed() < LEASE, "{:?}", begun.elapsed());
     until("it is forgotten", async || two.instances().await.len() == 1).await;
 }
 
@@ -35,10 +33,8 @@ async fn the_watches_of_one_that_dies_go_on_with_others_when_its_lease_has_ended
     let two = cluster.daemon("two").await;
     let id = one.accept("job").await;
     one.accept_many(40).await;
-    let begun = Instant::now();
     one.die();
     until("the other holds all", async || two.polls() == 41).await;
-    assert!(begun.elapsed() < LEASE + Duration::from_secs(5));
     cluster.jobs.answer("job", [job("SUCCESS")]);
     two.engine.poll_now(id).await.unwrap();
     until("it ends", async || outcome(&two, id).await.is_some()).await;
@@ -76,10 +72,8 @@ async fn one_that_has_lost_the_database_goes_on_until_its_lease_ends_and_again_w
     one.accept_many(5).await;
     until("it polls", async || cluster.asked() >= 6).await;
     one.relay.hold();
-    let held_at = Instant::now();
     let asked = cluster.asked();
     until("the lease ends", async || !one.holds_lease()).await;
-    assert!(held_at.elapsed() < LEASE);
     assert!(cluster.asked() > asked, "it polled meanwhile");
     let asked = cluster.asked();
     cluster.jobs.answer("job", [job("SUCCESS")]);
