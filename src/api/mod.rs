@@ -7,6 +7,7 @@ mod client;
 mod endpoint;
 mod iam;
 mod limiter;
+mod rate;
 mod service_clock;
 mod wire;
 
@@ -17,7 +18,8 @@ pub use breaker::{Breaker, Pass, Refused};
 pub use client::{DcsClient, Target};
 pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
 pub use iam::{ProjectError, ProjectQuestion};
-pub use limiter::{Limiter, Place, RateLimit, Turn};
+pub use limiter::{Limiter, Place, Turn};
+pub use rate::RateLimit;
 pub use service_clock::{ClockOffset, ServiceClock};
 
 use tokio::sync::Semaphore;
