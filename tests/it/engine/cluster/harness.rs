@@ -12,9 +12,8 @@ use dcs_wait::store::{Instance, PostgresPlan, PostgresStore, SharedStore, Store}
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep};
 
-use super::relay::Relay;
 use crate::engine::harness::{Inbox, Jobs, Source, hook, north, order, watch_spec};
-use crate::postgres::Database;
+use crate::postgres::{Database, Proxy};
 
 /// How long a lease is: short, as these tests wait for its end, and long enough for a busy machine.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
@@ -56,11 +55,11 @@ impl Cluster {
 
     /// One with a lease of that length.
     pub(super) async fn daemon_with(&self, name: &str, lease: Duration) -> Daemon {
-        let relay = Relay::to(self.database.server().to_owned()).await;
+        let proxy = Proxy::to(self.database.server()).await;
         let plan = PostgresPlan {
             url: format!(
                 "postgres://postgres@{}/{}",
-                relay.address,
+                proxy.address(),
                 self.database.name()
             ),
             lease,
@@ -122,7 +121,7 @@ impl Cluster {
             gate,
             told,
             meter,
-            relay,
+            proxy,
             runtime: Some(runtime),
         }
     }
@@ -156,7 +155,7 @@ pub(super) struct Daemon {
     pub(super) gate: Arc<Gate>,
     pub(super) told: Arc<Mutex<Vec<Told>>>,
     meter: Arc<Stale>,
-    pub(super) relay: Relay,
+    pub(super) proxy: Proxy,
     runtime: Option<Runtime>,
 }
 

@@ -2,6 +2,5 @@
 
 mod harness;
 mod orders;
-mod relay;
 mod shares;
 mod taking_over;

@@ -27,14 +27,14 @@ async fn what_is_called_off_while_it_is_handed_over_is_called_off() {
     let two = cluster.daemon("two").await;
     let id = one.accept("job").await;
     until("it is polled", async || cluster.asked() > 0).await;
-    one.relay.hold();
+    one.proxy.hold(true);
     let (stopping, cancelling) = (one.engine.clone(), one.engine.clone());
     let stopping = tokio::spawn(async move { stopping.stop_polling().await });
     // Its loop has stopped, and that can't be stored.
     until("it is asked no more", async || stopping.is_finished()).await;
     let cancelling = tokio::spawn(async move { cancelling.cancel(id).await });
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    one.relay.release();
+    one.proxy.hold(false);
     assert_eq!(cancelling.await.unwrap().unwrap(), Heard::Yes);
     until("it has ended", async || two.record(id).await.end.is_some()).await;
     let end = two.record(id).await.end.unwrap();

@@ -89,7 +89,7 @@ async fn a_newcomer_asks_nothing_before_the_others_know_of_it() {
     let cluster = Cluster::new().await;
     let one = cluster.daemon_with("one", LONGER).await;
     // It can't hear of anybody.
-    one.relay.hold();
+    one.proxy.hold(true);
     let two = cluster.daemon_with("two", LONGER).await;
     two.accept("job").await;
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -71,7 +71,7 @@ async fn one_that_has_lost_the_database_goes_on_until_its_lease_ends_and_again_w
     let id = one.accept("job").await;
     one.accept_many(5).await;
     until("it polls", async || cluster.asked() >= 6).await;
-    one.relay.hold();
+    one.proxy.hold(true);
     let asked = cluster.asked();
     until("the lease ends", async || !one.holds_lease()).await;
     assert!(cluster.asked() > asked, "it polled meanwhile");
@@ -79,7 +79,7 @@ async fn one_that_has_lost_the_database_goes_on_until_its_lease_ends_and_again_w
     cluster.jobs.answer("job", [job("SUCCESS")]);
     sleep(Duration::from_secs(2)).await;
     assert_eq!(cluster.asked(), asked, "and then no more");
-    one.relay.release();
+    one.proxy.hold(false);
     until("it ends", async || outcome(&one, id).await.is_some()).await;
     until("all are polled again", async || one.polls() == 5).await;
     let (_, answers) = one.store.watch(id).await.unwrap().unwrap();
@@ -96,7 +96,7 @@ async fn an_outcome_that_comes_too_late_changes_nothing_and_is_not_told() {
     until("it is polled", async || cluster.asked() > 0).await;
     let two = cluster.daemon("two").await;
     // It finds out how the job ended, and can't say so before its lease ends.
-    one.relay.hold();
+    one.proxy.hold(true);
     let asked = cluster.asked();
     cluster.jobs.answer("job", [job("FAIL"), job("SUCCESS")]);
     until("it is asked again", async || cluster.asked() > asked).await;
@@ -104,7 +104,7 @@ async fn an_outcome_that_comes_too_late_changes_nothing_and_is_not_told() {
         outcome(&two, id).await.is_some()
     })
     .await;
-    one.relay.release();
+    one.proxy.hold(false);
     until("it is refused", async || one.stale() > 0).await;
     until("it is back", async || one.holds_lease()).await;
     sleep(LEASE / 3).await;
@@ -123,12 +123,12 @@ async fn nothing_is_delivered_without_a_lease() {
         !cluster.inbox.messages.lock().unwrap().is_empty()
     })
     .await;
-    one.relay.hold();
+    one.proxy.hold(true);
     until("the lease ends", async || !one.holds_lease()).await;
     let tries = cluster.inbox.messages.lock().unwrap().len();
     sleep(Duration::from_secs(2)).await;
     assert_eq!(cluster.inbox.messages.lock().unwrap().len(), tries);
     cluster.inbox.take_again();
-    one.relay.release();
+    one.proxy.hold(false);
     until("it is delivered", async || cluster.inbox.has_taken(1)).await;
 }
