@@ -82,9 +82,7 @@ impl Engine {
 
     async fn take_up_stored(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
-        for (project, job_type, durations) in shared.store.durations().await? {
-            shared.known.restore(&project, &job_type, durations);
-        }
+        shared.learn_stored().await?;
         let (mut watches, mut deliveries) = (0, 0);
         // Deliveries first: what the watches come to owe from now on is none of theirs.
         let mut after = None;

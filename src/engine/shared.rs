@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::model::{
     Delivery, DeliveryId, Meter, ProjectName, Watch, WatchEvent, WatchId, WatchRecord,
 };
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// What somebody is told who waits on the spot, and has no use for a loop that is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +217,14 @@ impl Shared {
     /// How many watches go on.
     pub(super) fn count(&self) -> usize {
         lock(&self.watches).active.len()
+    }
+
+    /// Takes in what is stored of how long jobs took.
+    pub(super) async fn learn_stored(&self) -> Result<(), StoreError> {
+        for (project, job_type, durations) in self.store.durations().await? {
+            self.known.restore(&project, &job_type, durations);
+        }
+        Ok(())
     }
 
     /// The watches that go on.

@@ -30,7 +30,6 @@ pub use tenure::Tenure;
 const MARGIN: u32 = 10;
 
 /// A store that several daemons share, and the clock that goes by it.
-#[derive(Clone)]
 pub struct Membership {
     /// The store.
     pub store: Arc<dyn SharedStore>,
@@ -49,7 +48,7 @@ enum Heard {
 /// A handle on the leases.
 pub(super) struct Leases {
     pub(super) store: Arc<dyn SharedStore>,
-    membership: Membership,
+    clock: Arc<FollowingClock>,
     tenure: Tenure,
     instances: AtomicU32,
     hear: UnboundedSender<Heard>,
@@ -60,8 +59,8 @@ impl Leases {
     pub(super) fn new(membership: Membership, tenure: Tenure) -> Self {
         let (hear, heard) = unbounded_channel();
         Self {
-            store: Arc::clone(&membership.store),
-            membership,
+            store: membership.store,
+            clock: membership.clock,
             tenure,
             instances: AtomicU32::new(1),
             hear,
@@ -82,7 +81,12 @@ impl Leases {
         let Some(heard) = heard else {
             return Ok(Held::default());
         };
-        let mut task = Task::new(Arc::clone(shared), self.membership.clone(), heard);
+        let mut task = Task::new(
+            Arc::clone(shared),
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+            heard,
+        );
         let held = task.join().await?;
         task.attend(listen(Arc::clone(&self.store), self.hear.clone()));
         task.attend(watch(Arc::clone(shared), self.tenure.clone()));

@@ -28,6 +28,22 @@ const DYING: Duration = Duration::from_secs(1);
 /// An instance that doesn't know of a newcomer yet is looked for so often.
 const UNKNOWN: Duration = Duration::from_millis(100);
 
+/// This instance's shares.
+#[derive(Clone, Copy)]
+struct Shares {
+    watches: Share,
+    deliveries: Share,
+}
+
+impl Shares {
+    fn of(alive: &Alive) -> Self {
+        Self {
+            watches: Share::of(alive.all.watches, alive.sharing),
+            deliveries: Share::of(alive.all.deliveries, alive.sharing),
+        }
+    }
+}
+
 impl Task {
     /// One round. Says what was taken up with it, and how long the next may wait.
     pub(super) async fn round(&mut self) -> Result<(Held, Duration), StoreError> {
@@ -46,14 +62,14 @@ impl Task {
         if self.shared.is_stopping() {
             self.store.make_room(0);
         } else {
-            self.give_up(&alive).await?;
-            let is_all = self.claim(&alive, begun, &mut claimed).await?;
+            let shares = Shares::of(&alive);
+            self.give_up(shares).await?;
+            let is_all = self.claim(shares, begun, &mut claimed).await?;
             if !is_all {
                 wait = Duration::ZERO;
             }
-            let share = Share::of(alive.all.watches, alive.sharing);
             let held = self.held();
-            self.store.make_room(share.room(held.watches));
+            self.store.make_room(shares.watches.room(held.watches));
         }
         // After what others have lost, as it may take long.
         if std::mem::take(&mut self.astray)
@@ -64,7 +80,7 @@ impl Task {
         }
         self.heed().await?;
         if begun >= self.learn_at {
-            self.learn().await?;
+            self.shared.learn_stored().await?;
             self.learn_at = begun + LEARN_EVERY;
         }
         Ok((claimed, wait))
@@ -92,7 +108,7 @@ impl Task {
                     }
                     let half_way = asked.elapsed() / 2;
                     let here = asked_at.checked_add(half_way).unwrap_or(asked_at);
-                    self.membership.clock.follow(alive.now, here);
+                    self.clock.follow(alive.now, here);
                     self.meet(&alive);
                     return Ok(alive);
                 }
@@ -118,9 +134,9 @@ impl Task {
             let before = leases.instances.swap(alive.instances, Ordering::Relaxed);
             if before != alive.instances {
                 tracing::info!(daemons = alive.instances, "daemons that share the store");
+                shared.share_limits();
             }
         }
-        shared.share_limits();
         shared.barrier.set(!self.is_known);
     }
 
@@ -134,14 +150,6 @@ impl Task {
             watches: watches as u64,
             deliveries: shared.dispatcher.count() as u64,
         }
-    }
-
-    /// Reads what all instances have learned.
-    async fn learn(&self) -> Result<(), StoreError> {
-        for (project, job_type, durations) in self.store.durations().await? {
-            self.shared.known.restore(&project, &job_type, durations);
-        }
-        Ok(())
     }
 
     /// Takes up what is held and not worked on: after the lease had ended here and for nobody else, or
@@ -165,9 +173,9 @@ impl Task {
     }
 
     /// Gives up what is beyond this instance's share, for others to claim.
-    async fn give_up(&mut self, alive: &Alive) -> Result<(), StoreError> {
+    async fn give_up(&mut self, shares: Shares) -> Result<(), StoreError> {
         let held = self.held();
-        let surplus = Share::of(alive.all.watches, alive.sharing).surplus(held.watches);
+        let surplus = shares.watches.surplus(held.watches);
         if surplus > 0 {
             let most = usize::try_from(surplus).unwrap_or(usize::MAX);
             let released = self.shared.release(most);
@@ -175,8 +183,8 @@ impl Task {
             let released = released.iter().map(|one| (one.id, one.fence()));
             self.leaving.extend(released);
         }
-        let surplus = Share::of(alive.all.deliveries, alive.sharing)
-            .surplus(held.deliveries.saturating_sub(BATCH));
+        let spare = held.deliveries.saturating_sub(BATCH);
+        let surplus = shares.deliveries.surplus(spare);
         if surplus > 0 {
             let most = usize::try_from(surplus).unwrap_or(usize::MAX);
             let released = self.shared.dispatcher.release(most).await;
@@ -189,12 +197,11 @@ impl Task {
     /// lease is to be renewed before.
     async fn claim(
         &mut self,
-        alive: &Alive,
+        shares: Shares,
         begun: Instant,
         claimed: &mut Held,
     ) -> Result<bool, StoreError> {
-        let share = Share::of(alive.all.deliveries, alive.sharing);
-        let room = share.room(self.held().deliveries);
+        let room = shares.deliveries.room(self.held().deliveries);
         while let most @ 1.. = batch(room.saturating_sub(claimed.deliveries)) {
             let page = self.store.claim_deliveries(most).await?;
             let count = page.len();
@@ -207,8 +214,7 @@ impl Task {
                 return Ok(false);
             }
         }
-        let share = Share::of(alive.all.watches, alive.sharing);
-        let room = share.to_claim(self.held().watches);
+        let room = shares.watches.to_claim(self.held().watches);
         while let most @ 1.. = batch(room.saturating_sub(claimed.watches)) {
             let page = self.store.claim_watches(most).await?;
             let count = page.len();

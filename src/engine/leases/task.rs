@@ -8,7 +8,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Heard, Membership};
+use super::Heard;
+use crate::clock::FollowingClock;
 use crate::engine::active::Wish;
 use crate::engine::answer;
 use crate::engine::shared::Shared;
@@ -29,7 +30,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Arc<dyn SharedStore>,
-    pub(super) membership: Membership,
+    pub(super) clock: Arc<FollowingClock>,
     heard: UnboundedReceiver<Heard>,
     /// Whether something may be held that nobody here works on.
     pub(super) astray: bool,
@@ -47,13 +48,14 @@ pub(super) struct Task {
 impl Task {
     pub(super) fn new(
         shared: Arc<Shared>,
-        membership: Membership,
+        store: Arc<dyn SharedStore>,
+        clock: Arc<FollowingClock>,
         heard: UnboundedReceiver<Heard>,
     ) -> Self {
         Self {
             shared,
-            store: Arc::clone(&membership.store),
-            membership,
+            store,
+            clock,
             heard,
             astray: false,
             leaving: HashMap::new(),

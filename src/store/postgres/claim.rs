@@ -3,16 +3,14 @@
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
+use super::collisions::again;
 use super::notices;
 use super::read::after;
 use super::values::{self, uuid, with_delivery, with_watch};
-use super::write::{is_collision, tell};
+use super::write::tell;
 use crate::model::{Delivery, DeliveryId, Fence, WatchId, WatchRecord};
 use crate::store::columns::hooks;
 use crate::store::{Wish, Wished};
-
-/// How often a transaction is made that collides with others.
-const TRIES: u32 = 5;
 
 /// Keeps an instance from being declared dead until the transaction is over.
 const STAY: &str = "SELECT id FROM instance WHERE id = $1 AND NOT dead FOR KEY SHARE";
@@ -90,19 +88,6 @@ const WISHED_DELIVERIES: &str = with_delivery!(
     "UPDATE delivery SET wished = FALSE WHERE owner = $1 AND state = 'pending' AND wished RETURNING",
     ""
 );
-
-/// Has `$once` done again as long as it collides with what others do.
-macro_rules! again {
-    ($once:expr) => {{
-        let mut tries = 1;
-        loop {
-            match $once.await {
-                Err(error) if tries < TRIES && is_collision(&error) => tries += 1,
-                result => break result,
-            }
-        }
-    }};
-}
 
 pub(super) async fn claim_watches(
     connection: &mut PgConnection,

@@ -1,6 +1,7 @@
 //! A store in a PostgreSQL database, which several daemons share.
 
 mod claim;
+mod collisions;
 mod copying;
 mod errors;
 mod instance;

@@ -11,6 +11,7 @@ use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
 pub(super) use self::accept::BOUNDLESS;
+use super::collisions::again;
 use super::notices::{self, CHANNEL};
 use super::statements::{
     ADD_ANSWERS, ADD_DURATION, BEFORE_PRUNING, END, LEARN, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE,
@@ -21,9 +22,6 @@ use crate::model::{Answers, Delivery, HookName, ProjectName, Ran, WatchId};
 use crate::store::changes::{Step, changed, distinct, kind};
 use crate::store::columns::{duration_millis, hooks, millis};
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
-
-/// How often a transaction is made that collides with others.
-const TRIES: u32 = 5;
 
 /// As whom changes are made.
 #[derive(Debug, Clone, Copy)]
@@ -49,21 +47,7 @@ pub(super) async fn commit(
     author: Author,
     changes: &[Change],
 ) -> sqlx::Result<Written> {
-    let mut tries = 1;
-    loop {
-        match once(connection, author, changes).await {
-            Err(error) if tries < TRIES && is_collision(&error) => tries += 1,
-            result => return result,
-        }
-    }
-}
-
-/// Whether a transaction was given up for another, and may well succeed now.
-pub(super) fn is_collision(error: &sqlx::Error) -> bool {
-    const SERIALIZATION_FAILURE: &str = "40001";
-    const DEADLOCK: &str = "40P01";
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| [SERIALIZATION_FAILURE, DEADLOCK].contains(&&*code))
+    again!(once(connection, author, changes))
 }
 
 async fn once(
