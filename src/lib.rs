@@ -3,9 +3,9 @@
 //! The folders are floors: each imports only from those above it in this list, and
 //! `tests/it/floors.rs` holds them to it.
 
-pub mod model;
+pub mod sanitize;
 
-pub(crate) mod clean;
+pub mod model;
 
 pub mod clock;
 pub mod environment;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
-use crate::clean::system_words;
+use crate::sanitize::system_words;
 
 /// A secret text. Its `Debug` shows nothing of it, and its memory is zeroed when it is dropped.
 pub type Secret = secrecy::SecretString;

@@ -12,12 +12,12 @@ use super::args::{CheckArgs, Form};
 use super::daemon::config_file;
 use super::error::CliError;
 use super::output;
-use crate::clean::{clean_message, escape_json};
 use crate::config::{Config, ConfigError, ConfigErrors, PostgresConfig, ProjectConfig, StorePlace};
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, Tools};
 use crate::http::Connector;
 use crate::model::Exit;
+use crate::sanitize::{escape_json, sanitize_message};
 use crate::secret::read_secret_file;
 use online::{Asked, Opening};
 
@@ -207,7 +207,7 @@ fn as_json(
         json!({
             "project": asked.project.as_str(),
             "ok": error.is_none(),
-            "error": error.map(|error| clean_message(&error.message)),
+            "error": error.map(|error| sanitize_message(&error.message)),
         })
     };
     let count = |number: fn(&Config) -> usize| checked.as_ref().ok().map(number);
@@ -223,7 +223,7 @@ fn as_json(
             let error = opening.as_ref().err();
             json!({
                 "ok": error.is_none(),
-                "error": error.map(|error| clean_message(&error.message)),
+                "error": error.map(|error| sanitize_message(&error.message)),
             })
         }),
     })

@@ -7,11 +7,11 @@ use super::args::{ClusterArgs, Form};
 use super::control::Daemon;
 use super::error::CliError;
 use super::{output, table};
-use crate::clean::{WORD, clean};
 use crate::daemon::http::shapes::{ClusterShape, InstanceShape, InstanceStateShape, OrphansShape};
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::report::{clean_message, duration, json};
+use crate::report::{duration, json, sanitize_message};
+use crate::sanitize::{WORD, sanitize};
 
 pub(super) async fn run(
     args: ClusterArgs,
@@ -54,14 +54,14 @@ fn for_people(cluster: &ClusterShape) -> Vec<String> {
     let row = |one: &InstanceShape| {
         let this = if one.this { " (this one)" } else { "" };
         [
-            format!("{}{this}", clean(&one.name, WORD)),
+            format!("{}{this}", sanitize(&one.name, WORD)),
             one.number.to_string(),
             state(one).to_owned(),
             one.watches.to_string(),
             format!("{:.1}%", one.watches_share * 100.0),
             one.deliveries.to_string(),
             renewed(one),
-            clean(&one.version, WORD),
+            sanitize(&one.version, WORD),
         ]
     };
     let rows: Vec<[String; 8]> = cluster.instances.iter().map(row).collect();
@@ -107,7 +107,7 @@ fn for_programs(one: &InstanceShape) -> String {
         &one.version,
         if one.this { "this" } else { "-" },
     ]
-    .map(clean_message)
+    .map(sanitize_message)
     .join("\t")
 }
 

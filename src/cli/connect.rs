@@ -16,7 +16,7 @@ use crate::connect::{ConnectError, Place, Plan};
 use crate::environment::Environment;
 use crate::model::{Exit, NoMeter};
 use crate::poll::{Backoff, Deadline, Schedule as _};
-use crate::report::clean_message;
+use crate::report::sanitize_message;
 
 /// How requests are to be sent while a session is opened and held.
 pub(super) struct Pace {
@@ -124,7 +124,7 @@ async fn persist<T, E: Display>(
         }
         let next = deadline.cut(pace.backoff.next(&mut place, &mut random));
         if is_news && !pace.quiet {
-            output::warn(&clean_message(&format!(
+            output::warn(&sanitize_message(&format!(
                 "{last}; trying on until the time-out"
             )));
         }

@@ -10,14 +10,14 @@ use super::control::Daemon;
 use super::error::CliError;
 use super::signals::Interrupts;
 use super::{output, table, watch};
-use crate::clean::escape_json;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{
     AttemptShape, DeliveryDetail, DeliveryPage, DeliveryShape, DeliveryStateShape,
 };
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::report::{clean_message, duration, json};
+use crate::report::{duration, json, sanitize_message};
+use crate::sanitize::escape_json;
 
 /// How many deliveries are asked for at once.
 const PAGE: usize = 100;
@@ -114,7 +114,7 @@ fn for_programs(one: &DeliveryShape) -> String {
         one.created_at.as_str(),
         one.due_at.as_deref().unwrap_or("-"),
     ]
-    .map(clean_message)
+    .map(sanitize_message)
     .join("\t")
 }
 
@@ -159,7 +159,7 @@ fn attempt(attempt: &AttemptShape) -> String {
         "  {mark} {} {}: {} (after {took})",
         attempt.number,
         attempt.at,
-        clean_message(&attempt.answer)
+        sanitize_message(&attempt.answer)
     )
 }
 

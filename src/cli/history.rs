@@ -16,7 +16,7 @@ use super::args::WaitArgs;
 use super::output;
 use crate::environment::Environment;
 use crate::model::{Durations, JobType, ProjectId, WatchReport};
-use crate::report::{clean_message, duration};
+use crate::report::{duration, sanitize_message};
 use content::{Content, Seen};
 use file::{HistoryFile, KeepError};
 
@@ -108,7 +108,7 @@ impl History {
 
     fn warn(&self, text: &str) {
         if !self.quiet {
-            output::warn(&clean_message(text));
+            output::warn(&sanitize_message(text));
         }
     }
 }

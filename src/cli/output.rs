@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use super::error::CliError;
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::report::{clean_message, error_command};
+use crate::report::{error_command, sanitize_message};
+use crate::sanitize::sanitize_lines;
 
 /// Prints a line of results. Where nobody reads, nobody misses it; any other failure is told.
 pub(super) fn print(line: &str) {
@@ -15,7 +16,7 @@ pub(super) fn print(line: &str) {
 /// Prints a line of results, and says whether somebody may read on.
 pub(super) fn print_while_read(line: &str) -> bool {
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{}", sanitize_lines(line)).and_then(|()| stdout.flush()) {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
         Err(error) => {
@@ -27,7 +28,7 @@ pub(super) fn print_while_read(line: &str) -> bool {
 
 /// Tells of an error, in GitHub Actions so that it is shown at the step.
 pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
-    let message = clean_message(&error.to_string());
+    let message = sanitize_message(&error.to_string());
     if environment.flag("GITHUB_ACTIONS") {
         warn(&error_command(&message));
     } else {
@@ -38,7 +39,7 @@ pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
 /// Prints a line that is no result.
 pub(super) fn warn(line: &str) {
     // There is nowhere left to tell of a failure.
-    drop(writeln!(io::stderr().lock(), "{line}"));
+    drop(writeln!(io::stderr().lock(), "{}", sanitize_lines(line)));
 }
 
 /// How many columns the terminal at standard output has.

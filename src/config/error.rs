@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::clean::clean_message;
+use crate::sanitize::sanitize_message;
 
 /// Why a configuration file can't be used, in the order of the file; at least one reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +60,7 @@ impl ConfigErrors {
     pub(crate) fn new(file: &Path, mut errors: Vec<ConfigError>) -> Self {
         errors.sort_by_key(|error| error.place);
         for error in &mut errors {
-            error.message = clean_message(&error.message);
+            error.message = sanitize_message(&error.message);
         }
         Self {
             file: file.to_owned(),

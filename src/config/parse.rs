@@ -19,9 +19,9 @@ use super::store::store;
 use super::values::{RATES, parse_code};
 use super::watch::watches;
 use super::{Config, DaemonConfig, HttpConfig, Limits, LogLevel, LogTarget, PollConfig};
-use crate::clean::system_words;
 use crate::environment::Environment;
 use crate::poll::{Backoff, BackoffSpec, DelayPerRequest, InvalidBackoff, ScheduleSpec};
+use crate::sanitize::system_words;
 
 /// The keys of `[poll]` that are of the exponential schedule.
 const EXPONENTIAL: [&str; 4] = ["initial_interval", "max_interval", "multiplier", "jitter"];

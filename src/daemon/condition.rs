@@ -2,8 +2,8 @@
 
 use tracing::Level;
 
-use crate::clean::{SENTENCE, clean};
 use crate::engine::Health;
+use crate::sanitize::{SENTENCE, sanitize};
 use crate::store::Counts;
 
 /// A line such as `12 watches, 3 deliveries pending; store: disk full`.
@@ -29,11 +29,11 @@ pub(super) fn status(health: &Health, counts: Option<Counts>) -> String {
         _ => {}
     }
     if let Some(why) = &health.store_trouble {
-        line.push_str(&format!("; store: {}", clean(why, SENTENCE)));
+        line.push_str(&format!("; store: {}", sanitize(why, SENTENCE)));
     }
     for project in &health.projects {
         if let Some(why) = &project.refused {
-            let why = clean(why, SENTENCE);
+            let why = sanitize(why, SENTENCE);
             line.push_str(&format!("; {}: credential refused: {why}", project.name));
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn news(before: &Health, now: &Health) -> Vec<(Level, String)> {
                 format!(
                     "project {}: the service refuses the credential: {}",
                     project.name,
-                    clean(why, SENTENCE)
+                    sanitize(why, SENTENCE)
                 ),
             )),
             None if was_refused => news.push((

@@ -4,9 +4,9 @@
 use tokio::sync::broadcast;
 use tracing::Span;
 
-use crate::clean::clean_message;
 use crate::engine::{Teller, Told, span};
 use crate::model::WatchEventKind;
+use crate::sanitize::sanitize_message;
 
 /// How many events a follower may be behind before it misses some.
 pub(super) const BACKLOG: usize = 4096;
@@ -47,13 +47,13 @@ fn is_logged(event: &WatchEventKind) -> bool {
 fn log(event: &WatchEventKind) {
     match event {
         WatchEventKind::Polled { job, .. } => {
-            let status = clean_message(job.status.as_str());
+            let status = sanitize_message(job.status.as_str());
             tracing::debug!(status, "its status has changed");
         }
         WatchEventKind::Trouble {
             fault, in_a_row, ..
         } => {
-            let fault = clean_message(&fault.to_string());
+            let fault = sanitize_message(&fault.to_string());
             tracing::debug!(fault, in_a_row, "trouble");
         }
         WatchEventKind::Throttled { next, .. } => tracing::debug!(?next, "throttled"),

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::clean::{SENTENCE, WORD, clean};
 use crate::forms::millis;
 use crate::model::{Answers, Fault, Job, WatchEventKind, WatchReport};
+use crate::sanitize::{SENTENCE, WORD, sanitize};
 
 /// The run of like answers that goes on.
 // As small as it can be, with times in milliseconds since 1970: each watch has one.
@@ -103,7 +103,7 @@ fn last_answer(report: &WatchReport) -> Option<Cow<'static, str>> {
 fn status(job: &Job) -> Cow<'static, str> {
     match job.status.known_as() {
         Some(known) => known.into(),
-        None => clean(job.status.as_str(), WORD).into(),
+        None => sanitize(job.status.as_str(), WORD).into(),
     }
 }
 
@@ -113,5 +113,5 @@ fn trouble(fault: &Fault) -> Cow<'static, str> {
         request_id: None,
         ..fault.clone()
     };
-    clean(&fault.to_string(), SENTENCE).into()
+    sanitize(&fault.to_string(), SENTENCE).into()
 }

@@ -18,8 +18,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::{ANSWER, ExecSpec, Hook, Message, Payload, Problem, Receipt};
-use crate::clean::{clean, system_words};
 use crate::model::BoxFuture;
+use crate::sanitize::{sanitize, system_words};
 use group::Group;
 use output::Output;
 
@@ -70,7 +70,7 @@ impl Exec {
             Ok(running) => running.wait(self.timeout).await,
             Err(error) => {
                 let text = format!("can't run {}: {}", self.program, system_words(&error));
-                Receipt::failed(clean(&text, ANSWER))
+                Receipt::failed(sanitize(&text, ANSWER))
             }
         }
     }
@@ -152,7 +152,7 @@ impl Running {
                 receipt(status, &self.output.last_line())
             }
             Ok(Err(error)) => {
-                Receipt::failed(clean(&format!("can't wait for it: {error}"), ANSWER))
+                Receipt::failed(sanitize(&format!("can't wait for it: {error}"), ANSWER))
             }
             Err(_) => {
                 let limit = humantime::format_duration(time_limit);
@@ -192,8 +192,8 @@ fn receipt(status: ExitStatus, last_line: &str) -> Receipt {
 }
 
 fn said(how: &str, last_line: &str) -> String {
-    match clean(last_line, ANSWER) {
+    match sanitize(last_line, ANSWER) {
         line if line.is_empty() => how.to_owned(),
-        line => clean(&format!("{how}: {line}"), ANSWER),
+        line => sanitize(&format!("{how}: {line}"), ANSWER),
     }
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use super::{Problem, Receipt};
-use crate::clean::{clean, system_words};
+use crate::sanitize::{sanitize, system_words};
 
 /// Refuses a directory that isn't there or can't be written.
 fn check_directory(path: &Path) -> Result<(), Problem> {
@@ -47,9 +47,9 @@ fn receipt(path: &Path, written: io::Result<()>) -> Receipt {
     let path = path.display();
     match written {
         Ok(()) => Receipt::Delivered {
-            answer: clean(&format!("wrote {path}"), super::ANSWER),
+            answer: sanitize(&format!("wrote {path}"), super::ANSWER),
         },
-        Err(error) => Receipt::failed(clean(
+        Err(error) => Receipt::failed(sanitize(
             &format!("can't write {path}: {}", system_words(&error)),
             super::ANSWER,
         )),

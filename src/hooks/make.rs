@@ -13,9 +13,9 @@ use super::exit::{Exit, ExitRequest};
 use super::file::{Append, Replace};
 use super::webhook::Webhook;
 use super::{Configured, FileSpec, Hook, HookKind, HookSpec};
-use crate::clean::system_words;
 use crate::http::TlsError;
 use crate::model::HookName;
+use crate::sanitize::system_words;
 use crate::secret::SecretFileError;
 
 /// What hooks are made with.

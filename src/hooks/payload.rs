@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clean::{escape_json, is_active};
 use crate::forms::{millis, rfc3339};
 use crate::model::{End, Fault, Job, Progress, ProjectId, Watch};
+use crate::sanitize::{escape_json, is_active};
 
 /// The version of [`Data`]. It rises when a member changes its meaning or goes, and stays when one
 /// is added.

@@ -12,9 +12,9 @@ use reqwest::header::{
 use reqwest::{Body, Method, Request, StatusCode, Url};
 
 use super::{ANSWER, Hook, Message, Problem, Receipt, WebhookSpec};
-use crate::clean::clean;
 use crate::http::{Client, Connector, Reply, Route};
 use crate::model::{BoxFuture, DeliveryId};
+use crate::sanitize::sanitize;
 use files::{Files, Paths};
 pub use secrets::Secrets;
 
@@ -86,7 +86,7 @@ impl Webhook {
     async fn send(&self, message: &Message) -> Receipt {
         let from_files = match self.files.content().await {
             Ok(content) => content,
-            Err(problem) => return Receipt::failed(clean(&problem.to_string(), ANSWER)),
+            Err(problem) => return Receipt::failed(sanitize(&problem.to_string(), ANSWER)),
         };
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
@@ -106,7 +106,7 @@ impl Webhook {
         *request.body_mut() = Some(Body::from(message.body.to_string()));
         match self.client.send_for_status(request, self.timeout).await {
             Ok(reply) => receipt(&reply),
-            Err(trouble) => Receipt::failed(clean(&trouble.to_string(), ANSWER)),
+            Err(trouble) => Receipt::failed(sanitize(&trouble.to_string(), ANSWER)),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::duration::duration;
-use crate::clean::{SENTENCE, clean};
 use crate::forms::millis;
 use crate::model::{HookName, JobId};
+use crate::sanitize::{SENTENCE, sanitize};
 
 /// An attempt to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Then {
 /// The attempt in a line without the newline, the job left out.
 pub(super) fn text(event: &AttemptEvent) -> String {
     let AttemptEvent { hook, attempt, .. } = event;
-    let answer = clean(&event.answer, SENTENCE);
+    let answer = sanitize(&event.answer, SENTENCE);
     match event.then {
         Then::Delivered => format!("hook {hook}: delivered ({answer})"),
         Then::Retry(next) => format!(

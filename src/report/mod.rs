@@ -21,8 +21,8 @@ mod text;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::clean;
-pub use crate::clean::clean_message;
+use crate::sanitize;
+pub use crate::sanitize::sanitize_message;
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
 pub use delivery::{AttemptEvent, Then, undelivered_line};
 pub use duration::duration;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::choose::Results;
-use super::clean;
 use super::duration::duration;
+use super::sanitize;
 use super::text;
 use crate::forms::{millis, rfc3339};
 use crate::model::{Fault, Job, ProjectId, WatchReport};
@@ -43,7 +43,7 @@ fn text_line(report: &WatchReport) -> String {
 /// terminal or a CI runner would act upon. Maps have to have texts for keys.
 #[must_use]
 pub fn json(value: &impl Serialize) -> String {
-    clean::escape_json(&serde_json::to_string(value).unwrap_or_default())
+    sanitize::escape_json(&serde_json::to_string(value).unwrap_or_default())
 }
 
 /// A result in JSON.

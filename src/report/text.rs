@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::clean::{SENTENCE, WORD, clean};
 use super::duration::duration;
 use super::estimate;
+use super::sanitize::{SENTENCE, WORD, sanitize};
 use crate::model::{
     Estimate, Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
 };
@@ -14,12 +14,12 @@ pub(super) fn started(job_id: &JobId) -> String {
 }
 
 pub(super) fn status(status: &JobStatus) -> String {
-    clean(status.as_str(), WORD)
+    sanitize(status.as_str(), WORD)
 }
 
 /// The job's type, where the service named one.
 pub(super) fn job_type(job: Option<&Job>) -> Option<String> {
-    let job_type = clean(job?.job_type.as_deref()?, WORD);
+    let job_type = sanitize(job?.job_type.as_deref()?, WORD);
     (!job_type.is_empty()).then_some(job_type)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn trouble(fault: &Fault, next: Duration) -> String {
 /// Trouble in a few words.
 pub(super) fn trouble_in_short(fault: &Fault, in_a_row: u32) -> String {
     let what = match fault.http_status {
-        None => clean(&fault.message, WORD),
+        None => sanitize(&fault.message, WORD),
         Some(200) => "unusable answer".to_owned(),
         Some(status) => format!("HTTP {status}"),
     };
@@ -209,7 +209,7 @@ pub(super) fn reason(report: &WatchReport) -> Option<String> {
         Outcome::Succeeded => None,
         Outcome::Failed => job
             .and_then(|job| job.fail_reason.as_deref())
-            .map(|reason| clean(reason, SENTENCE))
+            .map(|reason| sanitize(reason, SENTENCE))
             .filter(|reason| !reason.is_empty()),
         Outcome::NotFound | Outcome::Denied | Outcome::Rejected => fault,
         Outcome::Cancelled => None,
@@ -253,7 +253,7 @@ fn because(reason: Option<String>) -> String {
 }
 
 pub(super) fn fault(fault: &Fault) -> String {
-    clean(&fault.to_string(), SENTENCE)
+    sanitize(&fault.to_string(), SENTENCE)
 }
 
 fn of_type(job: Option<&Job>) -> String {

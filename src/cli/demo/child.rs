@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::cli::control::Daemon;
 use crate::cli::error::CliError;
 use crate::daemon::http::shapes::HealthShape;
-use crate::report::clean_message;
+use crate::report::sanitize_message;
 
 /// How long the daemon may take to begin, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -108,7 +108,7 @@ impl Process {
 
     fn last_words(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
-        clean_message(log.lines().last().unwrap_or("it said nothing"))
+        sanitize_message(log.lines().last().unwrap_or("it said nothing"))
     }
 
     /// Asks the daemon to end, and kills it where it takes too long.

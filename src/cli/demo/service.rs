@@ -18,7 +18,7 @@ use crate::cli::output;
 use crate::cli::signals::Interrupts;
 use crate::daemon::http::shapes::{AcceptedShape, EventShape, NewWatch};
 use crate::model::{Exit, Outcome};
-use crate::report::clean_message;
+use crate::report::sanitize_message;
 use crate::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY, ScriptedJob, SimOptions, Simulator, Step};
 
 /// How long both webhooks may take.
@@ -221,5 +221,5 @@ fn tell_of_webhook(webhook: Option<Arrived>) -> Result<(), CliError> {
 }
 
 fn say(who: &str, what: &str) {
-    output::warn(&format!("{who:<9}{}", clean_message(what)));
+    output::warn(&format!("{who:<9}{}", sanitize_message(what)));
 }

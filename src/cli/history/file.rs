@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::content::{Content, Foreign, Seen};
-use crate::clean::system_words;
 use crate::environment::Environment;
+use crate::sanitize::system_words;
 
 /// The largest file that is read, in bytes.
 pub(super) const MAX_BYTES: u64 = 1024 * 1024;

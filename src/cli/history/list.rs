@@ -7,7 +7,6 @@ use super::bars::bars;
 use super::content::Entry;
 use super::file::HistoryFile;
 use super::{NoAnswer, answer, late};
-use crate::clean::{WORD, clean};
 use crate::cli::args::{Form, HistoryArgs};
 use crate::cli::control::Daemon;
 use crate::cli::error::CliError;
@@ -16,7 +15,8 @@ use crate::cli::table::table;
 use crate::daemon::http::shapes::{JobTypeShape, JobTypesShape};
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::report::{clean_message, duration, json};
+use crate::report::{duration, json, sanitize_message};
+use crate::sanitize::{WORD, sanitize};
 
 pub(in crate::cli) async fn run(
     args: HistoryArgs,
@@ -33,7 +33,7 @@ pub(in crate::cli) async fn run(
         own(environment).await?
     };
     if types.is_empty() {
-        output::warn(&clean_message(&nothing));
+        output::warn(&sanitize_message(&nothing));
     }
     match args.form.form {
         Form::Json => types.iter().for_each(|one| output::print(&json(one))),
@@ -95,7 +95,7 @@ fn lines(types: &[JobTypeShape], columns: usize) -> Vec<String> {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
-            lines.push(format!("project {}", clean(&first.project, WORD)));
+            lines.push(format!("project {}", sanitize(&first.project, WORD)));
         }
         lines.extend(of_project(types, columns));
     }
@@ -119,7 +119,7 @@ fn of_project(types: &[JobTypeShape], columns: usize) -> Vec<String> {
     };
     let row = |one: &JobTypeShape| {
         [
-            clean(&one.job_type, WORD),
+            sanitize(&one.job_type, WORD),
             one.count.to_string(),
             shown(one.median_ms),
             shown(one.p90_ms),

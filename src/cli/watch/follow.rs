@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchStateShape};
 use crate::environment::Environment;
 use crate::model::{Estimate, Exit};
-use crate::report::{clean_message, ended_line, estimate_line, event_line, json};
+use crate::report::{ended_line, estimate_line, event_line, json, sanitize_message};
 
 pub(super) async fn run(
     args: FollowArgs,
@@ -82,7 +82,7 @@ fn line(event: &EventShape) -> Option<String> {
             let estimate = estimate.map(|estimate| format!(", {}", estimate_line(&estimate)));
             let state = format!("{status}{}", estimate.unwrap_or_default());
             Some(report(watch).map_or_else(
-                || format!("{}: {}", watch.job_id, clean_message(&state)),
+                || format!("{}: {}", watch.job_id, sanitize_message(&state)),
                 |report| ended_line(&report),
             ))
         }
@@ -101,7 +101,7 @@ fn line(event: &EventShape) -> Option<String> {
                 || delivery::state(*state).to_owned(),
                 |due| format!("next try {}", table::ago(due, now)),
             );
-            Some(clean_message(&format!(
+            Some(sanitize_message(&format!(
                 "hook {hook}, attempt {attempt}: {answer}; {then} (delivery {delivery_id})"
             )))
         }

@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{WatchPage, WatchShape};
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome};
-use crate::report::{clean_message, json};
+use crate::report::{json, sanitize_message};
 
 /// How many watches are asked for at once.
 const PAGE: usize = 100;
@@ -83,7 +83,7 @@ fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<St
         [
             watch.job_id.clone(),
             watch.project.clone(),
-            outcome(watch).map_or_else(|| clean_message(status), str::to_owned),
+            outcome(watch).map_or_else(|| sanitize_message(status), str::to_owned),
             ago(&watch.accepted_at),
             watch
                 .ended_at
@@ -106,7 +106,7 @@ fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<St
 }
 
 fn for_programs(watch: &WatchShape) -> String {
-    let absent = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), clean_message);
+    let absent = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), sanitize_message);
     [
         watch.id.clone(),
         watch.job_id.clone(),

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{AnswersShape, WatchDetail, WatchShape};
 use crate::environment::Environment;
 use crate::model::{Estimate, Exit};
-use crate::report::{clean_message, duration, estimate_line, json};
+use crate::report::{duration, estimate_line, json, sanitize_message};
 
 pub(super) async fn run(
     args: OneWatchArgs,
@@ -59,7 +59,7 @@ fn lines(detail: &WatchDetail, now: SystemTime) -> Vec<String> {
 
 fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
     let at = |text: &str| delivery::moment(text, now);
-    let status = watch.status.as_deref().map(clean_message);
+    let status = watch.status.as_deref().map(sanitize_message);
     let state = match (outcome(watch), &status) {
         (Some(outcome), _) => outcome.to_owned(),
         (None, Some(status)) => format!("active, {status}"),
@@ -94,7 +94,7 @@ fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
     ];
     facts
         .into_iter()
-        .filter_map(|(title, fact)| Some(format!("{title:<10} {}", clean_message(&fact?))))
+        .filter_map(|(title, fact)| Some(format!("{title:<10} {}", sanitize_message(&fact?))))
         .collect()
 }
 
@@ -104,5 +104,5 @@ fn answers(answers: &AnswersShape) -> String {
         count => format!(", {count} times until {}", answers.last_at),
     };
     let line = format!("{} {}{times}", answers.first_at, answers.answer);
-    format!("  {}", clean_message(&line))
+    format!("  {}", sanitize_message(&line))
 }

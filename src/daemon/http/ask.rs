@@ -9,8 +9,8 @@ use axum::extract::{Path, Query};
 use axum::http::Uri;
 
 use super::problem::Problem;
-use crate::clean::{WORD, clean};
 use crate::config::instead;
+use crate::sanitize::{WORD, sanitize};
 use crate::store::Page;
 
 /// The longest page, and the one that is given where nothing is asked.
@@ -26,7 +26,7 @@ impl Asked {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| invalid_query(error.body_text()))?;
         for (at, (name, _)) in pairs.iter().enumerate() {
-            let quoted = clean(name, WORD);
+            let quoted = sanitize(name, WORD);
             if !names.contains(&name.as_str()) {
                 let instead = instead(name, names.iter().copied());
                 return Err(invalid_query(format!(
@@ -111,7 +111,7 @@ fn invalid_query(message: String) -> Problem {
 }
 
 fn wrong(name: &str, text: &str, why: impl Display) -> Problem {
-    let quoted = clean(text, WORD);
+    let quoted = sanitize(text, WORD);
     invalid_query(format!("{quoted:?} is no value for {name}: {why}"))
 }
 
@@ -121,7 +121,7 @@ pub(super) fn id<Id: FromStr<Err: Display>>(
 ) -> Result<Id, Problem> {
     let Path(text) = path.map_err(|error| Problem::bad("invalid_id", error.body_text()))?;
     text.parse().map_err(|why| {
-        let quoted = clean(&text, WORD);
+        let quoted = sanitize(&text, WORD);
         Problem::bad("invalid_id", format!("{quoted:?} is no ID: {why}"))
     })
 }

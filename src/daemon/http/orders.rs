@@ -17,10 +17,10 @@ use serde_json::value::RawValue;
 use super::problem::Problem;
 use super::shapes::{NewWatch, NewWatches};
 use super::watches::BATCH;
-use crate::clean::{SENTENCE, WORD, clean};
 use crate::config::instead;
 use crate::config::values::parse_limit;
 use crate::engine::Order;
+use crate::sanitize::{SENTENCE, WORD, sanitize};
 
 /// The largest body that is read, in bytes; that of a batch of watches, and that of any other.
 const MAX_BATCH: usize = 4 * 1024 * 1024;
@@ -136,7 +136,7 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], expected: &Expected) -> Result<
         let message = match given.keys().find(unknown) {
             Some(name) => format!(
                 "there is no member {:?} here; {}",
-                clean(name, WORD),
+                sanitize(name, WORD),
                 instead(name, members.iter().copied())
             ),
             None => what_is_wrong(&error, expected),
@@ -154,7 +154,7 @@ fn what_is_wrong(error: &serde_json::Error, expected: &Expected) -> String {
             let text = error.to_string();
             let text = text.split(" at line ").next().unwrap_or_default();
             let text = text.strip_prefix("invalid type: ").unwrap_or(text);
-            clean(
+            sanitize(
                 &text.replace('`', "").replace(" field ", " member "),
                 SENTENCE,
             )
@@ -170,7 +170,7 @@ fn what_is_wrong(error: &serde_json::Error, expected: &Expected) -> String {
 fn to_order(asked: NewWatch) -> Result<Order, Problem> {
     fn named<T: FromStr<Err: Display>>(text: &str, what: &str) -> Result<T, String> {
         text.parse()
-            .map_err(|why| format!("{:?} is no {what}: {why}", clean(text, WORD)))
+            .map_err(|why| format!("{:?} is no {what}: {why}", sanitize(text, WORD)))
     }
     // What is no name at all is unknown like one that isn't in the configuration.
     let unknown =
@@ -192,7 +192,7 @@ fn to_order(asked: NewWatch) -> Result<Order, Problem> {
             .timeout
             .map(|text| {
                 parse_limit(&text).map_err(|why| {
-                    let quoted = clean(&text, WORD);
+                    let quoted = sanitize(&text, WORD);
                     Problem::bad(
                         "invalid_timeout",
                         format!("{quoted:?} is no time-out: {why}"),

@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::shapes::{ErrorBody, ErrorShape};
-use crate::clean::{clean_message, escape_json};
 use crate::engine::{AcceptError, Refused};
+use crate::sanitize::{escape_json, sanitize_message};
 use crate::store::StoreError;
 
 /// Why a request was not done.
@@ -50,7 +50,7 @@ impl IntoResponse for Problem {
         let shape = ErrorShape {
             error: ErrorBody {
                 code: self.code.to_owned(),
-                message: clean_message(&self.message),
+                message: sanitize_message(&self.message),
             },
         };
         let mut response = json(self.status, &shape);

@@ -5,7 +5,7 @@ use std::io;
 use sqlx::error::DatabaseError;
 
 use super::url::Address;
-use crate::clean::system_words;
+use crate::sanitize::system_words;
 use crate::store::StoreError;
 use crate::store::columns::trouble;
 

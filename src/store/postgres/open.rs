@@ -17,8 +17,8 @@ use super::statements::PLANNING;
 use super::url::Address;
 use super::write::BOUNDLESS;
 use super::{LONG, PostgresPlan, PostgresStore, This, schema};
-use crate::clean::system_words;
 use crate::environment::ProcessEnvironment;
+use crate::sanitize::system_words;
 use crate::secret::ExposeSecret;
 use crate::store::StoreError;
 

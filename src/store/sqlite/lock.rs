@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::StoreError;
-use crate::clean::system_words;
+use crate::sanitize::system_words;
 
 /// Holds the store as long as it exists. The system lets go of it however the process ends.
 #[derive(Debug)]

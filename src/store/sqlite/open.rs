@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::lock::StoreLock;
 use super::schema::{self, APPLICATION_ID, VERSION};
 use super::{SqliteStore, Writer};
-use crate::clean::system_words;
+use crate::sanitize::system_words;
 use crate::store::StoreError;
 
 /// How many connections read.

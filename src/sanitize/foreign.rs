@@ -1,0 +1,114 @@
+//! Text that somebody else wrote.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MESSAGE, sanitize};
+
+/// Text from a server, a file, the environment or another program, verbatim.
+///
+/// `Display` and `Debug` sanitize it onto one line, so a message or log line that embeds it can't
+/// forget to. A precision limits the characters that are shown, as in `{:.64}`. Serde reads and
+/// writes the verbatim text; JSON that is printed is escaped as a whole.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ForeignText(Box<str>);
+
+impl ForeignText {
+    /// Returns what the value displays: for errors of other crates, which may quote foreign text.
+    #[must_use]
+    pub fn of(value: &impl fmt::Display) -> Self {
+        Self(value.to_string().into())
+    }
+
+    /// Returns the verbatim text: for JSON, stores and comparisons, never for people.
+    #[must_use]
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing is left of it when it is shown.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl From<&str> for ForeignText {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for ForeignText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Box<str>> for ForeignText {
+    fn from(text: Box<str>) -> Self {
+        Self(text)
+    }
+}
+
+impl FromIterator<char> for ForeignText {
+    fn from_iter<I: IntoIterator<Item = char>>(text: I) -> Self {
+        Self(text.into_iter().collect())
+    }
+}
+
+impl PartialEq<str> for ForeignText {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl PartialEq<&str> for ForeignText {
+    fn eq(&self, other: &&str) -> bool {
+        *self.0 == **other
+    }
+}
+
+impl fmt::Display for ForeignText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&sanitize(&self.0, f.precision().unwrap_or(MESSAGE)))
+    }
+}
+
+/// The sanitized text in quotation marks.
+impl fmt::Debug for ForeignText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&sanitize(&self.0, f.precision().unwrap_or(MESSAGE)), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "a\n\u{1b}]0;title\u{7}\u{202E}##[error]b";
+
+    #[test]
+    fn it_is_shown_sanitized_whatever_the_format() {
+        let text = ForeignText::from(HOSTILE);
+        let shown = "a \u{FFFD}]0;title\u{FFFD}\u{FFFD}# #[error]b";
+        assert_eq!(format!("{text}"), shown);
+        assert_eq!(format!("{text:?}"), format!("{shown:?}"));
+        assert_eq!(format!("{:?}", Some(&text)), format!("Some({shown:?})"));
+        assert_eq!(format!("{text:.3}"), "a …");
+        assert_eq!(
+            format!("{:>5.3}|{:<3}|", text, ForeignText::from("b")),
+            "  a …|b  |"
+        );
+    }
+
+    #[test]
+    fn json_holds_it_verbatim() {
+        let text = ForeignText::from(HOSTILE);
+        let json = serde_json::to_string(&text).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), HOSTILE);
+        assert_eq!(serde_json::from_str::<ForeignText>(&json).unwrap(), text);
+    }
+}
