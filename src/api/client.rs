@@ -139,7 +139,8 @@ impl JobSource for DcsClient {
             match self.provider.renew(&refused).await {
                 Ok(true) => Renewal::Changed,
                 Ok(false) => Renewal::Unchanged,
-                Err(error) if error.is_passing() => {
+                // The source has answered before: it gave the credential that is refused now.
+                Err(error) if error.is_transient_once_answered() => {
                     Renewal::NotNow(Fault::local(error.to_string()))
                 }
                 // The refusal itself is what is told.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::{Method, Request, Url};
 use serde::Deserialize;
 
-use super::{ServiceClock, wire};
+use super::{Refusal, ServiceClock, wire};
 use crate::auth::{Credential, sign};
-use crate::http::{Client, Trouble, TroubleKind};
-use crate::model::{Fault, ProjectId};
+use crate::http::{Client, Trouble, is_transient_status};
+use crate::model::ProjectId;
 
 /// Why no project was found.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +22,12 @@ pub enum ProjectError {
         found: Vec<(String, String)>,
     },
     /// IAM refused the question.
-    #[error("IAM refused to look the project up: {0}; {advice}", advice = advice_on_refusal(.0))]
-    Refused(Fault),
-    /// There was no answer that can be understood.
+    #[error("IAM refused to look the project up: {fault}; {advice}", fault = .0.fault, advice = advice_on_refusal(.0))]
+    Refused(Refusal),
+    /// There was an answer of 200, and it can't be understood.
+    #[error("the answer of IAM can't be understood: {0}; {WITHOUT_IAM}")]
+    Unreadable(String),
+    /// There was no whole answer.
     #[error("IAM gave no answer: {0}; {advice}", advice = advice(.0))]
     Trouble(#[from] Trouble),
     /// The credential can't be used.
@@ -33,33 +36,51 @@ pub enum ProjectError {
 }
 
 impl ProjectError {
-    /// Whether the same question may well be answered in a moment.
+    /// Whether it is a transient error: the same question may be answered in a moment.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::NotOne { .. } | Self::Credential(_) => false,
-            Self::Trouble(trouble) => trouble.kind != TroubleKind::Certificate,
-            Self::Refused(fault) => fault
-                .http_status
-                .is_some_and(|status| status == 429 || status >= 500),
+            Self::Unreadable(_) => true,
+            Self::Trouble(trouble) => trouble.is_transient(),
+            Self::Refused(refusal) => is_transient_status(refusal.status),
+        }
+    }
+
+    /// The HTTP status with which IAM refused the question.
+    #[must_use]
+    pub fn refused_with(&self) -> Option<u16> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.status),
+            _ => None,
+        }
+    }
+
+    /// How long IAM asks to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(refusal) => refusal.retry_after,
+            _ => None,
         }
     }
 }
+
+const WITHOUT_IAM: &str =
+    "to do without IAM, give the project's ID (--project-id, or project_id in the configuration)";
 
 fn advice(trouble: &Trouble) -> &'static str {
-    if trouble.kind == TroubleKind::Certificate {
-        "an authority of your own is trusted with --ca-file"
+    if trouble.is_transient() {
+        WITHOUT_IAM
     } else {
-        "to do without IAM, give the project's ID (--project-id, or project_id in the configuration)"
+        "an authority of your own is trusted with --ca-file"
     }
 }
 
-fn advice_on_refusal(fault: &Fault) -> &'static str {
-    match fault.http_status {
-        Some(401 | 403) => "look at the credential with: dcs-wait credentials",
-        _ => {
-            "to do without IAM, give the project's ID (--project-id, or project_id in the configuration)"
-        }
+fn advice_on_refusal(refusal: &Refusal) -> &'static str {
+    match refusal.status {
+        401 | 403 => "look at the credential with: dcs-wait credentials",
+        _ => WITHOUT_IAM,
     }
 }
 
@@ -116,7 +137,7 @@ impl ProjectQuestion<'_> {
             reply = http.send(self.request(clock)?, time_limit).await?;
         }
         if reply.status != 200 {
-            return Err(ProjectError::Refused(wire::read_refusal(&reply).fault));
+            return Err(ProjectError::Refused(wire::read_refusal(&reply)));
         }
         choose(self.name, &reply.body)
     }
@@ -134,12 +155,7 @@ impl ProjectQuestion<'_> {
 }
 
 fn choose(name: &str, body: &[u8]) -> Result<ProjectId, ProjectError> {
-    let unreadable = |why: String| {
-        ProjectError::Refused(Fault {
-            http_status: Some(200),
-            ..Fault::local(format!("its answer can't be understood: {why}"))
-        })
-    };
+    let unreadable = ProjectError::Unreadable;
     let Projects { projects } =
         serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
     match projects.as_slice() {
@@ -185,7 +201,9 @@ mod tests {
     #[test]
     fn an_answer_of_another_shape_is_no_project() {
         for body in ["", "[]", "{}", r#"{"projects":[{"id":"a/b","name":"x"}]}"#] {
-            assert!(choose("x", body.as_bytes()).is_err(), "{body}");
+            let error = choose("x", body.as_bytes()).unwrap_err();
+            assert!(matches!(error, ProjectError::Unreadable(_)), "{body}");
+            assert!(error.is_transient(), "{body}");
         }
     }
 }

@@ -3,17 +3,12 @@
 
 mod job;
 
-use std::time::Duration;
-
 use reqwest::Url;
 use serde_json::{Map, Value};
 
 use super::{Content, RateLimit, Refusal};
 use crate::http::Reply;
 use crate::model::{Fault, JobId};
-
-/// The longest wait that a `Retry-After` may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The longest message that is kept of an error, in characters.
 const MAX_MESSAGE: usize = 500;
@@ -68,7 +63,7 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
             message: message.chars().take(MAX_MESSAGE).collect(),
             request_id: request_id(reply, id),
         },
-        retry_after: reply.retry_after().map(|wait| wait.min(MAX_RETRY_AFTER)),
+        retry_after: reply.pause_asked_for(),
         limit,
     }
 }
@@ -125,7 +120,7 @@ fn request_id(reply: &Reply, of_body: Option<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use crate::model::JobStatus;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

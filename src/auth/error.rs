@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::found::Source;
 use super::sign::SignError;
-use crate::http::{TlsError, Trouble, TroubleKind};
+use crate::http::{TlsError, Trouble, is_transient_status};
 use crate::model::InvalidId;
 use crate::secret::SecretFileError;
 
@@ -111,6 +112,8 @@ pub enum AuthError {
         status: u16,
         /// Its own words, if it has any, after a colon.
         message: String,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
     },
     /// The service that gives out temporary keys answers something else.
     #[error("the answer of the {service} holds no credentials: {why}; {advice}", advice = service.advice())]
@@ -215,9 +218,10 @@ impl fmt::Display for Service {
 }
 
 fn advice(trouble: &Trouble) -> &'static str {
-    match trouble.kind {
-        TroubleKind::Certificate => "an authority of your own is trusted with --ca-file",
-        _ => "check the network, or set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK",
+    if trouble.is_transient() {
+        "check the network, or set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
+    } else {
+        "an authority of your own is trusted with --ca-file"
     }
 }
 
@@ -246,15 +250,58 @@ impl AuthError {
         }
     }
 
-    /// Whether it may pass by itself, so that asking again later makes sense.
+    /// How long the service asks to wait.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::NoAnswer { trouble, .. } => trouble.kind != TroubleKind::Certificate,
-            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Repeated(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a transient error: asking again later makes sense.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer { trouble, .. } => trouble.is_transient(),
+            Self::Refused { status, .. } => is_transient_status(*status),
+            Self::Unreadable { .. } => true,
             Self::Gone { source_of, .. } => *source_of == Source::Metadata,
-            Self::Repeated(error) => error.is_passing(),
+            Self::Repeated(error) => error.is_transient(),
             _ => false,
+        }
+    }
+
+    /// Whether it is a transient error of a service that has given credentials before. What answers
+    /// in its place with a redirect, an unknown path or another certificate is something on the way.
+    #[must_use]
+    pub fn is_transient_once_answered(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. }
+            | Self::Refused {
+                status: 300..=399 | 404,
+                ..
+            } => true,
+            Self::Repeated(error) => error.is_transient_once_answered(),
+            other => other.is_transient(),
+        }
+    }
+
+    /// Whether it is about this machine: options, variables and files. No service's answer is.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Nowhere(_)
+            | Self::Gone { .. }
+            | Self::NoAnswer { .. }
+            | Self::Refused { .. }
+            | Self::Unreadable { .. } => false,
+            Self::Unsendable { source_of, .. } => {
+                !matches!(source_of, Source::Metadata | Source::Oidc)
+            }
+            Self::Repeated(error) => error.is_local(),
+            _ => true,
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn connect(
     let place = place(args, environment.as_ref())?;
     let plan = plan(args, place, environment, pace.request_timeout);
     let open = async || plan.open().await;
-    let client = persist(pace, open, ConnectError::is_passing, exit_of).await?;
+    let client = persist(pace, open, ConnectError::is_transient, exit_of).await?;
     Ok(Session {
         source: Box::new(client),
         gate: Arc::new(Gate::new(pace.max_rps, defaults::MAX_IN_FLIGHT as usize)),

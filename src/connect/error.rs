@@ -1,5 +1,7 @@
 //! Why there is no connection.
 
+use std::time::Duration;
+
 use crate::api::{EndpointError, ProjectError};
 use crate::auth::AuthError;
 use crate::http::TlsError;
@@ -42,13 +44,38 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the same may well go better in a moment.
+    /// Whether it is a transient error of a service that was asked.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Credential(error) => error.is_passing(),
-            Self::Project(error) => error.is_passing(),
+            Self::Credential(error) => error.is_transient(),
+            Self::Project(error) => error.is_transient(),
             _ => false,
+        }
+    }
+
+    /// Whether it is about options, configuration, variables or files of this machine. No answer of a
+    /// service is, and neither is the lack of credentials: a metadata service may come up later.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Credential(error) => error.is_local(),
+            Self::Project(_) => false,
+            Self::Endpoint(_)
+            | Self::Tls(_)
+            | Self::NoRegion
+            | Self::NoProject
+            | Self::ProjectId { .. } => true,
+        }
+    }
+
+    /// How long the service that was asked wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Credential(error) => error.retry_after(),
+            Self::Project(error) => error.retry_after(),
+            _ => None,
         }
     }
 
@@ -57,7 +84,7 @@ impl ConnectError {
     pub fn is_denied(&self) -> bool {
         let status = match self {
             Self::Credential(error) => error.refused_with(),
-            Self::Project(ProjectError::Refused(fault)) => fault.http_status,
+            Self::Project(error) => error.refused_with(),
             _ => None,
         };
         matches!(status, Some(401 | 403))

@@ -83,12 +83,15 @@ impl OnFirstUse {
     }
 }
 
-/// How long to wait after an attempt that was in vain, where `before` was waited before it.
+/// How long to wait after a failed attempt, where `before` was the backoff before it; and no shorter
+/// than the service asks for.
 fn pause(error: &ConnectError, before: Option<Duration>) -> Duration {
-    if error.is_denied() {
-        return PAUSE_AFTER_REFUSAL;
-    }
-    before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE))
+    let backoff = if error.is_denied() {
+        PAUSE_AFTER_REFUSAL
+    } else {
+        before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE))
+    };
+    backoff.max(error.retry_after().unwrap_or_default())
 }
 
 impl JobSource for OnFirstUse {

@@ -19,7 +19,7 @@ use crate::poll::WatchSpec;
 /// How long a start or a reload waits for whoever knows a credential or a project.
 const FIRST_TRY: Duration = Duration::from_secs(5);
 
-/// A project that can't be asked as it is configured.
+/// A project that can't be asked, as something in the configuration or on this machine is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("project {name}: {why}")]
 pub struct SessionError {
@@ -64,11 +64,12 @@ impl Sessions {
     }
 
     /// The projects of a configuration, with the sessions that there are where nothing has changed
-    /// for them. All new ones are tried at once, as what is wrong with them for good is best known
-    /// now; passing trouble and a refused credential are none of that.
+    /// for them. All new ones are tried at once, so that a fault of the configuration or of a file is
+    /// known now. What a service answers keeps no daemon from starting: the project isn't ready until
+    /// another attempt succeeds.
     ///
     /// # Errors
-    /// When a project can never be asked so.
+    /// When something in the configuration or on this machine has to be corrected.
     pub(super) async fn of(
         &mut self,
         config: &Config,
@@ -166,7 +167,7 @@ async fn tried(
 ) -> Result<(ProjectName, OnFirstUse), SessionError> {
     let tried = timeout(FIRST_TRY, source.connect()).await;
     match tried.map(Result::err) {
-        Ok(Some(why)) if !(why.is_passing() || why.is_denied()) => Err(SessionError { name, why }),
+        Ok(Some(why)) if why.is_local() => Err(SessionError { name, why }),
         _ => Ok((name, source)),
     }
 }

@@ -5,11 +5,13 @@ mod client;
 mod origin;
 mod pool;
 mod tls;
+mod transient;
 mod trouble;
 
 pub use client::{Client, Connector, Incoming, Reply, Route};
 pub use origin::Origin;
 pub use tls::TlsError;
+pub use transient::is_transient_status;
 pub use trouble::{Trouble, TroubleKind};
 
 /// The largest body that is read, in bytes. The service's own have under a kilobyte.

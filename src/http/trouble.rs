@@ -16,7 +16,7 @@ pub enum TroubleKind {
     NoAddress,
     /// Nobody listens, or the network has no way there.
     NoConnection,
-    /// The server's certificate doesn't verify. Alone among these, it won't pass by itself.
+    /// The server's certificate doesn't verify.
     Certificate,
     /// TLS failed otherwise.
     Tls,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{Content, Refusal};
-use crate::http::TroubleKind;
+use crate::http::is_transient_status;
 use crate::model::{JobStatus, Outcome};
 
 /// What a waiter does about an answer.
@@ -54,9 +54,7 @@ pub fn judge(content: &Content, context: &Context<'_>) -> Verdict {
             JobStatus::Init | JobStatus::Running | JobStatus::Other(_) => Verdict::GoesOn,
         },
         Content::Refused(refusal) => judge_refusal(refusal, context),
-        Content::NoAnswer(trouble) if trouble.kind == TroubleKind::Certificate => {
-            Verdict::Misconfigured
-        }
+        Content::NoAnswer(trouble) if !trouble.is_transient() => Verdict::Misconfigured,
         Content::NoAnswer(_) | Content::Unreadable(_) | Content::NoCredential(_) => {
             Verdict::Trouble
         }
@@ -76,9 +74,9 @@ fn judge_refusal(refusal: &Refusal, context: &Context<'_>) -> Verdict {
         404 if is_gateways(code, "0101") => Verdict::Misconfigured,
         404 => not_found(context),
         429 => Verdict::Throttled,
-        408 | 421 | 425 => Verdict::Trouble,
-        400..=499 => Verdict::Rejected,
-        _ => Verdict::Trouble,
+        300..=399 => Verdict::Trouble,
+        status if is_transient_status(status) => Verdict::Trouble,
+        _ => Verdict::Rejected,
     }
 }
 
@@ -99,7 +97,7 @@ fn not_found(context: &Context<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Trouble;
+    use crate::http::{Trouble, TroubleKind};
     use crate::model::{Fault, Job};
     use Outcome::{Denied, Failed, NotFound, Succeeded};
     use Verdict::{
@@ -186,7 +184,11 @@ mod tests {
             (refused(404, "DCS.4041"), left),
             (refused(404, ""), left),
             (refused(405, ""), Rejected),
+            (refused(101, ""), Passing),
+            (refused(407, ""), Rejected),
             (refused(408, ""), Passing),
+            (refused(421, ""), Passing),
+            (refused(425, ""), Passing),
             (refused(429, "APIGW.0308"), Throttled),
             (refused(429, ""), Throttled),
             (refused(500, "DCS.5000"), Passing),

@@ -136,7 +136,7 @@ async fn a_failed_renewal_is_an_error_once_the_credential_is_over() {
     world.clock.advance(minutes(60));
     for _ in 0..3 {
         let error = world.provider.credential().await.unwrap_err();
-        assert!(error.is_passing(), "{error}");
+        assert!(error.is_transient(), "{error}");
     }
     assert_eq!(world.asked(), 2);
     world.clock.advance(PAUSE);

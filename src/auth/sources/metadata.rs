@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::{Presence, temporary};
 use crate::auth::error::{AuthError, Service};
 use crate::auth::found::{Found, Source};
-use crate::http::{Client, Connector, Reply, Route, Trouble};
+use crate::http::{Client, Connector, Reply, Route, Trouble, is_transient_status};
 
 /// Where every cloud server finds the service.
 pub(in crate::auth) const DEFAULT_BASE: &str = "http://169.254.169.254";
@@ -56,7 +56,7 @@ pub(in crate::auth) async fn look(
             Ok(Presence::Absent("this server has no agency".to_owned()))
         }
         // So answer the metadata services of other clouds, where many pipelines run.
-        status @ 300..500 => Ok(Presence::Absent(format!(
+        status @ 300..500 if !is_transient_status(status) => Ok(Presence::Absent(format!(
             "{base} answers HTTP {status}: no server of this cloud"
         ))),
         _ => Err(temporary::refusal(&reply, Service::Metadata, None)),
@@ -185,11 +185,17 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("HTTP 500: busy"), "{error}");
-        assert!(error.is_passing());
+        assert!(error.is_transient());
 
-        let error = answering(200, "{}").await.unwrap_err();
-        assert!(matches!(error, AuthError::Unreadable { .. }), "{error}");
-        assert!(!error.is_passing());
+        for body in ["", "{}", "<html>", "{\"credential\": {\"acc"] {
+            let error = answering(200, body).await.unwrap_err();
+            assert!(matches!(error, AuthError::Unreadable { .. }), "{error}");
+            assert!(error.is_transient(), "{error}");
+        }
+        for status in [202, 204, 408, 421, 425, 429, 502] {
+            let error = answering(status, "").await.unwrap_err();
+            assert!(error.is_transient(), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -304,7 +304,7 @@ mod tests {
             message.contains("HTTP 403: STS.0012 token *** expired"),
             "{message}"
         );
-        assert!(!error.is_passing());
+        assert!(!error.is_transient());
     }
 
     #[tokio::test]
@@ -313,7 +313,7 @@ mod tests {
         let error = look_with(&[(STS_ENDPOINT, nobody.as_str())])
             .await
             .unwrap_err();
-        assert!(error.is_passing(), "{error}");
+        assert!(error.is_transient(), "{error}");
         assert!(!error.to_string().contains("t0ken"), "{error}");
     }
 }

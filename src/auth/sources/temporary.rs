@@ -78,6 +78,7 @@ pub(super) fn refusal(reply: &Reply, service: Service, sent: Option<&Secret>) ->
     AuthError::Refused {
         service,
         status: reply.status,
+        retry_after: reply.pause_asked_for(),
         message: if words.is_empty() {
             words
         } else {

@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::time::advance;
 
 use super::*;
-use crate::api::ProjectError;
+use crate::api::{ProjectError, Refusal};
 use crate::auth::Given;
 use crate::connect::Place;
 
@@ -69,6 +69,15 @@ async fn once_connected_it_asks() {
     }
 }
 
+fn refused(status: u16, retry_after: Option<Duration>) -> ConnectError {
+    ConnectError::Project(ProjectError::Refused(Refusal {
+        status,
+        fault: Fault::local("no"),
+        retry_after,
+        limit: None,
+    }))
+}
+
 #[test]
 fn attempts_get_rarer_and_those_with_a_refused_credential_leave_its_lock_time_to_pass() {
     let missing = ConnectError::NoRegion;
@@ -79,10 +88,22 @@ fn attempts_get_rarer_and_those_with_a_refused_credential_leave_its_lock_time_to
     let seconds: Vec<u64> = pauses.iter().map(Duration::as_secs).collect();
     assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
 
-    let refused = ConnectError::Project(ProjectError::Refused(Fault {
-        http_status: Some(401),
-        ..Fault::local("no")
-    }));
-    assert!(!refused.is_passing());
+    let refused = refused(401, None);
+    assert!(!refused.is_transient());
     assert_eq!(pause(&refused, None), PAUSE_AFTER_REFUSAL);
+}
+
+#[test]
+fn a_service_that_asks_for_a_pause_gets_it() {
+    let asked_for = Duration::from_secs(1800);
+    for status in [401, 429, 503] {
+        let error = refused(status, Some(asked_for));
+        assert_eq!(pause(&error, None), asked_for, "{status}");
+    }
+    let next = pause(&refused(503, None), Some(asked_for));
+    assert_eq!(next, LONGEST_PAUSE);
+    assert_eq!(
+        pause(&refused(401, Some(FIRST_PAUSE)), None),
+        PAUSE_AFTER_REFUSAL
+    );
 }
