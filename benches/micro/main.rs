@@ -45,6 +45,7 @@ fn verdict(criterion: &mut Criterion) {
         waited: Duration::from_secs(10),
         not_found_grace: Duration::from_secs(30),
         seen: true,
+        endpoint_seen: true,
         second_chance: false,
         not_found_codes: &["DCS.4133".to_owned()],
     };

@@ -11,6 +11,7 @@ mod rate;
 mod service_clock;
 mod wire;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use answer::{Answer, Content, Refusal};
@@ -99,12 +100,31 @@ impl Gate {
     }
 }
 
+/// Whether an endpoint has described a job under a credential, to any watch. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointProof(Arc<AtomicBool>);
+
+impl EndpointProof {
+    /// The endpoint has described a job.
+    pub fn prove(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What all watches in one project share.
 pub struct Session {
     /// Whom they ask.
     pub source: Box<dyn JobSource>,
     /// What holds them back.
     pub gate: Arc<Gate>,
+    /// Whether the endpoint has shown that it is the right one.
+    pub endpoint: EndpointProof,
     /// Where measurements go.
     pub meter: Arc<dyn Meter>,
 }

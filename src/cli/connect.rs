@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::args::ConnectArgs;
 use super::error::CliError;
 use super::output;
-use crate::api::{Gate, Session, parse_endpoint};
+use crate::api::{EndpointProof, Gate, Session, parse_endpoint};
 use crate::auth::Given;
 use crate::config::defaults;
 use crate::connect::{ConnectError, Place, Plan};
@@ -45,6 +45,7 @@ pub(super) async fn connect(
     Ok(Session {
         source: Box::new(client),
         gate: Arc::new(Gate::new(pace.max_rps, defaults::MAX_IN_FLIGHT as usize)),
+        endpoint: EndpointProof::default(),
         meter: Arc::new(NoMeter),
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::api::{Gate, Session};
+use crate::api::{EndpointProof, Gate, Session};
 use crate::auth::Given;
 use crate::config::{Config, Limits, ProjectConfig};
 use crate::connect::{ConnectError, OnFirstUse};
@@ -154,6 +154,7 @@ impl Sessions {
             session: Arc::new(Session {
                 source: Box::new(source),
                 gate: Arc::clone(gate),
+                endpoint: EndpointProof::default(),
                 meter: Arc::clone(&self.meter),
             }),
         }

@@ -1,8 +1,21 @@
 //! What a watch has to hold at times: what doesn't go well and since when, and what it ends with.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
+use super::verdict::FinalAnswer;
 use crate::model::{Fault, Job};
+
+/// How many final answers in a row count, where they contradict what the service has shown.
+const CONFIRMATIONS: u32 = 3;
+
+/// How long it takes from the first of them to the last, at least.
+const CONFIRMATION_SPAN: Duration = Duration::from_secs(5);
+
+/// The longest wait for the next of them, however long the intervals after errors are: a job that is gone
+/// is reported soon.
+const MAX_CONFIRMATION_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Rare, and so on the heap while there is anything.
 #[derive(Default)]
@@ -18,8 +31,16 @@ struct State {
     refused: Option<Instant>,
     /// Since when the endpoint is wrong.
     misplaced: Option<Instant>,
+    /// The final answers since the last description that contradict it.
+    unconfirmed: Option<Unconfirmed>,
     /// The description that the watch ends with.
     last: Option<Job>,
+}
+
+#[derive(PartialEq)]
+struct Unconfirmed {
+    count: u32,
+    first: Instant,
 }
 
 impl Held {
@@ -54,7 +75,37 @@ impl Held {
         self.change(|state| {
             state.faults = 0;
             state.fault = None;
+            state.unconfirmed = None;
         });
+    }
+
+    /// Another final answer that contradicts an earlier description. Says whether it counts: as the third
+    /// in a row, whatever kinds the others were of. Transient errors in between change nothing.
+    pub(super) fn confirms(&mut self, answer: FinalAnswer, now: Instant) -> bool {
+        let state = self.state();
+        // While the endpoint is being mended, one odd answer of another kind ends nothing either.
+        if state.misplaced.is_some() && answer != FinalAnswer::Misconfigured {
+            state.unconfirmed = None;
+        }
+        let unconfirmed = state.unconfirmed.get_or_insert(Unconfirmed {
+            count: 0,
+            first: now,
+        });
+        unconfirmed.count = unconfirmed.count.saturating_add(1);
+        unconfirmed.count >= CONFIRMATIONS
+            && now.saturating_duration_since(unconfirmed.first) >= CONFIRMATION_SPAN
+    }
+
+    /// The wait for the next confirmation, where one after an error lasts `interval`.
+    pub(super) fn until_confirmation(&self, interval: Duration, now: Instant) -> Duration {
+        let interval = interval.min(MAX_CONFIRMATION_INTERVAL);
+        match self.0.as_ref().and_then(|state| state.unconfirmed.as_ref()) {
+            Some(unconfirmed) if unconfirmed.count + 1 >= CONFIRMATIONS => {
+                let passed = now.saturating_duration_since(unconfirmed.first);
+                interval.max(CONFIRMATION_SPAN.saturating_sub(passed))
+            }
+            _ => interval,
+        }
     }
 
     /// How many faults in a row.

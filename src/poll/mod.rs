@@ -22,4 +22,4 @@ pub use outlook::{ScheduleSpec, age_of};
 pub use poller::{Misconfigured, Poller, WatchSpec};
 pub use schedule::Schedule;
 pub use subject::Subject;
-pub use verdict::{Context, Verdict, judge};
+pub use verdict::{Context, FinalAnswer, Verdict, judge};

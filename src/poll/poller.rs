@@ -16,7 +16,7 @@ use super::leave::{Leave, Seated, line_up, seated};
 use super::outlook::{Outlook, ScheduleSpec, age_of};
 use super::renewal::Refused;
 use super::subject::{Steered, Subject};
-use super::verdict::{Context, Verdict, judge};
+use super::verdict::{Context, Verdict, credential_accepted, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
 use crate::model::{Outcome, WatchEventKind, WatchReport};
@@ -229,6 +229,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                 waited: self.subject.start().elapsed(),
                 not_found_grace: self.spec.not_found_grace,
                 seen: self.subject.job().is_some(),
+                endpoint_seen: self.session.endpoint.is_proven(),
                 second_chance,
                 not_found_codes: &self.spec.not_found_codes,
             },
@@ -245,7 +246,13 @@ impl<'a, S: Subject> Poller<'a, S> {
         verdict: Verdict,
     ) -> Step {
         let content = &answer.content;
-        match credential(content) {
+        let verdict = match verdict {
+            Verdict::Unconfirmed(last) if self.held.confirms(last, Instant::now()) => {
+                last.verdict()
+            }
+            verdict => verdict,
+        };
+        match credential_accepted(content) {
             Some(true) => {
                 pass.accepted();
                 self.held.accepted();
@@ -259,7 +266,7 @@ impl<'a, S: Subject> Poller<'a, S> {
             }
             _ => drop(pass),
         }
-        let changed = self.note(content);
+        let changed = self.note(session, content);
         if verdict == Verdict::Misconfigured {
             if self.is_misplaced_for_good() {
                 return Step::Stop;
@@ -284,9 +291,10 @@ impl<'a, S: Subject> Poller<'a, S> {
                 )
             }
             Verdict::NotYetVisible(left) => self.after_failure().min(left),
-            Verdict::Throttled | Verdict::Trouble | Verdict::Misconfigured => {
-                self.back_off(session, content, verdict)
-            }
+            Verdict::Throttled
+            | Verdict::Trouble
+            | Verdict::Misconfigured
+            | Verdict::Unconfirmed(_) => self.back_off(session, content, verdict),
         };
         // This was the request at the deadline, or one that was under way when it passed.
         if self.deadline().has_passed() {
@@ -308,7 +316,7 @@ impl<'a, S: Subject> Poller<'a, S> {
     }
 
     /// Remembers an answer. Says whether the job's status is another than before.
-    fn note(&mut self, content: &Content) -> bool {
+    fn note(&mut self, session: &Session, content: &Content) -> bool {
         let job = match content.reading() {
             Ok(job) => job,
             Err(fault) => {
@@ -316,6 +324,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                 return false;
             }
         };
+        session.endpoint.prove();
         self.held.succeed();
         self.backoff = self.spec.backoff.first();
         let before = self.subject.job();
@@ -348,6 +357,9 @@ impl<'a, S: Subject> Poller<'a, S> {
     /// The wait after trouble. What the service asks for holds for all watches.
     fn back_off(&mut self, session: &Session, content: &Content, verdict: Verdict) -> Duration {
         let mut after = self.after_failure();
+        if let Verdict::Unconfirmed(_) = verdict {
+            after = self.held.until_confirmation(after, Instant::now());
+        }
         if let Content::Refused(refusal) = content {
             after = after.max(refusal.retry_after.unwrap_or_default());
             if verdict == Verdict::Throttled || refusal.retry_after.is_some() {
@@ -372,18 +384,5 @@ impl<'a, S: Subject> Poller<'a, S> {
             waited: self.subject.start().elapsed(),
             fault: self.held.take_fault(),
         }
-    }
-}
-
-/// What an answer says about the credential: whether the service took it, where it says that.
-fn credential(content: &Content) -> Option<bool> {
-    match content {
-        Content::Job(_) => Some(true),
-        Content::Refused(refusal) => match refusal.status {
-            401 => Some(false),
-            400 | 403 | 404 => Some(true),
-            _ => None,
-        },
-        Content::Unreadable(_) | Content::NoAnswer(_) | Content::NoCredential(_) => None,
     }
 }

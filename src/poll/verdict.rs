@@ -26,6 +26,36 @@ pub enum Verdict {
     Rejected,
     /// Where is asked is wrong: no other request will do better, for any job.
     Misconfigured,
+    /// A final answer that contradicts what the service has shown before. It counts once it has
+    /// repeated; until then, it is retried.
+    Unconfirmed(FinalAnswer),
+}
+
+/// The answers that end a watch without describing its job. One proxy or one bad backend can give any of
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinalAnswer {
+    /// There is no such job.
+    NotFound,
+    /// The credential doesn't permit this request.
+    Denied,
+    /// The request is rejected.
+    Rejected,
+    /// The endpoint is wrong.
+    Misconfigured,
+}
+
+impl FinalAnswer {
+    /// What it means once it counts.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::NotFound => Verdict::Ended(Outcome::NotFound),
+            Self::Denied => Verdict::Ended(Outcome::Denied),
+            Self::Rejected => Verdict::Rejected,
+            Self::Misconfigured => Verdict::Misconfigured,
+        }
+    }
 }
 
 /// What the meaning of an answer depends on, beside the answer.
@@ -37,6 +67,8 @@ pub struct Context<'a> {
     pub not_found_grace: Duration,
     /// Whether the service has described the job before.
     pub seen: bool,
+    /// Whether the endpoint has described a job before, to any watch of the session.
+    pub endpoint_seen: bool,
     /// Whether the credential has been renewed, or the clock corrected, after a refusal.
     pub second_chance: bool,
     /// The codes of answers of 400 that mean that there is no such job. For other objects of DCS
@@ -54,7 +86,9 @@ pub fn judge(content: &Content, context: &Context<'_>) -> Verdict {
             JobStatus::Init | JobStatus::Running | JobStatus::Other(_) => Verdict::GoesOn,
         },
         Content::Refused(refusal) => judge_refusal(refusal, context),
-        Content::NoAnswer(trouble) if !trouble.is_transient() => Verdict::Misconfigured,
+        Content::NoAnswer(trouble) if !trouble.is_transient() => {
+            context.final_answer(FinalAnswer::Misconfigured)
+        }
         Content::NoAnswer(_) | Content::Unreadable(_) | Content::NoCredential(_) => {
             Verdict::Trouble
         }
@@ -65,18 +99,20 @@ fn judge_refusal(refusal: &Refusal, context: &Context<'_>) -> Verdict {
     let code = refusal.fault.code.as_deref().unwrap_or_default();
     match refusal.status {
         // From a service that has answered before, it is a page about maintenance, say.
-        300..=399 if !context.seen => Verdict::Misconfigured,
-        400 if matches!(code, "DCS.4070" | "111400063") => Verdict::Ended(Outcome::NotFound),
+        300..=399 if !context.is_endpoint_good() => Verdict::Misconfigured,
+        400 if matches!(code, "DCS.4070" | "111400063") => {
+            context.final_answer(FinalAnswer::NotFound)
+        }
         400 if context.not_found_codes.iter().any(|known| known == code) => not_found(context),
         401 if context.second_chance => Verdict::Ended(Outcome::Denied),
         401 => Verdict::Reauthenticate,
-        403 => Verdict::Ended(Outcome::Denied),
-        404 if is_gateways(code, "0101") => Verdict::Misconfigured,
+        403 => context.final_answer(FinalAnswer::Denied),
+        404 if is_gateways(code, "0101") => context.final_answer(FinalAnswer::Misconfigured),
         404 => not_found(context),
         429 => Verdict::Throttled,
         300..=399 => Verdict::Trouble,
         status if is_transient_status(status) => Verdict::Trouble,
-        _ => Verdict::Rejected,
+        _ => context.final_answer(FinalAnswer::Rejected),
     }
 }
 
@@ -90,7 +126,40 @@ fn is_gateways(code: &str, number: &str) -> bool {
 fn not_found(context: &Context<'_>) -> Verdict {
     match context.not_found_grace.checked_sub(context.waited) {
         Some(left) if !context.seen && !left.is_zero() => Verdict::NotYetVisible(left),
-        _ => Verdict::Ended(Outcome::NotFound),
+        _ => context.final_answer(FinalAnswer::NotFound),
+    }
+}
+
+impl Context<'_> {
+    /// Whether the endpoint has shown that it is the right one.
+    fn is_endpoint_good(&self) -> bool {
+        self.seen || self.endpoint_seen
+    }
+
+    /// The verdict of a final answer: at once, unless it contradicts what the service has shown. What
+    /// concerns the endpoint is contradicted by the description of any job, the rest by that of this one.
+    fn final_answer(&self, answer: FinalAnswer) -> Verdict {
+        let is_contradicted = match answer {
+            FinalAnswer::NotFound | FinalAnswer::Denied | FinalAnswer::Rejected => self.seen,
+            FinalAnswer::Misconfigured => self.is_endpoint_good(),
+        };
+        match is_contradicted {
+            true => Verdict::Unconfirmed(answer),
+            false => answer.verdict(),
+        }
+    }
+}
+
+/// What an answer says about the credential: whether the service took it, where it says that.
+pub(super) fn credential_accepted(content: &Content) -> Option<bool> {
+    match content {
+        Content::Job(_) => Some(true),
+        Content::Refused(refusal) => match refusal.status {
+            401 => Some(false),
+            400 | 403 | 404 => Some(true),
+            _ => None,
+        },
+        Content::Unreadable(_) | Content::NoAnswer(_) | Content::NoCredential(_) => None,
     }
 }
 
@@ -102,7 +171,7 @@ mod tests {
     use Outcome::{Denied, Failed, NotFound, Succeeded};
     use Verdict::{
         Ended, GoesOn, Misconfigured, NotYetVisible, Reauthenticate, Rejected, Throttled,
-        Trouble as Passing,
+        Trouble as Passing, Unconfirmed,
     };
 
     const GRACE: Duration = Duration::from_secs(30);
@@ -117,6 +186,7 @@ mod tests {
             waited: Duration::from_secs(10),
             not_found_grace: GRACE,
             seen: false,
+            endpoint_seen: false,
             second_chance: false,
             not_found_codes: &codes,
         };
@@ -224,11 +294,44 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_was_seen_and_is_unknown_now_is_gone() {
-        assert_eq!(
-            verdict(&refused(404, ""), |c| c.seen = true),
-            Ended(NotFound)
-        );
+    fn a_final_answer_about_a_job_that_was_seen_is_to_be_confirmed() {
+        let cases = [
+            (refused(404, ""), FinalAnswer::NotFound),
+            (refused(404, "DCS.4004"), FinalAnswer::NotFound),
+            (refused(400, "DCS.4070"), FinalAnswer::NotFound),
+            (refused(400, "111400063"), FinalAnswer::NotFound),
+            (refused(400, "DCS.4133"), FinalAnswer::NotFound),
+            (refused(400, ""), FinalAnswer::Rejected),
+            (refused(405, ""), FinalAnswer::Rejected),
+            (refused(410, ""), FinalAnswer::Rejected),
+            (refused(451, ""), FinalAnswer::Rejected),
+            (refused(403, ""), FinalAnswer::Denied),
+            (refused(403, "DCS.2003"), FinalAnswer::Denied),
+            (refused(404, "APIGW.0101"), FinalAnswer::Misconfigured),
+            (refused(404, "APIG.0101"), FinalAnswer::Misconfigured),
+            (
+                no_answer(TroubleKind::Certificate),
+                FinalAnswer::Misconfigured,
+            ),
+        ];
+        for (content, expected) in cases {
+            let seen = verdict(&content, |c| c.seen = true);
+            assert_eq!(seen, Unconfirmed(expected), "{content:?}");
+            // What another job's description shows is the endpoint, and nothing of this job.
+            let elsewhere = verdict(&content, |c| {
+                c.endpoint_seen = true;
+                c.waited = GRACE;
+            });
+            let expected = match expected {
+                FinalAnswer::Misconfigured => Unconfirmed(expected),
+                answer => answer.verdict(),
+            };
+            assert_eq!(elsewhere, expected, "{content:?}");
+        }
+        for status in ["SUCCESS", "FAIL"] {
+            let ended = verdict(&job(status), |c| c.seen = true);
+            assert!(matches!(ended, Ended(_)), "{status}");
+        }
     }
 
     #[test]
@@ -236,6 +339,7 @@ mod tests {
         let redirect = refused(307, "");
         assert_eq!(verdict(&redirect, |_| ()), Misconfigured);
         assert_eq!(verdict(&redirect, |c| c.seen = true), Passing);
+        assert_eq!(verdict(&redirect, |c| c.endpoint_seen = true), Passing);
     }
 
     #[test]

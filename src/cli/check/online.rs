@@ -87,6 +87,7 @@ fn weigh(content: &Content) -> Result<(), CliError> {
         waited: Duration::ZERO,
         not_found_grace: Duration::ZERO,
         seen: false,
+        endpoint_seen: false,
         second_chance: true,
         not_found_codes: &[],
     };

@@ -91,14 +91,40 @@ fn a_job_that_is_not_found_ends_with_3_after_the_grace() {
 }
 
 #[test]
-fn a_job_that_was_seen_and_is_gone_ends_with_3_without_a_grace() {
+fn a_job_that_was_seen_and_is_gone_ends_with_3_after_the_third_answer_without_a_grace() {
     let gone = Step::error(StatusCode::NOT_FOUND, "DCS.4004", "The job does not exist.");
     let service = Service::playing([Step::running(), gone]);
     let ended = service
         .wait_for(["job", "--timeout=none", "--not-found-grace=1h"])
         .run();
-    ended.exits_with(3).prints_line("job not_found ");
-    assert_eq!(service.requests().len(), 2);
+    ended
+        .exits_with(3)
+        .says("The job does not exist.")
+        .prints_line("job not_found ");
+    assert_eq!(service.requests().len(), 4);
+}
+
+#[test]
+fn odd_answers_in_the_middle_of_a_wait_are_reported_and_end_nothing() {
+    let odd = |status, code| Step::error(status, code, "from a proxy").times(1);
+    let elsewhere = hyper::header::HeaderValue::from_static("http://127.0.0.1:1/");
+    let running = || Step::running().times(1);
+    let steps = [
+        running(),
+        odd(StatusCode::NOT_FOUND, ""),
+        running(),
+        odd(StatusCode::NOT_FOUND, "APIGW.0101"),
+        running(),
+        odd(StatusCode::FORBIDDEN, ""),
+        Step::of(dcs_wait::sim::Act::Redirect(elsewhere)).times(1),
+        running(),
+        odd(StatusCode::METHOD_NOT_ALLOWED, ""),
+        Step::success(),
+    ];
+    let service = Service::playing(steps);
+    let ended = service.wait_for(["job", "--timeout=none"]).run();
+    ended.exits_with(0).says("from a proxy");
+    assert_eq!(service.requests().len(), 10);
 }
 
 #[test]

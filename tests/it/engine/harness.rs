@@ -202,6 +202,7 @@ pub(super) fn session(jobs: &Arc<Jobs>) -> Arc<Session> {
     Arc::new(Session {
         source: Box::new(Source(Arc::clone(jobs))),
         gate: Arc::new(Gate::new(1_000_000.0, 64)),
+        endpoint: dcs_wait::api::EndpointProof::default(),
         meter: Arc::new(NoMeter),
     })
 }

@@ -302,6 +302,7 @@ fn setup(projects: &[&str], service: &Arc<Service>, receives: &Arc<AtomicBool>) 
         session: Arc::new(Session {
             source: Box::new(Source(Arc::clone(service))),
             gate: Arc::new(Gate::new(1000.0, 64)),
+            endpoint: dcs_wait::api::EndpointProof::default(),
             meter: Arc::new(NoMeter),
         }),
         watch: Arc::clone(&watch),

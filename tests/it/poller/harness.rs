@@ -297,6 +297,7 @@ impl Wait {
         let session = Arc::new(Session {
             source: Box::new(self.service),
             gate: Arc::clone(&gate),
+            endpoint: dcs_wait::api::EndpointProof::default(),
             meter: Arc::new(NoMeter),
         });
         let start = Instant::now();

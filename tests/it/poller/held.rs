@@ -115,6 +115,7 @@ async fn ten_thousand_watches_in_an_outage_are_woken_one_at_a_time() {
     let session = Arc::new(Session {
         source: Box::new(wait.service),
         gate: Arc::new(Gate::new(1000.0, 64)),
+        endpoint: dcs_wait::api::EndpointProof::default(),
         meter: Arc::new(NoMeter),
     });
     let spec = Arc::new(wait.watch);

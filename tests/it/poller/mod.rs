@@ -1,5 +1,6 @@
 //! The polling loop under paused time, asked through an in-memory service.
 
+mod confirmation;
 mod credential;
 pub(crate) mod harness;
 mod held;

@@ -45,6 +45,7 @@ impl Polling {
             session: Arc::new(Session {
                 source: Box::new(service),
                 gate: Arc::new(Gate::new(max_rps, 64)),
+                endpoint: dcs_wait::api::EndpointProof::default(),
                 meter: Arc::clone(&polled) as Arc<dyn Meter>,
             }),
             polled,
@@ -108,10 +109,13 @@ async fn the_grace_for_unknown_jobs_does_not_start_again_with_the_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_was_seen_before_the_restart_and_is_unknown_now_is_gone() {
+async fn a_job_that_was_seen_before_the_restart_is_gone_once_three_answers_say_so() {
     let lone = Polling::new([refused(404, "")]).begun(secs(1), 1, Some(job("RUNNING")));
     let report = lone.ended().await;
-    assert_eq!((report.outcome, report.polls), (Outcome::NotFound, 2));
+    assert_eq!((report.outcome, report.polls), (Outcome::NotFound, 4));
+    let odd = [refused(404, ""), refused(404, "APIGW.0101"), job("SUCCESS")];
+    let lone = Polling::new(odd).begun(secs(1), 1, Some(job("RUNNING")));
+    assert_eq!(lone.ended().await.outcome, Outcome::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]

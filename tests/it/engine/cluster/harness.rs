@@ -74,6 +74,7 @@ impl Cluster {
         let session = Session {
             source: Box::new(Source(Arc::clone(&self.jobs))),
             gate: Arc::clone(&gate),
+            endpoint: dcs_wait::api::EndpointProof::default(),
             meter: Arc::new(NoMeter),
         };
         let project = Project {
