@@ -95,17 +95,17 @@ pub(crate) fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// Returns lines of output with the characters replaced that a terminal acts upon. Line breaks and
-/// the tabs between columns stay.
+/// Returns one line of output with the characters replaced that a terminal acts upon, line breaks
+/// among them. Tabs between columns stay.
 ///
-/// This is the last line of defence for output that is composed of several lines: text inside them
-/// is sanitized before, as [`ForeignText`].
-pub(crate) fn sanitize_lines(lines: &str) -> Cow<'_, str> {
-    let is_replaced = |c: char| !matches!(c, '\n' | '\t') && is_active(c);
-    if lines.contains(is_replaced) {
-        lines.replace(is_replaced, "\u{FFFD}").into()
+/// This is the last line of defence: foreign text inside the line is sanitized before, as
+/// [`ForeignText`].
+pub(crate) fn sanitize_line(line: &str) -> Cow<'_, str> {
+    let is_replaced = |c: char| c != '\t' && is_active(c);
+    if line.contains(is_replaced) {
+        line.replace(is_replaced, "\u{FFFD}").into()
     } else {
-        lines.into()
+        line.into()
     }
 }
 
@@ -221,9 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_their_breaks_and_nothing_else_that_is_active() {
-        assert_eq!(sanitize_lines("a\n  b\tc\n"), "a\n  b\tc\n");
-        assert_eq!(sanitize_lines("a\r\n\u{1b}[2J"), "a\u{FFFD}\n\u{FFFD}[2J");
+    fn a_line_keeps_its_columns_and_nothing_else_that_is_active() {
+        assert_eq!(sanitize_line("  a\tb  c"), "  a\tb  c");
+        assert_eq!(
+            sanitize_line("a\r\n\u{1b}[2J"),
+            "a\u{FFFD}\u{FFFD}\u{FFFD}[2J"
+        );
     }
 
     #[test]

@@ -53,8 +53,8 @@ fn verdict(criterion: &mut Criterion) {
         status: 400,
         fault: Fault {
             http_status: Some(400),
-            code: Some("DCS.4133".to_owned()),
-            message: "The job does not exist.".to_owned(),
+            code: Some("DCS.4133".into()),
+            message: "The job does not exist.".into(),
             request_id: None,
         },
         retry_after: None,

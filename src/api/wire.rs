@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Content, RateLimit, Refusal};
 use crate::http::Reply;
 use crate::model::{Fault, JobId};
+use crate::sanitize::ForeignText;
 
 /// The longest message that is kept of an error, in characters.
 const MAX_MESSAGE: usize = 500;
@@ -26,7 +27,7 @@ pub(super) fn read(reply: &Reply, id: &JobId) -> Content {
         Err(why) => Content::Unreadable(Fault {
             http_status: Some(200),
             code: None,
-            message: format!("the answer can't be understood: {why}"),
+            message: format!("the answer can't be understood: {why}").into(),
             request_id: request_id(reply, None),
         }),
     }
@@ -109,7 +110,7 @@ fn elsewhere(reply: &Reply) -> Option<Url> {
     Some(url)
 }
 
-fn request_id(reply: &Reply, of_body: Option<String>) -> Option<String> {
+fn request_id(reply: &Reply, of_body: Option<String>) -> Option<ForeignText> {
     reply
         .header("x-request-id")
         .map(str::to_owned)
@@ -160,7 +161,7 @@ mod tests {
             panic!("no job");
         };
         assert_eq!(job.status, JobStatus::Success);
-        assert_eq!(job.job_type.as_deref(), Some("masterStandbySwapJob"));
+        assert_eq!(job.job_type, Some("masterStandbySwapJob".into()));
         assert_eq!(job.begin_time, at(1_684_191_545_379));
         assert_eq!(job.duration(), Some(Duration::from_millis(2869)));
         assert_eq!(job.fail_reason, None);
@@ -229,9 +230,9 @@ mod tests {
             r#"{"error":{"code":"DCS.4070","message":"bad ID"}}"#,
         ] {
             let refusal = read_refusal(&reply(400, &[("x-request-id", "r1")], body));
-            assert_eq!(refusal.fault.code.as_deref(), Some("DCS.4070"), "{body}");
+            assert_eq!(refusal.fault.code, Some("DCS.4070".into()), "{body}");
             assert_eq!(refusal.fault.message, "bad ID");
-            assert_eq!(refusal.fault.request_id.as_deref(), Some("r1"));
+            assert_eq!(refusal.fault.request_id, Some("r1".into()));
         }
     }
 
@@ -261,7 +262,7 @@ mod tests {
     fn a_request_id_in_the_body_serves_where_the_header_is_missing() {
         let body = r#"{"code":"APIGW.0301","message":"no","request_id":"r2"}"#;
         let refusal = read_refusal(&reply(401, &[], body));
-        assert_eq!(refusal.fault.request_id.as_deref(), Some("r2"));
+        assert_eq!(refusal.fault.request_id, Some("r2".into()));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::{output, table};
 use crate::daemon::http::shapes::{ClusterShape, InstanceShape, InstanceStateShape, OrphansShape};
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::report::{duration, json, sanitize_message};
-use crate::sanitize::{WORD, sanitize};
+use crate::report::{duration, json};
+use crate::sanitize::WORD;
 
 pub(super) async fn run(
     args: ClusterArgs,
@@ -54,14 +54,14 @@ fn for_people(cluster: &ClusterShape) -> Vec<String> {
     let row = |one: &InstanceShape| {
         let this = if one.this { " (this one)" } else { "" };
         [
-            format!("{}{this}", sanitize(&one.name, WORD)),
+            format!("{:.WORD$}{this}", one.name),
             one.number.to_string(),
             state(one).to_owned(),
             one.watches.to_string(),
             format!("{:.1}%", one.watches_share * 100.0),
             one.deliveries.to_string(),
             renewed(one),
-            sanitize(&one.version, WORD),
+            format!("{:.WORD$}", one.version),
         ]
     };
     let rows: Vec<[String; 8]> = cluster.instances.iter().map(row).collect();
@@ -97,17 +97,16 @@ fn state(one: &InstanceShape) -> &'static str {
 
 fn for_programs(one: &InstanceShape) -> String {
     [
-        one.name.as_str(),
-        &one.number.to_string(),
-        state(one),
-        &one.watches.to_string(),
-        &one.watches_share.to_string(),
-        &one.deliveries.to_string(),
-        &one.renewed_ms_ago.to_string(),
-        &one.version,
-        if one.this { "this" } else { "-" },
+        one.name.to_string(),
+        one.number.to_string(),
+        state(one).to_owned(),
+        one.watches.to_string(),
+        one.watches_share.to_string(),
+        one.deliveries.to_string(),
+        one.renewed_ms_ago.to_string(),
+        one.version.to_string(),
+        if one.this { "this" } else { "-" }.to_owned(),
     ]
-    .map(sanitize_message)
     .join("\t")
 }
 
@@ -144,9 +143,9 @@ mod tests {
 
     fn instance(name: &str, number: u64, watches: u64, renewed_ms_ago: u64) -> InstanceShape {
         InstanceShape {
-            name: name.to_owned(),
+            name: name.into(),
             number,
-            version: "0.1.0".to_owned(),
+            version: "0.1.0".into(),
             this: number == 2,
             state: if renewed_ms_ago < 30_000 {
                 InstanceStateShape::Alive

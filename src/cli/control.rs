@@ -243,13 +243,13 @@ impl Daemon {
                 self.place
             )),
             (404, Some(said)) if said.error.code.starts_with("unknown_") => {
-                ControlError::Unknown(said.error.message)
+                ControlError::Unknown(said.error.message.to_string())
             }
             (503, Some(said)) if said.error.code == "store_unavailable" => {
                 ControlError::Away(CliError::new(Exit::NotNow, said.error.message))
             }
-            (502..=504, Some(said)) => ControlError::away(said.error.message),
-            (_, Some(said)) => ControlError::Rejected(said.error.message),
+            (502..=504, Some(said)) => ControlError::away(said.error.message.to_string()),
+            (_, Some(said)) => ControlError::Rejected(said.error.message.to_string()),
             (status, None) => self.strange(&format!("HTTP {status}")),
         }
     }

@@ -50,7 +50,8 @@ pub(super) async fn run(
     let endpoint = place
         .endpoint(found, environment)
         .map_err(CliError::usage)?;
-    output::print(&format!("\nendpoint: {endpoint}"));
+    output::print("");
+    output::print(&format!("endpoint: {endpoint}"));
     let project = place.project(found, environment).map_err(CliError::usage)?;
     output::print(&match project {
         Some(project_id) => format!("project:  {project_id}"),

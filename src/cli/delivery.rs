@@ -143,10 +143,10 @@ fn lines(detail: &DeliveryDetail, now: SystemTime) -> Vec<String> {
         format!("created    {}", moment(&one.created_at, now)),
     ];
     if !detail.attempts.is_empty() {
-        lines.push("\nattempts".to_owned());
+        lines.extend(["", "attempts"].map(str::to_owned));
         lines.extend(detail.attempts.iter().map(attempt));
     }
-    lines.push("\nbody".to_owned());
+    lines.extend(["", "body"].map(str::to_owned));
     // Member by member as it was sent, but for what would act on a terminal.
     lines.push(format!("  {}", escape_json(&detail.body)));
     lines
@@ -157,9 +157,7 @@ fn attempt(attempt: &AttemptShape) -> String {
     let mark = if attempt.delivered { "*" } else { "-" };
     format!(
         "  {mark} {} {}: {} (after {took})",
-        attempt.number,
-        attempt.at,
-        sanitize_message(&attempt.answer)
+        attempt.number, attempt.at, attempt.answer
     )
 }
 

@@ -65,7 +65,7 @@ async fn wait(
     )
     .await
     .map_err(CliError::internal)?;
-    output::warn(&format!(
+    output::warn_lines(&format!(
         "Three jobs of a simulated DCS API at {}:\na switchover, a resize that fails, and a bandwidth change that is throttled.\n",
         simulator.url()
     ));
@@ -86,7 +86,7 @@ async fn wait(
     }
     match result.exit(spec.until) {
         Exit::Failed => {
-            output::warn(WHAT_NEXT);
+            output::warn_lines(WHAT_NEXT);
             Ok(Exit::Success)
         }
         other => Err(CliError::internal(format!(

@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::environment::Environment;
 use crate::model::Exit;
 use crate::report::{error_command, sanitize_message};
-use crate::sanitize::sanitize_lines;
+use crate::sanitize::sanitize_line;
 
 /// Prints a line of results. Where nobody reads, nobody misses it; any other failure is told.
 pub(super) fn print(line: &str) {
@@ -16,7 +16,7 @@ pub(super) fn print(line: &str) {
 /// Prints a line of results, and says whether somebody may read on.
 pub(super) fn print_while_read(line: &str) -> bool {
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", sanitize_lines(line)).and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{}", sanitize_line(line)).and_then(|()| stdout.flush()) {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
         Err(error) => {
@@ -39,7 +39,12 @@ pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
 /// Prints a line that is no result.
 pub(super) fn warn(line: &str) {
     // There is nowhere left to tell of a failure.
-    drop(writeln!(io::stderr().lock(), "{}", sanitize_lines(line)));
+    drop(writeln!(io::stderr().lock(), "{}", sanitize_line(line)));
+}
+
+/// Prints several lines that are no result.
+pub(super) fn warn_lines(lines: &str) {
+    lines.split('\n').for_each(warn);
 }
 
 /// How many columns the terminal at standard output has.

@@ -23,7 +23,7 @@ pub(super) async fn run(args: SimulateArgs, mut interrupts: Interrupts) -> Resul
         .map_err(|error| CliError::usage(with_cause(&error)))?;
     output::print(&simulator.url());
     if io::stderr().is_terminal() {
-        output::warn(&invitation(&args, &simulator.url(), &jobs));
+        output::warn_lines(&invitation(&args, &simulator.url(), &jobs));
     }
     // Being stopped is how a server ends well.
     interrupts.next().await;

@@ -6,7 +6,6 @@ use tracing::Span;
 
 use crate::engine::{Teller, Told, span};
 use crate::model::WatchEventKind;
-use crate::sanitize::sanitize_message;
 
 /// How many events a follower may be behind before it misses some.
 pub(super) const BACKLOG: usize = 4096;
@@ -47,14 +46,12 @@ fn is_logged(event: &WatchEventKind) -> bool {
 fn log(event: &WatchEventKind) {
     match event {
         WatchEventKind::Polled { job, .. } => {
-            let status = sanitize_message(job.status.as_str());
-            tracing::debug!(status, "its status has changed");
+            tracing::debug!(status = %job.status, "its status has changed");
         }
         WatchEventKind::Trouble {
             fault, in_a_row, ..
         } => {
-            let fault = sanitize_message(&fault.to_string());
-            tracing::debug!(fault, in_a_row, "trouble");
+            tracing::debug!(%fault, in_a_row, "trouble");
         }
         WatchEventKind::Throttled { next, .. } => tracing::debug!(?next, "throttled"),
         WatchEventKind::ClockCorrected { off_by, ahead } => {

@@ -12,7 +12,6 @@ use crate::model::{
     Delivery, DeliveryState, End, Fence, HookName, Outcome, Progress, ProjectId, Ran, Watch,
     WatchEvent, WatchEventKind, WatchId, WatchRecord, WatchReport,
 };
-use crate::sanitize::sanitize_message;
 use crate::store::{Change, DeliveryFilter, Effect, Page, StoreError, Wish};
 
 /// More deliveries than a watch can have: a hook has one.
@@ -78,8 +77,7 @@ pub(super) async fn end(
         active.join(&joined);
     }
     let outcome = end.outcome.as_str();
-    let fault = report.fault.as_ref();
-    let fault = fault.map(|fault| sanitize_message(&fault.to_string()));
+    let fault = report.fault.as_ref().map(ToString::to_string);
     tracing::info!(outcome, polls = report.polls, fault, "ended");
     if misconfigured && let Some(attendant) = &shared.attendant {
         attendant(Aside::Misconfigured);

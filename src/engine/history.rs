@@ -103,7 +103,7 @@ fn last_answer(report: &WatchReport) -> Option<Cow<'static, str>> {
 fn status(job: &Job) -> Cow<'static, str> {
     match job.status.known_as() {
         Some(known) => known.into(),
-        None => sanitize(job.status.as_str(), WORD).into(),
+        None => format!("{:.WORD$}", job.status).into(),
     }
 }
 

@@ -100,7 +100,7 @@ impl KnownTypes {
                 })
             })
             .collect();
-        all.sort_by(|a, b| (a.0.as_str(), &*a.1).cmp(&(b.0.as_str(), &*b.1)));
+        all.sort_by(|a, b| (a.0.as_str(), a.1.raw()).cmp(&(b.0.as_str(), b.1.raw())));
         all
     }
 }

@@ -101,12 +101,12 @@ impl Payload {
                 project_id: project_id.map(ToString::to_string),
                 job_id: watch.job_id.to_string(),
                 outcome: end.outcome.as_str().to_owned(),
-                status: job.map(|job| cut(job.status.as_str(), SHORT)),
-                job_type: job.and_then(|job| Some(cut(job.job_type.as_deref()?, SHORT))),
+                status: job.map(|job| cut(job.status.raw(), SHORT)),
+                job_type: job.and_then(|job| Some(cut(job.job_type.as_ref()?.raw(), SHORT))),
                 begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
                 end_time: job.and_then(|job| rfc3339(job.end_time?)),
                 duration_ms: job.and_then(Job::duration).map(millis),
-                fail_reason: job.and_then(|job| Some(cut(job.fail_reason.as_deref()?, LONG))),
+                fail_reason: job.and_then(|job| Some(cut(job.fail_reason.as_ref()?.raw(), LONG))),
                 polls: progress.polls,
                 waited_ms: millis(waited),
                 error: end.fault.as_ref().map(ErrorData::from),
@@ -127,9 +127,9 @@ impl From<&Fault> for ErrorData {
     fn from(fault: &Fault) -> Self {
         Self {
             http_status: fault.http_status,
-            code: fault.code.as_deref().map(|code| cut(code, SHORT)),
-            message: cut(&fault.message, LONG),
-            request_id: fault.request_id.as_deref().map(|id| cut(id, SHORT)),
+            code: fault.code.as_ref().map(|code| cut(code.raw(), SHORT)),
+            message: cut(fault.message.raw(), LONG),
+            request_id: fault.request_id.as_ref().map(|id| cut(id.raw(), SHORT)),
         }
     }
 }

@@ -41,7 +41,8 @@ impl Ran {
     /// Likewise, as it was kept; `None` where it makes no sense.
     #[must_use]
     pub fn new(job_type: JobType, began: SystemTime, took: Duration) -> Option<Self> {
-        let is_sound = took <= LONGEST_LEARNED && (1..=LONGEST_TYPE).contains(&job_type.len());
+        let is_sound =
+            took <= LONGEST_LEARNED && (1..=LONGEST_TYPE).contains(&job_type.raw().len());
         is_sound.then_some(Self {
             job_type,
             began,
@@ -258,7 +259,7 @@ mod tests {
     fn jobs_are_learned_from_whether_they_succeed_or_fail() {
         for status in [JobStatus::Success, JobStatus::Fail] {
             let ran = Ran::of(&job(status, Some(secs(3)))).unwrap();
-            assert_eq!(&*ran.job_type, "masterStandbySwapJob");
+            assert_eq!(ran.job_type.raw(), "masterStandbySwapJob");
             assert_eq!(ran.took, secs(3));
         }
     }

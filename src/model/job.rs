@@ -1,9 +1,10 @@
 //! A job as the service describes it.
 
 use std::fmt;
-use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
+
+use crate::sanitize::ForeignText;
 
 /// What the service says that a job is doing.
 ///
@@ -20,15 +21,15 @@ pub enum JobStatus {
     /// `FAIL`: ended badly; [`Job::fail_reason`] may say why.
     Fail,
     /// Any other value, as it came.
-    Other(Box<str>),
+    Other(ForeignText),
 }
 
 impl JobStatus {
-    /// The status in the service's own spelling.
+    /// The status in the service's own spelling, verbatim.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn raw(&self) -> &str {
         match self {
-            Self::Other(text) => text,
+            Self::Other(text) => text.raw(),
             known => known.known_as().unwrap_or_default(),
         }
     }
@@ -66,7 +67,10 @@ impl From<&str> for JobStatus {
 
 impl fmt::Display for JobStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        match self {
+            Self::Other(text) => fmt::Display::fmt(text, f),
+            known => f.pad(known.known_as().unwrap_or_default()),
+        }
     }
 }
 
@@ -86,21 +90,40 @@ const KNOWN_TYPES: [&str; 9] = [
 /// The kind of operation, such as `masterStandbySwapJob`; an open list.
 // A hundred thousand watches have few of them: those that are known are shared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct JobType(Arc<str>);
+pub struct JobType(ForeignText);
 
 impl From<&str> for JobType {
     fn from(text: &str) -> Self {
-        static KNOWN: LazyLock<[Arc<str>; 9]> = LazyLock::new(|| KNOWN_TYPES.map(Arc::from));
-        let known = KNOWN.iter().find(|known| ***known == *text);
-        Self(known.map_or_else(|| text.into(), Arc::clone))
+        static KNOWN: LazyLock<[ForeignText; 9]> =
+            LazyLock::new(|| KNOWN_TYPES.map(ForeignText::from));
+        let known = KNOWN.iter().find(|known| **known == *text);
+        Self(known.map_or_else(|| text.into(), ForeignText::clone))
     }
 }
 
-impl Deref for JobType {
-    type Target = str;
+impl From<ForeignText> for JobType {
+    fn from(text: ForeignText) -> Self {
+        Self::from(text.raw())
+    }
+}
 
-    fn deref(&self) -> &str {
+impl JobType {
+    /// Returns the type in the service's own spelling, verbatim.
+    #[must_use]
+    pub fn raw(&self) -> &str {
+        self.0.raw()
+    }
+
+    /// Returns it as text that is shown sanitized.
+    #[must_use]
+    pub fn text(&self) -> &ForeignText {
         &self.0
+    }
+}
+
+impl fmt::Display for JobType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -116,7 +139,7 @@ pub struct Job {
     /// When it ended, by the service's clock; absent while it runs.
     pub end_time: Option<SystemTime>,
     /// Why it failed, in the service's words.
-    pub fail_reason: Option<Box<str>>,
+    pub fail_reason: Option<ForeignText>,
 }
 
 impl Job {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::api::{Content, Refusal};
 use crate::http::is_transient_status;
 use crate::model::{JobStatus, Outcome};
+use crate::sanitize::ForeignText;
 
 /// What a waiter does about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ pub fn judge(content: &Content, context: &Context<'_>) -> Verdict {
 }
 
 fn judge_refusal(refusal: &Refusal, context: &Context<'_>) -> Verdict {
-    let code = refusal.fault.code.as_deref().unwrap_or_default();
+    let code = refusal.fault.code.as_ref().map_or("", ForeignText::raw);
     match refusal.status {
         // From a service that has answered before, it is a page about maintenance, say.
         300..=399 if !context.is_endpoint_good() => Verdict::Misconfigured,
@@ -209,8 +210,8 @@ mod tests {
             status,
             fault: Fault {
                 http_status: Some(status),
-                code: (!code.is_empty()).then(|| code.to_owned()),
-                message: "as the service puts it".to_owned(),
+                code: (!code.is_empty()).then(|| code.into()),
+                message: "as the service puts it".into(),
                 request_id: None,
             },
             retry_after: None,

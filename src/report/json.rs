@@ -9,7 +9,8 @@ use super::delivery::{AttemptEvent, AttemptObject};
 use super::results::{ErrorObject, ResultObject, json};
 use super::sink::Sink;
 use crate::forms::{EstimateShape, millis};
-use crate::model::{WatchEvent, WatchEventKind};
+use crate::model::{JobType, WatchEvent, WatchEventKind};
+use crate::sanitize::ForeignText;
 
 pub(super) struct JsonLines {
     out: Sink,
@@ -47,7 +48,7 @@ enum Fields<'a> {
     None {},
     Polled {
         status: &'a str,
-        job_type: Option<&'a str>,
+        job_type: Option<&'a ForeignText>,
         changed: bool,
         next_ms: u64,
         estimate: Option<EstimateShape>,
@@ -92,8 +93,8 @@ impl<'a> From<&'a WatchEvent> for EventObject<'a> {
             } => (
                 "polled",
                 Fields::Polled {
-                    status: job.status.as_str(),
-                    job_type: job.job_type.as_deref(),
+                    status: job.status.raw(),
+                    job_type: job.job_type.as_ref().map(JobType::text),
                     changed: *changed,
                     next_ms: millis(*next),
                     estimate: estimate.map(EstimateShape::from),

@@ -21,7 +21,6 @@ mod text;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::sanitize;
 pub use crate::sanitize::sanitize_message;
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
 pub use delivery::{AttemptEvent, Then, undelivered_line};

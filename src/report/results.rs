@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::choose::Results;
 use super::duration::duration;
-use super::sanitize;
 use super::text;
 use crate::forms::{millis, rfc3339};
-use crate::model::{Fault, Job, ProjectId, WatchReport};
+use crate::model::{Fault, Job, JobType, ProjectId, WatchReport};
+use crate::sanitize::{self, ForeignText};
 
 /// The watch's result in one line, without a newline.
 ///
@@ -53,11 +53,11 @@ pub(super) struct ResultObject<'a> {
     project_id: Option<&'a str>,
     outcome: &'static str,
     status: Option<&'a str>,
-    job_type: Option<&'a str>,
+    job_type: Option<&'a ForeignText>,
     begin_time: Option<String>,
     end_time: Option<String>,
     duration_ms: Option<u64>,
-    fail_reason: Option<&'a str>,
+    fail_reason: Option<&'a ForeignText>,
     polls: u32,
     waited_ms: u64,
     error: Option<ErrorObject<'a>>,
@@ -67,9 +67,9 @@ pub(super) struct ResultObject<'a> {
 #[derive(Serialize)]
 pub(super) struct ErrorObject<'a> {
     http_status: Option<u16>,
-    code: Option<&'a str>,
-    message: &'a str,
-    request_id: Option<&'a str>,
+    code: Option<&'a ForeignText>,
+    message: &'a ForeignText,
+    request_id: Option<&'a ForeignText>,
 }
 
 impl<'a> From<&'a WatchReport> for ResultObject<'a> {
@@ -79,12 +79,12 @@ impl<'a> From<&'a WatchReport> for ResultObject<'a> {
             job_id: report.job_id.as_str(),
             project_id: report.project_id.as_ref().map(ProjectId::as_str),
             outcome: report.outcome.as_str(),
-            status: job.map(|job| job.status.as_str()),
-            job_type: job.and_then(|job| job.job_type.as_deref()),
+            status: job.map(|job| job.status.raw()),
+            job_type: job.and_then(|job| job.job_type.as_ref().map(JobType::text)),
             begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
             end_time: job.and_then(|job| rfc3339(job.end_time?)),
             duration_ms: job.and_then(Job::duration).map(millis),
-            fail_reason: job.and_then(|job| job.fail_reason.as_deref()),
+            fail_reason: job.and_then(|job| job.fail_reason.as_ref()),
             polls: report.polls,
             waited_ms: millis(report.waited),
             error: report.fault.as_ref().map(ErrorObject::from),
@@ -96,9 +96,9 @@ impl<'a> From<&'a Fault> for ErrorObject<'a> {
     fn from(fault: &'a Fault) -> Self {
         Self {
             http_status: fault.http_status,
-            code: fault.code.as_deref(),
+            code: fault.code.as_ref(),
             message: &fault.message,
-            request_id: fault.request_id.as_deref(),
+            request_id: fault.request_id.as_ref(),
         }
     }
 }

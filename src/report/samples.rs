@@ -78,9 +78,9 @@ pub(super) fn expected_from(
 pub(super) fn fault(http_status: u16, request_id: &str) -> Fault {
     Fault {
         http_status: Some(http_status),
-        code: Some("DCS.5000".to_owned()),
-        message: "Internal service error.".to_owned(),
-        request_id: Some(request_id.to_owned()),
+        code: Some("DCS.5000".into()),
+        message: "Internal service error.".into(),
+        request_id: Some(request_id.into()),
     }
 }
 

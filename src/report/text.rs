@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use super::duration::duration;
 use super::estimate;
-use super::sanitize::{SENTENCE, WORD, sanitize};
 use crate::model::{
     Estimate, Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
 };
+use crate::sanitize::{SENTENCE, WORD, sanitize};
 
 pub(super) fn started(job_id: &JobId) -> String {
     format!("waiting for job {job_id}")
 }
 
 pub(super) fn status(status: &JobStatus) -> String {
-    sanitize(status.as_str(), WORD)
+    format!("{status:.WORD$}")
 }
 
 /// The job's type, where the service named one.
 pub(super) fn job_type(job: Option<&Job>) -> Option<String> {
-    let job_type = sanitize(job?.job_type.as_deref()?, WORD);
+    let job_type = format!("{:.WORD$}", job?.job_type.as_ref()?);
     (!job_type.is_empty()).then_some(job_type)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn trouble(fault: &Fault, next: Duration) -> String {
 /// Trouble in a few words.
 pub(super) fn trouble_in_short(fault: &Fault, in_a_row: u32) -> String {
     let what = match fault.http_status {
-        None => sanitize(&fault.message, WORD),
+        None => format!("{:.WORD$}", fault.message),
         Some(200) => "unusable answer".to_owned(),
         Some(status) => format!("HTTP {status}"),
     };
@@ -208,8 +208,8 @@ pub(super) fn reason(report: &WatchReport) -> Option<String> {
     match report.outcome {
         Outcome::Succeeded => None,
         Outcome::Failed => job
-            .and_then(|job| job.fail_reason.as_deref())
-            .map(|reason| sanitize(reason, SENTENCE))
+            .and_then(|job| job.fail_reason.as_ref())
+            .map(|reason| format!("{reason:.SENTENCE$}"))
             .filter(|reason| !reason.is_empty()),
         Outcome::NotFound | Outcome::Denied | Outcome::Rejected => fault,
         Outcome::Cancelled => None,
@@ -239,7 +239,7 @@ fn advice(fault: Option<&Fault>) -> &'static str {
 /// Whether it is the message of a locked key: "AK access failed to reach the limit,forbidden".
 fn is_locked(report: &WatchReport) -> bool {
     let fault = report.fault.as_ref();
-    fault.is_some_and(|fault| fault.message.contains("failed to reach the limit"))
+    fault.is_some_and(|fault| fault.message.raw().contains("failed to reach the limit"))
 }
 
 fn is_forbidden(report: &WatchReport) -> bool {
@@ -358,8 +358,8 @@ mod tests {
             ..failed(HOSTILE).job.unwrap()
         };
         let fault = Fault {
-            code: Some(HOSTILE.to_owned()),
-            request_id: Some(HOSTILE.to_owned()),
+            code: Some(HOSTILE.into()),
+            request_id: Some(HOSTILE.into()),
             ..Fault::local(HOSTILE)
         };
         let reports = [Outcome::Failed, Outcome::NotFound, Outcome::TimedOut]

@@ -1,8 +1,10 @@
 //! Text that somebody else wrote.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{MESSAGE, sanitize};
 
@@ -10,10 +12,10 @@ use super::{MESSAGE, sanitize};
 ///
 /// `Display` and `Debug` sanitize it onto one line, so a message or log line that embeds it can't
 /// forget to. A precision limits the characters that are shown, as in `{:.64}`. Serde reads and
-/// writes the verbatim text; JSON that is printed is escaped as a whole.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ForeignText(Box<str>);
+/// writes the verbatim text; JSON that is printed is escaped as a whole. A clone shares the text.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(from = "String")]
+pub struct ForeignText(Arc<str>);
 
 impl ForeignText {
     /// Returns what the value displays: for errors of other crates, which may quote foreign text.
@@ -47,15 +49,21 @@ impl From<String> for ForeignText {
     }
 }
 
-impl From<Box<str>> for ForeignText {
-    fn from(text: Box<str>) -> Self {
-        Self(text)
+impl Serialize for ForeignText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
+    }
+}
+
+impl From<Cow<'_, str>> for ForeignText {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self(text.into())
     }
 }
 
 impl FromIterator<char> for ForeignText {
     fn from_iter<I: IntoIterator<Item = char>>(text: I) -> Self {
-        Self(text.into_iter().collect())
+        Self(String::from_iter(text).into())
     }
 }
 

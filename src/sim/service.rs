@@ -273,7 +273,7 @@ fn view<'a>(
     JobView {
         id: id.as_str(),
         job_type: &cue.job().job_type,
-        status: status.as_str(),
+        status: status.raw(),
         begin_time: cue.begin_time,
         end_time: cue.end_time,
         fail_reason,

@@ -345,7 +345,7 @@ impl Copying<'_> {
         let mut known = self.from.durations().await.map_err(CopyError::From)?;
         let mut there = self.to.durations().await.map_err(CopyError::To)?;
         for all in [&mut known, &mut there] {
-            all.sort_by(|one, next| (&one.0, &*one.1).cmp(&(&next.0, &*next.1)));
+            all.sort_by(|one, next| (&one.0, one.1.raw()).cmp(&(&next.0, next.1.raw())));
         }
         if known == there {
             Ok(Vec::new())

@@ -118,7 +118,7 @@ impl Store for MemoryStore {
                 (project.clone(), job_type.clone(), durations.clone())
             })
             .collect();
-        all.sort_by(|a, b| (&a.0, &*a.1).cmp(&(&b.0, &*b.1)));
+        all.sort_by(|a, b| (&a.0, a.1.raw()).cmp(&(&b.0, b.1.raw())));
         at_once(all)
     }
 

@@ -44,7 +44,7 @@ pub(super) fn read(body: &[u8], id: &JobId) -> Result<Job, String> {
         job_type: members.job_type.text().as_deref().map(JobType::from),
         begin_time: members.begin_time.time(),
         end_time: members.end_time.time(),
-        fail_reason: members.fail_reason.text().map(Into::into),
+        fail_reason: members.fail_reason.text().as_deref().map(Into::into),
     })
 }
 

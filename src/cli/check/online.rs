@@ -108,7 +108,7 @@ mod tests {
     fn exit(status: u16, code: &str) -> Option<Exit> {
         let fault = Fault {
             http_status: Some(status),
-            code: Some(code.to_owned()),
+            code: Some(code.into()),
             ..Fault::local("no")
         };
         let content = Content::Refused(Refusal {

@@ -59,7 +59,7 @@ pub(super) async fn run(mut interrupts: Interrupts) -> Result<Exit, CliError> {
     ];
     let mut process =
         Process::start(&folder, "demo.toml", &variables).map_err(CliError::internal)?;
-    output::warn(INTRODUCTION);
+    output::warn_lines(INTRODUCTION);
     let told = tokio::select! {
         told = tell(&folder, &mut process, receiver) => told,
         exit = interrupts.next() => Err(CliError::new(
@@ -71,7 +71,7 @@ pub(super) async fn run(mut interrupts: Interrupts) -> Result<Exit, CliError> {
     simulator.stop().await;
     told?;
     say("daemon", "has ended, as it was told to");
-    output::warn(WHAT_NEXT);
+    output::warn_lines(WHAT_NEXT);
     Ok(Exit::Success)
 }
 

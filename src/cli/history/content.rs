@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::forms::millis;
 use crate::model::{Durations, JobType, KEPT_DURATIONS, ProjectId, Ran, WatchReport};
 use crate::report::json;
+use crate::sanitize::ForeignText;
 
 /// The version of the form that is read and written.
 const VERSION: u64 = 1;
@@ -75,7 +76,7 @@ struct ContentShape {
 #[serde(deny_unknown_fields)]
 struct EntryShape {
     project_id: String,
-    job_type: String,
+    job_type: ForeignText,
     jobs: Vec<Past>,
 }
 
@@ -158,7 +159,7 @@ impl Content {
     pub(super) fn to_json(&self) -> String {
         let entry = |entry: &Entry| EntryShape {
             project_id: entry.project.to_string(),
-            job_type: entry.job_type.to_string(),
+            job_type: entry.job_type.text().clone(),
             jobs: entry.jobs.clone(),
         };
         json(&ContentShape {
@@ -196,7 +197,7 @@ impl Content {
     /// All types by project and name.
     pub(super) fn sorted(self) -> Vec<Entry> {
         let mut entries = self.0;
-        entries.sort_by(|a, b| (&a.project, &*a.job_type).cmp(&(&b.project, &*b.job_type)));
+        entries.sort_by(|a, b| (&a.project, a.job_type.raw()).cmp(&(&b.project, b.job_type.raw())));
         entries
     }
 }
@@ -205,7 +206,7 @@ impl Content {
 fn entry(shape: EntryShape) -> Option<Entry> {
     let mut entry = Entry {
         project: shape.project_id.parse().ok()?,
-        job_type: JobType::from(shape.job_type.as_str()),
+        job_type: JobType::from(shape.job_type),
         jobs: Vec::new(),
     };
     for job in shape.jobs {
@@ -371,7 +372,7 @@ mod tests {
         content.learn(&seen("p", "second", 1, 1));
         content.learn(&seen("q", "new", 1, 1));
         let known = content.of_project(&project("p"));
-        let has = |name| known.iter().any(|(job_type, _)| &**job_type == name);
+        let has = |name| known.iter().any(|(job_type, _)| job_type.raw() == name);
         assert!(has("first") && !has("second"));
         assert_eq!(known.len(), MOST_TYPES - 1);
     }

@@ -119,7 +119,7 @@ fn of_project(types: &[JobTypeShape], columns: usize) -> Vec<String> {
     };
     let row = |one: &JobTypeShape| {
         [
-            sanitize(&one.job_type, WORD),
+            format!("{:.WORD$}", one.job_type),
             one.count.to_string(),
             shown(one.median_ms),
             shown(one.p90_ms),
@@ -149,7 +149,7 @@ mod tests {
         sorted.sort_unstable();
         JobTypeShape {
             project: project.to_owned(),
-            job_type: job_type.to_owned(),
+            job_type: job_type.into(),
             count: sorted.len() as u32,
             median_ms: sorted[(sorted.len() - 1) / 2],
             p90_ms: sorted[sorted.len() * 9 / 10],

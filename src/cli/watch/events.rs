@@ -27,8 +27,8 @@ pub(super) fn watch_event(shape: EventShape) -> Option<(String, WatchEvent)> {
             estimate,
         } => {
             let job = Job {
-                status: JobStatus::from(status.as_str()),
-                job_type: job_type.as_deref().map(JobType::from),
+                status: JobStatus::from(status.raw()),
+                job_type: job_type.map(JobType::from),
                 begin_time: None,
                 end_time: None,
                 fail_reason: None,
@@ -117,11 +117,11 @@ fn of_result(result: ResultShape) -> Option<WatchReport> {
         project_id: result.project_id.and_then(|id| id.parse().ok()),
         outcome: result.outcome.into(),
         job: result.status.map(|status| Job {
-            status: JobStatus::from(status.as_str()),
-            job_type: result.job_type.as_deref().map(JobType::from),
+            status: JobStatus::from(status.raw()),
+            job_type: result.job_type.map(JobType::from),
             begin_time: result.begin_time.as_deref().and_then(time),
             end_time: result.end_time.as_deref().and_then(time),
-            fail_reason: result.fail_reason.map(Into::into),
+            fail_reason: result.fail_reason,
         }),
         polls: result.polls,
         waited: Duration::from_millis(result.waited_ms),
@@ -132,11 +132,11 @@ fn of_result(result: ResultShape) -> Option<WatchReport> {
 /// The job of a watch, as the service described it last.
 pub(super) fn job(watch: &WatchShape) -> Option<Job> {
     Some(Job {
-        status: JobStatus::from(watch.status.as_deref()?),
-        job_type: watch.job_type.as_deref().map(JobType::from),
+        status: JobStatus::from(watch.status.as_ref()?.raw()),
+        job_type: watch.job_type.clone().map(JobType::from),
         begin_time: watch.begin_time.as_deref().and_then(time),
         end_time: watch.end_time.as_deref().and_then(time),
-        fail_reason: watch.fail_reason.as_deref().map(Into::into),
+        fail_reason: watch.fail_reason.clone(),
     })
 }
 

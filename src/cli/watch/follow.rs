@@ -2,6 +2,7 @@
 
 use super::events::{report, time, watch_event};
 use super::link::reopen;
+use super::list::status;
 use super::name;
 use crate::cli::args::{FollowArgs, Form};
 use crate::cli::control::{ControlError, Daemon};
@@ -13,7 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchStateShape};
 use crate::environment::Environment;
 use crate::model::{Estimate, Exit};
-use crate::report::{ended_line, estimate_line, event_line, json, sanitize_message};
+use crate::report::{ended_line, estimate_line, event_line, json};
 
 pub(super) async fn run(
     args: FollowArgs,
@@ -77,12 +78,11 @@ fn tell(event: &EventShape) -> bool {
 fn line(event: &EventShape) -> Option<String> {
     match event {
         EventShape::Watch { watch } => {
-            let status = watch.status.as_deref().unwrap_or("not seen yet");
             let estimate = watch.estimate.map(Estimate::from);
             let estimate = estimate.map(|estimate| format!(", {}", estimate_line(&estimate)));
-            let state = format!("{status}{}", estimate.unwrap_or_default());
+            let state = format!("{}{}", status(watch), estimate.unwrap_or_default());
             Some(report(watch).map_or_else(
-                || format!("{}: {}", watch.job_id, sanitize_message(&state)),
+                || format!("{}: {state}", watch.job_id),
                 |report| ended_line(&report),
             ))
         }
@@ -101,9 +101,9 @@ fn line(event: &EventShape) -> Option<String> {
                 || delivery::state(*state).to_owned(),
                 |due| format!("next try {}", table::ago(due, now)),
             );
-            Some(sanitize_message(&format!(
+            Some(format!(
                 "hook {hook}, attempt {attempt}: {answer}; {then} (delivery {delivery_id})"
-            )))
+            ))
         }
         // Nobody knows how much a daemon didn't hear.
         EventShape::Lagged { missed: 0 } => Some(

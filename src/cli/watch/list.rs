@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{WatchPage, WatchShape};
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome};
-use crate::report::{json, sanitize_message};
+use crate::report::json;
 
 /// How many watches are asked for at once.
 const PAGE: usize = 100;
@@ -79,11 +79,10 @@ fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<St
     }
     let ago = |text: &str| time(text).map_or_else(|| "-".to_owned(), |at| table::ago(at, now));
     let row = |watch: &WatchShape| {
-        let status = watch.status.as_deref().unwrap_or("not seen yet");
         [
             watch.job_id.clone(),
             watch.project.clone(),
-            outcome(watch).map_or_else(|| sanitize_message(status), str::to_owned),
+            outcome(watch).map_or_else(|| status(watch), str::to_owned),
             ago(&watch.accepted_at),
             watch
                 .ended_at
@@ -106,17 +105,26 @@ fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<St
 }
 
 fn for_programs(watch: &WatchShape) -> String {
-    let absent = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), sanitize_message);
+    let absent = || "-".to_owned();
     [
         watch.id.clone(),
         watch.job_id.clone(),
         watch.project.clone(),
         outcome(watch).unwrap_or("active").to_owned(),
-        absent(&watch.status),
+        watch
+            .status
+            .as_ref()
+            .map_or_else(absent, ToString::to_string),
         watch.accepted_at.clone(),
-        absent(&watch.ended_at),
+        watch.ended_at.clone().unwrap_or_else(absent),
     ]
     .join("\t")
+}
+
+/// The job's last status.
+pub(super) fn status(watch: &WatchShape) -> String {
+    let status = watch.status.as_ref().map(ToString::to_string);
+    status.unwrap_or_else(|| "not seen yet".to_owned())
 }
 
 pub(super) fn outcome(watch: &WatchShape) -> Option<&'static str> {

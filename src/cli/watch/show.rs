@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::list::outcome;
+use super::list::{outcome, status};
 use super::{events, name};
 use crate::cli::args::{Form, OneWatchArgs};
 use crate::cli::control::Daemon;
@@ -13,7 +13,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::http::shapes::{AnswersShape, WatchDetail, WatchShape};
 use crate::environment::Environment;
 use crate::model::{Estimate, Exit};
-use crate::report::{duration, estimate_line, json, sanitize_message};
+use crate::report::{duration, estimate_line, json};
+use crate::sanitize::ForeignText;
 
 pub(super) async fn run(
     args: OneWatchArgs,
@@ -37,11 +38,11 @@ pub(super) async fn run(
 fn lines(detail: &WatchDetail, now: SystemTime) -> Vec<String> {
     let mut lines = facts(&detail.watch, now);
     if !detail.answers.is_empty() {
-        lines.push("\nanswers".to_owned());
+        lines.extend(["", "answers"].map(str::to_owned));
         lines.extend(detail.answers.iter().map(answers));
     }
     if !detail.deliveries.is_empty() {
-        lines.push("\ndeliveries".to_owned());
+        lines.extend(["", "deliveries"].map(str::to_owned));
         let rows = detail.deliveries.iter().map(|delivery| {
             [
                 delivery.hook.clone(),
@@ -59,11 +60,9 @@ fn lines(detail: &WatchDetail, now: SystemTime) -> Vec<String> {
 
 fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
     let at = |text: &str| delivery::moment(text, now);
-    let status = watch.status.as_deref().map(sanitize_message);
-    let state = match (outcome(watch), &status) {
-        (Some(outcome), _) => outcome.to_owned(),
-        (None, Some(status)) => format!("active, {status}"),
-        (None, None) => "active, not seen yet".to_owned(),
+    let state = match outcome(watch) {
+        Some(outcome) => outcome.to_owned(),
+        None => format!("active, {}", status(watch)),
     };
     let took = watch.duration_ms.map(Duration::from_millis).map(duration);
     let error = watch
@@ -71,14 +70,15 @@ fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
         .clone()
         .map(|error| events::fault(error).to_string());
     let expected = watch.estimate.map(Estimate::from);
+    let shown = |text: Option<&ForeignText>| text.map(ToString::to_string);
     let facts = [
         ("watch", Some(watch.id.clone())),
         ("job", Some(watch.job_id.clone())),
-        ("type", watch.job_type.clone()),
+        ("type", shown(watch.job_type.as_ref())),
         ("project", Some(watch.project.clone())),
         ("state", Some(state)),
         ("expected", expected.as_ref().map(estimate_line)),
-        ("reason", watch.fail_reason.clone()),
+        ("reason", shown(watch.fail_reason.as_ref())),
         ("error", error),
         ("accepted", Some(at(&watch.accepted_at))),
         ("deadline", watch.deadline_at.as_deref().map(at)),
@@ -94,7 +94,7 @@ fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
     ];
     facts
         .into_iter()
-        .filter_map(|(title, fact)| Some(format!("{title:<10} {}", sanitize_message(&fact?))))
+        .filter_map(|(title, fact)| Some(format!("{title:<10} {}", fact?)))
         .collect()
 }
 
@@ -103,6 +103,5 @@ fn answers(answers: &AnswersShape) -> String {
         1 => String::new(),
         count => format!(", {count} times until {}", answers.last_at),
     };
-    let line = format!("{} {}{times}", answers.first_at, answers.answer);
-    format!("  {}", sanitize_message(&line))
+    format!("  {} {}{times}", answers.first_at, answers.answer)
 }

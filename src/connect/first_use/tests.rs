@@ -46,7 +46,7 @@ async fn until_it_is_connected_it_says_what_is_missing_and_looks_again_later() {
     let Content::NoCredential(fault) = source.ask(&job).await.content else {
         panic!("there is no credential");
     };
-    assert!(fault.message.contains("ak"), "{fault}");
+    assert!(fault.message.raw().contains("ak"), "{fault}");
     assert_eq!(source.project_id(), None);
     assert_eq!(source.renew().await, Renewal::Unchanged);
 

@@ -84,9 +84,9 @@ impl InstanceShape {
     fn new(instance: &Instance, all: Held) -> Self {
         let held = instance.held;
         Self {
-            name: instance.name.clone(),
+            name: instance.name.as_str().into(),
             number: instance.number,
-            version: instance.version.clone(),
+            version: instance.version.as_str().into(),
             this: instance.is_this,
             state: if instance.is_dead {
                 InstanceStateShape::Dead
@@ -181,7 +181,7 @@ mod tests {
         let order: Vec<_> = shape
             .instances
             .iter()
-            .map(|one| (&*one.name, one.number))
+            .map(|one| (one.name.raw(), one.number))
             .collect();
         assert_eq!(order, [("a", 9), ("a", 11), ("b", 1), ("b", 2)]);
     }

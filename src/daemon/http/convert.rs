@@ -13,6 +13,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryState, Durations, Estimate, Fault, Job, JobType,
     WatchEvent, WatchEventKind, WatchRecord, WatchReport,
 };
+use crate::sanitize::ForeignText;
 
 /// A time of this machine's clock, which is always one that can be written.
 pub(super) fn ours(time: SystemTime) -> String {
@@ -33,12 +34,12 @@ impl WatchShape {
                 Some(_) => WatchStateShape::Ended,
             },
             outcome: end.map(|end| end.outcome.into()),
-            status: job.map(|job| job.status.to_string()),
-            job_type: job.and_then(|job| owned(job.job_type.as_deref())),
+            status: job.map(|job| job.status.raw().into()),
+            job_type: job.and_then(job_type),
             begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
             end_time: job.and_then(|job| rfc3339(job.end_time?)),
             duration_ms: job.and_then(Job::duration).map(millis),
-            fail_reason: job.and_then(|job| owned(job.fail_reason.as_deref())),
+            fail_reason: job.and_then(|job| job.fail_reason.clone()),
             estimate: estimate.map(EstimateShape::from),
             polls: record.progress.polls,
             accepted_at: ours(watch.accepted_at),
@@ -75,7 +76,7 @@ impl From<&Fault> for FaultShape {
 impl From<&Answers> for AnswersShape {
     fn from(answers: &Answers) -> Self {
         Self {
-            answer: answers.answer.to_string(),
+            answer: (*answers.answer).into(),
             count: answers.count,
             first_at: ours(answers.first_at),
             last_at: ours(answers.last_at),
@@ -83,8 +84,8 @@ impl From<&Answers> for AnswersShape {
     }
 }
 
-fn owned(text: Option<&str>) -> Option<String> {
-    text.map(str::to_owned)
+fn job_type(job: &Job) -> Option<ForeignText> {
+    Some(job.job_type.as_ref()?.text().clone())
 }
 
 /// How a delivery stands, and when it is tried next.
@@ -118,7 +119,7 @@ impl From<&Attempt> for AttemptShape {
             at: ours(attempt.at),
             took_ms: millis(attempt.took),
             delivered: attempt.delivered,
-            answer: attempt.answer.clone(),
+            answer: attempt.answer.as_str().into(),
         }
     }
 }
@@ -130,12 +131,12 @@ impl From<&WatchReport> for ResultShape {
             job_id: report.job_id.to_string(),
             project_id: report.project_id.as_ref().map(ToString::to_string),
             outcome: report.outcome.into(),
-            status: job.map(|job| job.status.to_string()),
-            job_type: job.and_then(|job| owned(job.job_type.as_deref())),
+            status: job.map(|job| job.status.raw().into()),
+            job_type: job.and_then(job_type),
             begin_time: job.and_then(|job| rfc3339(job.begin_time?)),
             end_time: job.and_then(|job| rfc3339(job.end_time?)),
             duration_ms: job.and_then(Job::duration).map(millis),
-            fail_reason: job.and_then(|job| owned(job.fail_reason.as_deref())),
+            fail_reason: job.and_then(|job| job.fail_reason.clone()),
             polls: report.polls,
             waited_ms: millis(report.waited),
             error: report.fault.as_ref().map(FaultShape::from),
@@ -175,7 +176,7 @@ impl EventShape {
                     watch_id: watch_id.to_string(),
                     hook: hook.to_string(),
                     attempt: *attempt,
-                    answer: answer.clone(),
+                    answer: answer.as_str().into(),
                     state,
                     due_at,
                 }
@@ -196,8 +197,8 @@ fn of_watch(about: About, event: &WatchEvent) -> EventShape {
             estimate,
         } => EventShape::Polled {
             about,
-            status: job.status.to_string(),
-            job_type: owned(job.job_type.as_deref()),
+            status: job.status.raw().into(),
+            job_type: job_type(job),
             changed: *changed,
             next_ms: millis(*next),
             estimate: estimate.map(EstimateShape::from),
@@ -263,7 +264,7 @@ impl JobTypeShape {
         let usual = EstimateShape::from(durations.ranked().estimate(Duration::ZERO)?);
         Some(Self {
             project: project.to_string(),
-            job_type: job_type.to_string(),
+            job_type: job_type.text().clone(),
             count: usual.count,
             median_ms: usual.median_ms,
             p90_ms: usual.p90_ms,
@@ -295,7 +296,7 @@ impl HealthShape {
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         Self {
             ready: reasons.is_empty(),
-            reasons,
+            reasons: reasons.into_iter().map(ForeignText::from).collect(),
             unseen: count(health.unseen),
             running: count(health.running),
             in_trouble: count(health.in_trouble),
@@ -309,7 +310,7 @@ impl From<&ProjectHealth> for ProjectShape {
     fn from(project: &ProjectHealth) -> Self {
         Self {
             name: project.name.to_string(),
-            refused: project.refused.clone(),
+            refused: project.refused.as_deref().map(ForeignText::from),
             paused_ms: project.paused.map(millis),
             spacing_ms: millis(project.spacing),
         }

@@ -50,7 +50,7 @@ impl IntoResponse for Problem {
         let shape = ErrorShape {
             error: ErrorBody {
                 code: self.code.to_owned(),
-                message: sanitize_message(&self.message),
+                message: sanitize_message(&self.message).into(),
             },
         };
         let mut response = json(self.status, &shape);

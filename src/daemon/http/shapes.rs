@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::model::Outcome;
+use crate::sanitize::ForeignText;
 
 /// A job to wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -130,11 +131,14 @@ pub struct FaultShape {
     /// The HTTP status, where there was an answer.
     pub http_status: Option<u16>,
     /// The service's error code, such as `DCS.4133`.
-    pub code: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub code: Option<ForeignText>,
     /// The service's message, or the daemon's where it gave none.
-    pub message: String,
+    #[schema(value_type = String)]
+    pub message: ForeignText,
     /// The service's ID of the request.
-    pub request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub request_id: Option<ForeignText>,
 }
 
 /// A watch.
@@ -152,9 +156,11 @@ pub struct WatchShape {
     /// How it ended.
     pub outcome: Option<OutcomeShape>,
     /// The last status of the job, as the service has it; an open list.
-    pub status: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub status: Option<ForeignText>,
     /// The kind of job, such as `masterStandbySwapJob`; an open list.
-    pub job_type: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub job_type: Option<ForeignText>,
     /// When the job began, by the service's clock.
     #[schema(format = "date-time")]
     pub begin_time: Option<String>,
@@ -164,7 +170,8 @@ pub struct WatchShape {
     /// How long the job ran.
     pub duration_ms: Option<u64>,
     /// Why the job failed, in the service's words.
-    pub fail_reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub fail_reason: Option<ForeignText>,
     /// What jobs of its type let expect of one that goes on, where any has ended.
     pub estimate: Option<EstimateShape>,
     /// Requests sent so far, as far as they are stored.
@@ -229,7 +236,8 @@ impl From<&AcceptedShape> for AcceptedOne {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AnswersShape {
     /// The job's status, or what there was in its place.
-    pub answer: String,
+    #[schema(value_type = String)]
+    pub answer: ForeignText,
     /// How many there were.
     pub count: u32,
     /// When the first came.
@@ -300,7 +308,8 @@ pub struct AttemptShape {
     /// Whether it arrived.
     pub delivered: bool,
     /// What came of it.
-    pub answer: String,
+    #[schema(value_type = String)]
+    pub answer: ForeignText,
 }
 
 /// A delivery with its attempts and what it carries.
@@ -348,7 +357,8 @@ pub struct ErrorBody {
     /// What kind of error, for programs.
     pub code: String,
     /// What, why, and what to do, for people.
-    pub message: String,
+    #[schema(value_type = String)]
+    pub message: ForeignText,
 }
 
 /// How a project is.
@@ -357,7 +367,8 @@ pub struct ProjectShape {
     /// Its name in the configuration.
     pub name: String,
     /// What the service said when it refused the credential, while it counts as refused.
-    pub refused: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub refused: Option<ForeignText>,
     /// How long the service wants nothing to be sent from now on.
     pub paused_ms: Option<u64>,
     /// The time that is kept between two requests.
@@ -370,7 +381,8 @@ pub struct HealthShape {
     /// Whether it accepts watches and keeps them.
     pub ready: bool,
     /// Why it does not.
-    pub reasons: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    pub reasons: Vec<ForeignText>,
     /// Watches that haven't been answered yet.
     pub unseen: u64,
     /// Watches whose job goes on, by the last answer.

@@ -8,9 +8,9 @@ use crate::model::Outcome;
 fn fault(text: &str) -> Fault {
     Fault {
         http_status: Some(403),
-        code: Some(text.to_owned()),
-        message: text.to_owned(),
-        request_id: Some(text.to_owned()),
+        code: Some(text.into()),
+        message: text.into(),
+        request_id: Some(text.into()),
     }
 }
 

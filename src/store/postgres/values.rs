@@ -12,6 +12,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, End, Fault, Fence, Job, JobStatus, JobType, Outcome,
     Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
+use crate::sanitize::ForeignText;
 use crate::store::columns::{BoxError, hooks, state, time};
 
 /// The columns that [`watch`] reads, in its order, with more around them.
@@ -164,7 +165,7 @@ fn read_job(row: &PgRow) -> Result<Option<Job>, BoxError> {
         job_type: optional_text(row, 8)?.map(|name| JobType::from(&*name)),
         begin_time: optional_time(row, 9)?,
         end_time: optional_time(row, 10)?,
-        fail_reason: optional_text(row, 11)?.map(Box::from),
+        fail_reason: optional_text(row, 11)?.map(ForeignText::from),
     }))
 }
 
@@ -178,9 +179,9 @@ fn read_end(row: &PgRow) -> Result<Option<End>, BoxError> {
             let status = row.try_get::<Option<i32>, _>(14)?;
             Some(Fault {
                 http_status: status.map(TryFrom::try_from).transpose()?,
-                code: optional_text(row, 15)?.map(Cow::into_owned),
-                message: message.into_owned(),
-                request_id: optional_text(row, 17)?.map(Cow::into_owned),
+                code: optional_text(row, 15)?.map(ForeignText::from),
+                message: message.into(),
+                request_id: optional_text(row, 17)?.map(ForeignText::from),
             })
         }
         None => None,

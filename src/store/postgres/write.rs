@@ -3,6 +3,7 @@
 mod accept;
 mod deliver;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,6 +20,7 @@ use super::statements::{
 };
 use super::values::{escaped, uuid};
 use crate::model::{Answers, Delivery, HookName, ProjectName, Ran, WatchId};
+use crate::sanitize::ForeignText;
 use crate::store::changes::{Step, changed, distinct, kind};
 use crate::store::columns::{duration_millis, hooks, millis};
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
@@ -208,12 +210,10 @@ impl Writing<'_> {
             .bind(all(each().map(|end| end.outcome.as_str())))
             .bind(all(each().map(|end| millis(end.at))))
             .bind(all(faults().map(|fault| fault?.http_status.map(i32::from))))
+            .bind(all(faults().map(|fault| fault?.code.as_ref().map(raw))))
+            .bind(all(faults().map(|fault| Some(raw(&fault?.message)))))
             .bind(all(
-                faults().map(|fault| fault?.code.as_deref().map(escaped))
-            ))
-            .bind(all(faults().map(|fault| Some(escaped(&fault?.message)))))
-            .bind(all(
-                faults().map(|fault| fault?.request_id.as_deref().map(escaped))
+                faults().map(|fault| fault?.request_id.as_ref().map(raw))
             ))
             .bind(all(each().map(|end| end.outcome.is_of_the_job())))
             .fetch_all(&mut *self.connection)
@@ -269,7 +269,7 @@ impl Writing<'_> {
         let each = || durations.iter().map(|(_, ran)| ran);
         sqlx::query(ADD_DURATION)
             .bind(all(durations.iter().map(|(id, _)| uuid(id.as_bytes()))))
-            .bind(all(each().map(|ran| escaped(&ran.job_type))))
+            .bind(all(each().map(|ran| raw(ran.job_type.text()))))
             .bind(all(each().map(|ran| millis(ran.began))))
             .bind(all(each().map(|ran| duration_millis(ran.took))))
             .execute(&mut *self.connection)
@@ -284,7 +284,7 @@ impl Writing<'_> {
         let each = || learned.iter().map(|(_, ran)| ran);
         sqlx::query(LEARN)
             .bind(all(learned.iter().map(|(project, _)| project.as_str())))
-            .bind(all(each().map(|ran| escaped(&ran.job_type))))
+            .bind(all(each().map(|ran| raw(ran.job_type.text()))))
             .bind(all(each().map(|ran| millis(ran.began))))
             .bind(all(each().map(|ran| duration_millis(ran.took))))
             .execute(&mut *self.connection)
@@ -314,17 +314,21 @@ fn all<T>(values: impl Iterator<Item = T>) -> Vec<T> {
 
 type Prepared<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
+fn raw(text: &ForeignText) -> Cow<'_, str> {
+    escaped(text.raw())
+}
+
 fn bind_progress<'q>(query: Prepared<'q>, steps: &[&Step<'_>]) -> Prepared<'q> {
     let jobs = || steps.iter().map(|step| step.progress.job.as_ref());
     query
         .bind(all(steps.iter().map(|step| uuid(&step.id()))))
         .bind(all(steps.iter().map(|step| i64::from(step.fence.number()))))
         .bind(all(steps.iter().map(|step| i64::from(step.progress.polls))))
-        .bind(all(jobs().map(|job| Some(escaped(job?.status.as_str())))))
-        .bind(all(jobs().map(|job| job?.job_type.as_deref().map(escaped))))
+        .bind(all(jobs().map(|job| Some(escaped(job?.status.raw())))))
+        .bind(all(
+            jobs().map(|job| Some(raw(job?.job_type.as_ref()?.text())))
+        ))
         .bind(all(jobs().map(|job| job?.begin_time.map(millis))))
         .bind(all(jobs().map(|job| job?.end_time.map(millis))))
-        .bind(all(
-            jobs().map(|job| job?.fail_reason.as_deref().map(escaped))
-        ))
+        .bind(all(jobs().map(|job| job?.fail_reason.as_ref().map(raw))))
 }

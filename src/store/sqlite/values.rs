@@ -10,6 +10,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, End, Fault, Fence, Job, JobStatus, JobType, Outcome,
     Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
+use crate::sanitize::ForeignText;
 use crate::store::Counts;
 use crate::store::columns::{BoxError, hooks, state, time};
 
@@ -99,8 +100,13 @@ fn read_job(row: &SqliteRow) -> Result<Option<Job>, BoxError> {
         job_type: row.try_get::<Option<&str>, _>(8)?.map(JobType::from),
         begin_time: optional_time(row, 9)?,
         end_time: optional_time(row, 10)?,
-        fail_reason: row.try_get::<Option<&str>, _>(11)?.map(Box::from),
+        fail_reason: optional_text(row, 11)?,
     }))
+}
+
+fn optional_text(row: &SqliteRow, column: usize) -> sqlx::Result<Option<ForeignText>> {
+    let text = row.try_get::<Option<&str>, _>(column)?;
+    Ok(text.map(ForeignText::from))
 }
 
 fn read_end(row: &SqliteRow) -> Result<Option<End>, BoxError> {
@@ -108,12 +114,12 @@ fn read_end(row: &SqliteRow) -> Result<Option<End>, BoxError> {
         return Ok(None);
     };
     let outcome = Outcome::of_word(word).ok_or_else(|| format!("there is no outcome {word:?}"))?;
-    let fault = match row.try_get(16)? {
+    let fault = match optional_text(row, 16)? {
         Some(message) => Some(Fault {
             http_status: row.try_get(14)?,
-            code: row.try_get(15)?,
+            code: optional_text(row, 15)?,
             message,
-            request_id: row.try_get(17)?,
+            request_id: optional_text(row, 17)?,
         }),
         None => None,
     };

@@ -15,6 +15,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, Fence, Progress, ProjectName, Ran,
     Watch, WatchId, WatchRecord,
 };
+use crate::sanitize::ForeignText;
 use crate::store::changes::{Step, changed, distinct, done_each, done_if, kind};
 use crate::store::columns::{due, duration_millis, joined, millis};
 use crate::store::{Change, Effect, PRUNED_AT_ONCE};
@@ -209,7 +210,7 @@ async fn proceed_each(
         .execute(connection, &durations, |query, (watch_id, ran)| {
             query
                 .bind(watch_id.as_bytes().as_slice())
-                .bind(&*ran.job_type)
+                .bind(ran.job_type.raw())
                 .bind(millis(ran.began))
                 .bind(duration_millis(ran.took))
         })
@@ -222,11 +223,11 @@ fn bind_note(query: Prepared, step: &&Step<'_>) -> Prepared {
     query
         .bind(step.watch_id.as_bytes().as_slice())
         .bind(step.progress.polls)
-        .bind(job.map(|job| job.status.as_str()))
-        .bind(job.and_then(|job| job.job_type.as_deref()))
+        .bind(job.map(|job| job.status.raw()))
+        .bind(job.and_then(|job| Some(job.job_type.as_ref()?.raw())))
         .bind(job.and_then(|job| job.begin_time).map(millis))
         .bind(job.and_then(|job| job.end_time).map(millis))
-        .bind(job.and_then(|job| job.fail_reason.as_deref()))
+        .bind(job.and_then(|job| job.fail_reason.as_ref().map(ForeignText::raw)))
 }
 
 fn bind_end(query: Prepared, step: &&Step<'_>) -> Prepared {
@@ -235,9 +236,9 @@ fn bind_end(query: Prepared, step: &&Step<'_>) -> Prepared {
         .bind(step.end.map(|end| end.outcome.as_str()))
         .bind(step.end.map(|end| millis(end.at)))
         .bind(fault.and_then(|fault| fault.http_status))
-        .bind(fault.and_then(|fault| fault.code.as_deref()))
-        .bind(fault.map(|fault| fault.message.as_str()))
-        .bind(fault.and_then(|fault| fault.request_id.as_deref()))
+        .bind(fault.and_then(|fault| fault.code.as_ref().map(ForeignText::raw)))
+        .bind(fault.map(|fault| fault.message.raw()))
+        .bind(fault.and_then(|fault| fault.request_id.as_ref().map(ForeignText::raw)))
 }
 
 /// Adds what is owed for watches that have ended; says for each whether it is new.
@@ -312,7 +313,7 @@ async fn learn(
         .execute(connection, learned, |query, (project, ran)| {
             query
                 .bind(project.as_str())
-                .bind(&*ran.job_type)
+                .bind(ran.job_type.raw())
                 .bind(millis(ran.began))
                 .bind(duration_millis(ran.took))
         })

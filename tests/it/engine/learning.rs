@@ -37,7 +37,7 @@ async fn learn(house: &House, job_type: &str, seconds: u64) {
 fn lines(all: &[(ProjectName, JobType, Durations)]) -> Vec<String> {
     let line = |(project, job_type, durations): &(ProjectName, JobType, Durations)| {
         let durations: Vec<Duration> = durations.iter().collect();
-        format!("{project} {} {durations:?}", &**job_type)
+        format!("{project} {} {durations:?}", job_type.raw())
     };
     all.iter().map(line).collect()
 }
@@ -169,10 +169,10 @@ async fn no_more_types_are_learned_or_stored_than_there_is_room_for() {
     // One that is known goes on.
     let (_, job_type, _) = house.engine.known_types().swap_remove(0);
     learn(&house, "beyond", 3).await;
-    learn(&house, &job_type, 4).await;
+    learn(&house, job_type.raw(), 4).await;
     let after = known(&house);
     assert_eq!(after.len(), MOST_TYPES);
-    assert!(after.contains(&format!("north {} [3s, 4s]", &*job_type)));
+    assert!(after.contains(&format!("north {} [3s, 4s]", job_type.raw())));
     assert_eq!(stored(&house).await, after);
 }
 

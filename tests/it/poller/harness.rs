@@ -170,8 +170,8 @@ pub(super) fn refusal(
         status,
         fault: Fault {
             http_status: Some(status),
-            code: Some(code.to_owned()),
-            message: "as the service puts it".to_owned(),
+            code: Some(code.into()),
+            message: "as the service puts it".into(),
             request_id: None,
         },
         retry_after: after.map(secs),

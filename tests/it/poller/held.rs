@@ -63,7 +63,7 @@ async fn a_deadline_ends_a_watch_that_is_held_as_denied() {
     assert_eq!(ended.outcomes(), [Outcome::Denied; 2]);
     assert_eq!(ended.took, secs(100));
     let fault = ended.result.reports[1].fault.clone().unwrap();
-    assert_eq!(fault.code.as_deref(), Some("APIGW.0301"));
+    assert_eq!(fault.code, Some("APIGW.0301".into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,7 +128,7 @@ async fn a_wait_that_times_out_in_trouble_names_the_last_error() {
     let ended = Wait::for_a_job([refused(500, "DCS.4842")]).ended().await;
     assert_eq!(ended.only_outcome(), Outcome::TimedOut);
     let fault = ended.result.reports[0].fault.clone().unwrap();
-    assert_eq!(fault.code.as_deref(), Some("DCS.4842"));
+    assert_eq!(fault.code, Some("DCS.4842".into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ async fn a_wrong_endpoint_ends_all_watches_at_once() {
         None,
         "one watch found out, the others were called off"
     );
-    assert_eq!(fault.code.as_deref(), Some("APIGW.0101"));
+    assert_eq!(fault.code, Some("APIGW.0101".into()));
     assert_eq!(ended.exit(), 2);
     assert!(ended.took < secs(1));
 }

@@ -87,8 +87,8 @@ pub(crate) async fn fill(store: &dyn Store) {
     };
     let fault = Fault {
         http_status: Some(503),
-        code: Some("DCS.5000".to_owned()),
-        request_id: Some("r-1".to_owned()),
+        code: Some("DCS.5000".into()),
+        request_id: Some("r-1".into()),
         ..Fault::local("busy")
     };
     let changes = [

@@ -103,7 +103,7 @@ pub(crate) async fn durations(store: &dyn Store) -> Vec<String> {
     let all = store.durations().await.unwrap();
     let line = |(project, job_type, durations): &(ProjectName, JobType, Durations)| {
         let seconds: Vec<f64> = durations.iter().map(|one| one.as_secs_f64()).collect();
-        format!("{project} {} {seconds:?}", &**job_type)
+        format!("{project} {} {seconds:?}", job_type.raw())
     };
     all.iter().map(line).collect()
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::sanitize::ForeignText;
+
 /// The daemons that share the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterShape {
@@ -21,11 +23,13 @@ pub struct ClusterShape {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct InstanceShape {
     /// What it is called. Two of them may have the same name.
-    pub name: String,
+    #[schema(value_type = String)]
+    pub name: ForeignText,
     /// Its number, which no other ever has.
     pub number: u64,
     /// Which version of the program it is.
-    pub version: String,
+    #[schema(value_type = String)]
+    pub version: ForeignText,
     /// Whether it is the one that was asked.
     pub this: bool,
     /// Whether it is alive.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{DeliveryStateShape, EstimateShape, FaultShape, OutcomeShape, WatchShape};
+use crate::sanitize::ForeignText;
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,9 +41,11 @@ pub struct ResultShape {
     /// How the watch ended.
     pub outcome: OutcomeShape,
     /// The last status of the job, as the service has it.
-    pub status: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub status: Option<ForeignText>,
     /// The kind of job.
-    pub job_type: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub job_type: Option<ForeignText>,
     /// When the job began, by the service's clock.
     #[schema(format = "date-time")]
     pub begin_time: Option<String>,
@@ -52,7 +55,8 @@ pub struct ResultShape {
     /// How long the job ran.
     pub duration_ms: Option<u64>,
     /// Why the job failed, in the service's words.
-    pub fail_reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub fail_reason: Option<ForeignText>,
     /// Requests sent.
     pub polls: u32,
     /// How long the watch lasted.
@@ -82,9 +86,11 @@ pub enum EventShape {
         #[serde(flatten)]
         about: About,
         /// The job's status, as the service has it.
-        status: String,
+        #[schema(value_type = String)]
+        status: ForeignText,
         /// The kind of job.
-        job_type: Option<String>,
+        #[schema(value_type = Option<String>)]
+        job_type: Option<ForeignText>,
         /// Whether the status is another than before.
         changed: bool,
         /// Time until the next request.
@@ -161,7 +167,8 @@ pub enum EventShape {
         /// The attempt's number, from 1.
         attempt: u32,
         /// What came of it.
-        answer: String,
+        #[schema(value_type = String)]
+        answer: ForeignText,
         /// How the delivery stands now.
         state: DeliveryStateShape,
         /// When it is tried next, while it is pending.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::sanitize::ForeignText;
+
 /// The types of jobs that have ended, by project and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobTypesShape {
@@ -16,7 +18,8 @@ pub struct JobTypeShape {
     /// The project, by its name in the configuration; in a user's own history, its ID.
     pub project: String,
     /// The kind of job, such as `masterStandbySwapJob`; an open list.
-    pub job_type: String,
+    #[schema(value_type = String)]
+    pub job_type: ForeignText,
     /// How many jobs that is known from, at least one.
     pub count: u32,
     /// What half of them didn't exceed.

@@ -159,7 +159,7 @@ async fn the_shortest_and_the_longest_come_back_and_so_does_any_name(store: &dyn
     kept.sort_by_key(|(_, _, durations)| durations.iter().next());
     let kept: Vec<_> = kept
         .iter()
-        .map(|(_, name, durations)| (&**name, durations.iter().collect::<Vec<_>>()))
+        .map(|(_, name, durations)| (name.raw(), durations.iter().collect::<Vec<_>>()))
         .collect();
     let stored = names.into_iter().zip(took.map(|took| vec![took]));
     assert_eq!(kept, stored.collect::<Vec<_>>());

@@ -88,9 +88,9 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
     };
     let fault = Fault {
         http_status: Some(599),
-        code: Some(text.to_owned()),
-        message: text.to_owned(),
-        request_id: Some(text.to_owned()),
+        code: Some(text.into()),
+        message: text.into(),
+        request_id: Some(text.into()),
     };
     let end = End {
         outcome: Outcome::TimedOut,
