@@ -149,7 +149,7 @@ async fn what_is_unconfirmed_at_the_deadline_times_out_and_names_the_answer() {
     assert_eq!(ended.asked_at(), [0, 1000, 2000, 4000], "the last is cut");
     assert_eq!(ended.only_outcome(), Outcome::TimedOut);
     let fault = ended.result.reports[0].fault.clone().unwrap();
-    assert_eq!(fault.code.as_deref(), Some("DCS.4004"));
+    assert_eq!(fault.code, Some("DCS.4004".into()));
 }
 
 #[tokio::test(start_paused = true)]
