@@ -14,6 +14,9 @@ pub struct Answer {
     /// How far the machine's clock is off, where this answer showed it for the first time.
     /// Requests after this one are signed with the corrected time.
     pub clock_off: Option<ClockOffset>,
+    /// Whether the signature was refused, and the next request is signed with another time, which may
+    /// be all that was wrong.
+    pub sign_again: bool,
     /// When it came, by the service's clock, as far as that is known.
     pub at: Option<SystemTime>,
 }
@@ -91,6 +94,7 @@ impl From<Content> for Answer {
         Self {
             content,
             clock_off: None,
+            sign_again: false,
             at: None,
         }
     }

@@ -1,15 +1,17 @@
 //! The client that asks the service over HTTP.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::{Answer, Content, JobSource, Renewal, ServiceClock, wire};
+use super::{
+    Answer, Content, Evidence, JobSource, Renewal, ServiceClock, SigningTime, provenance, wire,
+};
 use crate::auth::sign::{Prepared, SignError};
-use crate::auth::{Found, Provider};
+use crate::auth::{Credential, Found, Provider};
 use crate::http::{Origin, Reply};
 use crate::model::{BoxFuture, Fault, JobId, ProjectId};
 
@@ -72,9 +74,15 @@ impl DcsClient {
             Ok(found) => found,
             Err(error) => return Content::NoCredential(Fault::local(error.to_string())).into(),
         };
+        let is_signed = matches!(found.credential, Credential::KeyPair(_));
+        let signed = is_signed.then(|| self.clock.signing_time());
+        // A token is sent without a time.
+        let time = signed
+            .as_ref()
+            .map_or(SystemTime::UNIX_EPOCH, SigningTime::at);
         let headers = self
             .prepared(found)
-            .and_then(|prepared| prepared.headers(job.as_str(), self.clock.now()));
+            .and_then(|prepared| prepared.headers(job.as_str(), time));
         let headers = match headers {
             Ok(headers) => headers,
             Err(error) => return Content::NoCredential(Fault::local(error.to_string())).into(),
@@ -88,7 +96,7 @@ impl DcsClient {
             Ok(reply) => {
                 let request_id = reply.header("x-request-id");
                 tracing::debug!(%job, status = reply.status, request_id, ?took, "answered");
-                self.read(&reply, job, took)
+                self.read(&reply, job, signed, took)
             }
             Err(trouble) => {
                 tracing::debug!(%job, %trouble, ?took, "no answer");
@@ -111,15 +119,29 @@ impl DcsClient {
         let headers = headers.into_iter().collect();
         let prepared = Arc::new(Prepared::new(&found.credential, &self.jobs, headers)?);
         *last = Some((found, Arc::clone(&prepared)));
+        self.clock.begin_with_another_credential();
         Ok(prepared)
     }
 
-    fn read(&self, reply: &Reply, job: &JobId, took: Duration) -> Answer {
-        let date = reply.date();
+    fn read(
+        &self,
+        reply: &Reply,
+        job: &JobId,
+        signed: Option<SigningTime<'_>>,
+        took: Duration,
+    ) -> Answer {
+        let content = wire::read(reply, job);
+        let evidence = Evidence {
+            date: provenance::date_of_service(reply, &content),
+            took,
+            signature: provenance::signature_check(reply, &content),
+        };
+        let observed = self.clock.observe(signed, &evidence);
         Answer {
-            content: wire::read(reply, job),
-            at: Some(self.clock.time_of_answer(date, took)),
-            clock_off: date.and_then(|date| self.clock.observe(date)),
+            content,
+            at: Some(observed.at),
+            clock_off: observed.clock_off,
+            sign_again: observed.sign_again,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The project's ID from its name, as IAM knows it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::{Method, Request, Url};
 use serde::Deserialize;
+use tokio::time::Instant;
 
-use super::{Refusal, ServiceClock, wire};
+use super::{Refusal, ServiceClock, SigningTime, provenance, wire};
 use crate::auth::{Credential, sign};
-use crate::http::{Client, Trouble, is_transient_status};
+use crate::http::{Client, Reply, Trouble, is_transient_status};
 use crate::model::ProjectId;
 
 /// Why no project was found.
@@ -121,7 +122,8 @@ pub struct ProjectQuestion<'a> {
 }
 
 impl ProjectQuestion<'_> {
-    /// Asks IAM; once more, where the first answer shows that this machine's clock was off.
+    /// Asks IAM; once more, where the first answer refuses the signature and shows that this
+    /// machine's clock is off.
     ///
     /// # Errors
     /// When there is no answer, a refusal, or not exactly one such project.
@@ -131,10 +133,9 @@ impl ProjectQuestion<'_> {
         clock: &ServiceClock,
         time_limit: Duration,
     ) -> Result<ProjectId, ProjectError> {
-        let mut reply = http.send(self.request(clock)?, time_limit).await?;
-        let corrected = reply.date().and_then(|date| clock.observe(date));
-        if reply.status == 401 && corrected.is_some() {
-            reply = http.send(self.request(clock)?, time_limit).await?;
+        let (mut reply, sign_again) = self.send(http, clock, time_limit).await?;
+        if sign_again {
+            (reply, _) = self.send(http, clock, time_limit).await?;
         }
         if reply.status != 200 {
             return Err(ProjectError::Refused(wire::read_refusal(&reply)));
@@ -142,13 +143,35 @@ impl ProjectQuestion<'_> {
         choose(self.name, &reply.body)
     }
 
-    fn request(&self, clock: &ServiceClock) -> Result<Request, ProjectError> {
+    /// Sends one request. Says whether another one, signed with another time, may be answered better.
+    async fn send(
+        &self,
+        http: &Client,
+        clock: &ServiceClock,
+        time_limit: Duration,
+    ) -> Result<(Reply, bool), ProjectError> {
+        let is_signed = matches!(self.credential, Credential::KeyPair(_));
+        let signed = is_signed.then(|| clock.signing_time());
+        let time = signed
+            .as_ref()
+            .map_or(SystemTime::UNIX_EPOCH, SigningTime::at);
+        let request = self.request(time)?;
+        let sent_at = Instant::now();
+        let reply = http.send(request, time_limit).await?;
+        let took = sent_at.elapsed();
+        let has_projects = serde_json::from_slice::<Projects>(&reply.body).is_ok();
+        let evidence = provenance::of_iam(&reply, took, has_projects);
+        let observed = clock.observe(signed, &evidence);
+        Ok((reply, observed.sign_again))
+    }
+
+    fn request(&self, time: SystemTime) -> Result<Request, ProjectError> {
         let mut url = self.iam.clone();
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}/v3/projects"));
         url.query_pairs_mut().append_pair("name", self.name);
         let mut request = Request::new(Method::GET, url);
-        sign::authorize(&mut request, self.credential, clock.now())
+        sign::authorize(&mut request, self.credential, time)
             .map_err(|error| ProjectError::Credential(error.to_string()))?;
         Ok(request)
     }

@@ -7,6 +7,7 @@ mod client;
 mod endpoint;
 mod iam;
 mod limiter;
+mod provenance;
 mod rate;
 mod service_clock;
 mod wire;
@@ -21,7 +22,9 @@ pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
 pub use iam::{ProjectError, ProjectQuestion};
 pub use limiter::{Limiter, Place, Turn};
 pub use rate::RateLimit;
-pub use service_clock::{ClockOffset, ServiceClock};
+pub use service_clock::{
+    ClockOffset, Evidence, Observed, ServiceClock, SignatureCheck, SigningTime,
+};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;

@@ -37,7 +37,9 @@ pub enum SignError {
     #[error("the secret key has an impossible length; check the source that it comes from")]
     Key,
     /// The time can't be written.
-    #[error("the year to sign with has more than four digits; set this machine's clock")]
+    #[error(
+        "this machine's clock shows a year of more than four digits, which no signature can carry; set the clock"
+    )]
     Year,
     /// The URL has no host.
     #[error("the request's URL names no host")]

@@ -56,7 +56,7 @@ impl Plan {
     }
 
     /// Opens a connection, and asks for a job that there can't be; once more, where the first answer
-    /// shows that this machine's clock was off. What the answer means is for `poll::judge` to say:
+    /// refuses the signature and shows that this machine's clock is off. What the answer means is for `poll::judge` to say:
     /// one that knows no such job shows that all is well.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Plan {
         let client = self.open().await?;
         let nobodys = JobId::built_in("00000000000000000000000000000000");
         let mut answer = client.ask(&nobodys).await;
-        if answer.clock_off.is_some() {
+        if answer.sign_again {
             answer = client.ask(&nobodys).await;
         }
         Ok(answer.content)

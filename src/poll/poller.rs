@@ -215,7 +215,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                 Err(Box::new(Refused {
                     pass,
                     fault,
-                    clock_corrected: answer.clock_off.is_some(),
+                    sign_again: answer.sign_again,
                 }))
             }
             _ => Ok(self.conclude(session, pass, answer, verdict)),

@@ -14,8 +14,8 @@ use crate::model::{Fault, WatchEventKind};
 pub(super) struct Refused<'a> {
     pub(super) pass: Pass<'a>,
     pub(super) fault: Fault,
-    /// Whether the same answer corrected the clock, which may have been all that was wrong.
-    pub(super) clock_corrected: bool,
+    /// Whether the next request is signed with another time, which may be all that was wrong.
+    pub(super) sign_again: bool,
 }
 
 impl<S: Subject> Poller<'_, S> {
@@ -28,9 +28,9 @@ impl<S: Subject> Poller<'_, S> {
         let Refused {
             pass,
             fault,
-            clock_corrected,
+            sign_again,
         } = *refused;
-        if !clock_corrected {
+        if !sign_again {
             let too_late = self.deadline().too_late();
             match within(too_late, self.renew(session)).await {
                 Some(true) => {}

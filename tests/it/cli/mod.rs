@@ -4,6 +4,7 @@ mod check;
 mod commands;
 mod control;
 mod credentials;
+mod dates;
 mod exit_codes;
 mod harness;
 mod history;

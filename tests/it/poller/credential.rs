@@ -57,6 +57,7 @@ async fn a_corrected_clock_gets_one_more_request_without_a_new_credential() {
         off_by: secs(1800),
         ahead: true,
     });
+    wrong_time.sign_again = true;
     let ended = Wait::for_a_job([wrong_time, job("SUCCESS")]).ended().await;
     assert_eq!(ended.only_outcome(), Outcome::Succeeded);
     assert_eq!(*ended.log.renewals.lock().unwrap(), 0);
