@@ -5,7 +5,6 @@
 
 pub mod sanitize;
 
-pub mod decode;
 pub mod model;
 
 pub mod clock;

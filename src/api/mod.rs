@@ -53,6 +53,17 @@ pub trait JobSource: Send + Sync {
 
     /// The project that it asks about, as soon as that is known.
     fn project_id(&self) -> Option<ProjectId>;
+
+    /// Looks up what it needs before it can ask, where that hasn't succeeded yet and may be tried
+    /// again by now.
+    fn connect(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    /// Why it can't ask yet. `None` once it can.
+    fn not_ready(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What all watches under one credential share, be they of one project or of several.

@@ -181,7 +181,10 @@ impl Chain {
             Place::Profile => sources::look_into_profile(environment),
             Place::KooCli => sources::look_into_koocli(environment),
             Place::Metadata => match &self.metadata_base {
-                Some(base) => sources::look_into_metadata(base, &self.connector).await,
+                Some(base) => {
+                    let has_next = sources::oidc_is_set_up(environment);
+                    sources::look_into_metadata(base, &self.connector, has_next).await
+                }
                 None => Ok(Presence::Absent("it has no address".to_owned())),
             },
             Place::Oidc => sources::look_into_oidc(environment, &self.connector).await,

@@ -6,11 +6,14 @@ use std::time::{Duration, SystemTime};
 use super::chain::Chain;
 use super::error::AuthError;
 use super::found::Found;
+use crate::clock::SaturatingAdd as _;
 
 /// How long before its end a credential is renewed at the earliest, as the vendor's SDKs do it.
 const LONGEST_LEAD: Duration = Duration::from_secs(40 * 60);
 /// How long the source is left alone after it was asked in vain.
 const PAUSE: Duration = Duration::from_secs(15);
+/// How long a service is left alone after it refused to give a credential.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5 * 60);
 /// How long the source is left alone after it gave a credential, however short-lived.
 const SHORTEST_USE: Duration = Duration::from_secs(60);
 
@@ -29,6 +32,8 @@ struct State {
     due: Option<SystemTime>,
     /// What came of asking last, if it was in vain.
     failure: Option<Arc<AuthError>>,
+    /// Until when the source isn't asked, as it is a service that asked for a pause or refused.
+    paused_until: Option<SystemTime>,
     /// How often the source has been asked.
     readings: u64,
 }
@@ -39,6 +44,7 @@ impl State {
             due: found.expires_at.map(|end| due(now, end)),
             found,
             failure: None,
+            paused_until: None,
             readings,
         }
     }
@@ -59,6 +65,15 @@ impl State {
             _ => Ok(self.found),
         }
     }
+}
+
+/// How long the service that answered so isn't asked again.
+fn pause_after(error: &AuthError) -> Option<Duration> {
+    let after_refusal = match error.refused_with() {
+        Some(401 | 403) => Some(PAUSE_AFTER_REFUSAL),
+        _ => None,
+    };
+    after_refusal.max(error.retry_after())
 }
 
 /// When a credential is renewed that was got at `now`: in the last quarter of its life, or in the
@@ -141,6 +156,11 @@ impl Provider {
                 None => Ok(false),
             };
         }
+        if let (Some(until), Some(failure)) = (state.paused_until, state.failure)
+            && self.chain.clock.now() < until
+        {
+            return Err(AuthError::Repeated(failure));
+        }
         Ok(is_other(&*self.read().await?))
     }
 
@@ -158,9 +178,13 @@ impl Provider {
             }
             Err(error) => {
                 let failure = Arc::new(error);
+                let pause = pause_after(&failure);
                 let state = State {
-                    due: before.due.map(|_| now + PAUSE),
+                    due: before
+                        .due
+                        .map(|_| now.saturating_add(pause.unwrap_or_default().max(PAUSE))),
                     failure: Some(Arc::clone(&failure)),
+                    paused_until: pause.map(|pause| now.saturating_add(pause)),
                     readings,
                     ..before
                 };

@@ -106,6 +106,25 @@ impl Clock for SetClock {
     }
 }
 
+/// What a [`Server`] answers.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Whole lines.
+    pub(super) headers: &'static str,
+    pub(super) body: String,
+}
+
+impl From<(u16, String)> for Answer {
+    fn from((status, body): (u16, String)) -> Self {
+        Self {
+            status,
+            headers: "",
+            body,
+        }
+    }
+}
+
 /// An HTTP server on a loopback socket that answers one request a connection.
 pub(super) struct Server {
     url: Url,
@@ -114,8 +133,8 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts one that answers each request, given as its head and body, with a status and a body.
-    pub(super) async fn start(
-        answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
+    pub(super) async fn start<A: Into<Answer>>(
+        answer: impl Fn(&str) -> A + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = url_of(&listener);
@@ -128,11 +147,15 @@ impl Server {
                 let Some(request) = read_request(&mut connection).await else {
                     continue;
                 };
-                let (status, body) = answer(&request);
+                let Answer {
+                    status,
+                    headers,
+                    body,
+                } = answer(&request).into();
                 seen.lock().unwrap().push(request);
                 let length = body.len();
                 let reply = format!(
-                    "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                    "HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
                 );
                 connection.write_all(reply.as_bytes()).await.unwrap();
             }

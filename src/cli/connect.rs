@@ -1,6 +1,5 @@
 //! From options and environment to a session with the service.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ pub(super) struct Pace {
     pub(super) backoff: Backoff,
     /// When to give up.
     pub(super) deadline: Deadline,
-    /// Whether to keep passing trouble to oneself.
+    /// Whether to tell nothing of transient errors.
     pub(super) quiet: bool,
 }
 
@@ -41,7 +40,7 @@ pub(super) async fn connect(
     let place = place(args, environment.as_ref())?;
     let plan = plan(args, place, environment, pace.request_timeout);
     let open = async || plan.open().await;
-    let client = persist(pace, open, ConnectError::is_transient, exit_of).await?;
+    let client = persist(pace, open).await?;
     Ok(Session {
         source: Box::new(client),
         gate: Arc::new(Gate::new(pace.max_rps, defaults::MAX_IN_FLIGHT as usize)),
@@ -95,13 +94,11 @@ pub(super) fn place(args: &ConnectArgs, environment: &dyn Environment) -> Result
     read().map_err(|error: ConnectError| CliError::usage(error))
 }
 
-/// Passing trouble is no reason to give up before the deadline, here as little as in the wait. The
-/// last attempt falls on the deadline, and takes no longer than one request may.
-async fn persist<T, E: Display>(
+/// Retries transient errors until the deadline, as the wait does, and no earlier than the service asks
+/// for. The last attempt falls on the deadline, and takes no longer than one request may.
+async fn persist<T>(
     pace: &Pace,
-    attempt: impl AsyncFn() -> Result<T, E>,
-    is_passing: fn(&E) -> bool,
-    exit: fn(&E) -> Exit,
+    attempt: impl AsyncFn() -> Result<T, ConnectError>,
 ) -> Result<T, CliError> {
     let timed_out = |why: String| CliError::new(Exit::TimedOut, why);
     let deadline = pace.deadline;
@@ -114,16 +111,18 @@ async fn persist<T, E: Display>(
         };
         let error = match result {
             Ok(result) => return Ok(result),
-            Err(error) if is_passing(&error) => error,
-            Err(error) => return Err(CliError::new(exit(&error), error)),
+            Err(error) if error.is_transient() => error,
+            Err(error) => return Err(CliError::new(exit_of(&error), error)),
         };
+        let asked_for = error.retry_after().unwrap_or_default();
         let error = error.to_string();
         let is_news = error != last;
         last = error;
         if deadline.has_passed() {
             return Err(timed_out(last));
         }
-        let next = deadline.cut(pace.backoff.next(&mut place, &mut random));
+        let backoff = pace.backoff.next(&mut place, &mut random);
+        let next = deadline.cut(backoff.max(asked_for));
         if is_news && !pace.quiet {
             output::warn(&sanitize_message(&format!(
                 "{last}; trying on until the time-out"
@@ -136,6 +135,8 @@ async fn persist<T, E: Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{ProjectError, Refusal};
+    use crate::model::Fault;
     use crate::poll::BackoffSpec;
     use std::cell::RefCell;
     use std::future::pending;
@@ -156,31 +157,52 @@ mod tests {
         }
     }
 
+    /// An answer of IAM with this status.
+    fn refused(status: u16, retry_after: Option<Duration>) -> ConnectError {
+        ConnectError::Project(ProjectError::Refused(Box::new(Refusal {
+            status,
+            fault: Fault::local("not now"),
+            retry_after,
+            limit: None,
+        })))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_last_attempt_falls_exactly_on_the_deadline() {
         let start = Instant::now();
         let attempts = RefCell::new(Vec::new());
         let attempt = async || {
             attempts.borrow_mut().push(start.elapsed());
-            Err::<(), &str>("no way there")
+            Err::<(), _>(refused(503, None))
         };
         let timeout = Duration::from_secs(20);
-        let error = persist(&pace(timeout), attempt, |_| true, |_| Exit::Usage)
-            .await
-            .unwrap_err();
+        let error = persist(&pace(timeout), attempt).await.unwrap_err();
         assert_eq!(error.exit, Exit::TimedOut);
-        assert_eq!(error.to_string(), "timed out: no way there");
+        let message = error.to_string();
+        assert!(message.starts_with("timed out: IAM refused"), "{message}");
         assert_eq!(attempts.into_inner(), [Duration::ZERO, timeout]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_attempt_is_made_before_the_service_wants_one() {
+        let start = Instant::now();
+        let attempts = RefCell::new(Vec::new());
+        let attempt = async || {
+            attempts.borrow_mut().push(start.elapsed().as_secs());
+            Err::<(), _>(refused(429, Some(Duration::from_secs(600))))
+        };
+        let timeout = Duration::from_secs(1500);
+        let error = persist(&pace(timeout), attempt).await.unwrap_err();
+        assert_eq!(error.exit, Exit::TimedOut);
+        assert_eq!(attempts.into_inner(), [0, 600, 1200, 1500]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_that_never_ends_is_given_up_one_request_after_the_deadline() {
         let start = Instant::now();
         let pace = pace(Duration::from_secs(20));
-        let attempt = async || pending::<Result<(), &str>>().await;
-        let error = persist(&pace, attempt, |_| true, |_| Exit::Usage)
-            .await
-            .unwrap_err();
+        let attempt = async || pending::<Result<(), ConnectError>>().await;
+        let error = persist(&pace, attempt).await.unwrap_err();
         assert_eq!(error.exit, Exit::TimedOut);
         assert_eq!(start.elapsed(), Duration::from_secs(25));
     }

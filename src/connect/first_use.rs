@@ -1,6 +1,6 @@
 //! A source that connects when it is first asked, and again and again until it can.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -28,6 +28,8 @@ pub struct OnFirstUse {
     client: OnceLock<DcsClient>,
     /// Held by whoever makes an attempt.
     last: Mutex<Option<Failure>>,
+    /// What the last attempt failed with. Can be read while another is made.
+    error: StdMutex<Option<Arc<ConnectError>>>,
 }
 
 /// An attempt that was in vain.
@@ -46,6 +48,7 @@ impl OnFirstUse {
             plan,
             client: OnceLock::new(),
             last: Mutex::default(),
+            error: StdMutex::default(),
         }
     }
 
@@ -53,7 +56,7 @@ impl OnFirstUse {
     ///
     /// # Errors
     /// With what stands in the way, or did a moment ago.
-    pub async fn connect(&self) -> Result<&DcsClient, Arc<ConnectError>> {
+    pub async fn try_connect(&self) -> Result<&DcsClient, Arc<ConnectError>> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -71,7 +74,9 @@ impl OnFirstUse {
             Err(error) => {
                 let error = Arc::new(error);
                 let pause = pause(&error, last.as_ref().map(|failure| failure.pause));
-                tracing::warn!(%error, ?pause, "can't connect");
+                tracing::debug!(%error, ?pause, "can't connect");
+                *self.error.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Arc::clone(&error));
                 *last = Some(Failure {
                     error: Arc::clone(&error),
                     pause,
@@ -100,7 +105,7 @@ impl JobSource for OnFirstUse {
             return client.ask(job);
         }
         Box::pin(async move {
-            match self.connect().await {
+            match self.try_connect().await {
                 Ok(client) => client.ask(job).await,
                 Err(error) => Content::NoCredential(Fault::local(error.to_string())).into(),
             }
@@ -116,6 +121,21 @@ impl JobSource for OnFirstUse {
 
     fn project_id(&self) -> Option<ProjectId> {
         self.client.get()?.project_id()
+    }
+
+    fn connect(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { drop(self.try_connect().await) })
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        if self.client.get().is_some() {
+            return None;
+        }
+        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(error.as_ref().map_or_else(
+            || "its credential and its project are being looked up".to_owned(),
+            ToString::to_string,
+        ))
     }
 }
 

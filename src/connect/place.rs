@@ -53,6 +53,17 @@ impl Place {
         })
     }
 
+    /// Checks what is said, whatever the credential's source may know.
+    ///
+    /// # Errors
+    /// When the region's name is malformed, or the variable for its endpoint holds none.
+    pub fn check(&self, environment: &dyn Environment) -> Result<(), ConnectError> {
+        if let (None, Some(region)) = (&self.endpoint, &self.region) {
+            api::endpoint(region, environment)?;
+        }
+        Ok(())
+    }
+
     fn region<'a>(&'a self, found: &'a Found) -> Option<&'a str> {
         self.region.as_deref().or(found.region.as_deref())
     }

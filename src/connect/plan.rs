@@ -34,6 +34,7 @@ impl Plan {
     /// # Errors
     /// When one of them isn't found.
     pub async fn open(&self) -> Result<DcsClient, ConnectError> {
+        self.check()?;
         let environment = self.environment.as_ref();
         let provider = Provider::load(self.chain()).await?;
         let found = provider.found();
@@ -53,6 +54,16 @@ impl Plan {
             request_timeout: self.request_timeout,
         };
         Ok(DcsClient::new(origin, provider, clock, target))
+    }
+
+    /// Checks what can be checked without asking anybody, so that a fault that only the user can
+    /// correct isn't hidden by a service that doesn't answer.
+    fn check(&self) -> Result<(), ConnectError> {
+        self.place.check(self.environment.as_ref())?;
+        if self.ca_file.is_some() {
+            self.connector().check()?;
+        }
+        Ok(())
     }
 
     /// Opens a connection, and asks for a job that there can't be; once more, where the first answer

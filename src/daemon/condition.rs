@@ -32,6 +32,10 @@ pub(super) fn status(health: &Health, counts: Option<Counts>) -> String {
         line.push_str(&format!("; store: {}", sanitize(why, SENTENCE)));
     }
     for project in &health.projects {
+        if let Some(why) = &project.not_ready {
+            let why = sanitize(why, SENTENCE);
+            line.push_str(&format!("; {}: not ready, because {why}", project.name));
+        }
         if let Some(why) = &project.refused {
             let why = sanitize(why, SENTENCE);
             line.push_str(&format!("; {}: credential refused: {why}", project.name));
@@ -49,6 +53,21 @@ pub(super) fn news(before: &Health, now: &Health) -> Vec<(Level, String)> {
     let mut news = Vec::new();
     for project in &now.projects {
         let was = before.projects.iter().find(|one| one.name == project.name);
+        let was_not_ready = was.and_then(|was| was.not_ready.as_ref());
+        match &project.not_ready {
+            Some(why) if was_not_ready != Some(why) => news.push((
+                Level::WARN,
+                format!(
+                    "project {}: not ready, because {}; trying again",
+                    project.name,
+                    sanitize(why, SENTENCE)
+                ),
+            )),
+            None if was_not_ready.is_some() => {
+                news.push((Level::INFO, format!("project {}: ready", project.name)));
+            }
+            _ => {}
+        }
         let was_refused = was.is_some_and(|was| was.refused.is_some());
         match &project.refused {
             Some(why) if !was_refused => news.push((
@@ -89,6 +108,7 @@ mod tests {
     fn project(refused: Option<&str>) -> ProjectHealth {
         ProjectHealth {
             name: "main".parse().unwrap(),
+            not_ready: None,
             refused: refused.map(str::to_owned),
             paused: None,
             spacing: Duration::ZERO,
@@ -132,6 +152,33 @@ mod tests {
             status(&health, Some(counts)),
             "1 watch (1 in trouble), 1 delivery pending, 2 dead; store: disk full; main: credential refused: AK access failed"
         );
+    }
+
+    #[test]
+    fn a_project_that_is_not_ready_is_in_the_status_and_news_whenever_the_reason_changes() {
+        let health = |why: Option<&str>| Health {
+            projects: vec![ProjectHealth {
+                not_ready: why.map(str::to_owned),
+                ..project(None)
+            }],
+            ..Health::default()
+        };
+        let (first, second, ready) = (health(Some("no\nIAM")), health(Some("403")), health(None));
+        assert_eq!(
+            status(&first, None),
+            "0 watches; main: not ready, because no IAM"
+        );
+        let warned = |why: &str| {
+            let line = format!("project main: not ready, because {why}; trying again");
+            vec![(Level::WARN, line)]
+        };
+        let nothing = Health::default();
+        assert_eq!(news(&nothing, &first), warned("no IAM"));
+        assert_eq!(news(&first, &first), []);
+        assert_eq!(news(&first, &second), warned("403"));
+        let line = "project main: ready".to_owned();
+        assert_eq!(news(&second, &ready), [(Level::INFO, line)]);
+        assert_eq!(news(&nothing, &ready), []);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The sessions with the service, one a project. A reload leaves alone what stays as it is.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::api::{EndpointProof, Gate, Session};
 use crate::auth::Given;
@@ -18,6 +18,10 @@ use crate::poll::WatchSpec;
 
 /// How long a start or a reload waits for whoever knows a credential or a project.
 const FIRST_TRY: Duration = Duration::from_secs(5);
+
+/// The time between two looks at whether a project may be tried again. Its source knows for how long
+/// it makes no attempt.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A project that can't be asked, as something in the configuration or on this machine is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -147,16 +151,20 @@ impl Sessions {
         let gate = gates
             .entry(project.credential.clone())
             .or_insert_with(|| Arc::new(Gate::new(max_rps, max_in_flight)));
+        let session = Arc::new(Session {
+            source: Box::new(source),
+            gate: Arc::clone(gate),
+            endpoint: EndpointProof::default(),
+            meter: Arc::clone(&self.meter),
+        });
+        if session.source.not_ready().is_some() {
+            tokio::spawn(connect_later(Arc::downgrade(&session)));
+        }
         Kept {
             project: project.clone(),
             request_timeout: config.poll.request_timeout,
             limits: config.limits,
-            session: Arc::new(Session {
-                source: Box::new(source),
-                gate: Arc::clone(gate),
-                endpoint: EndpointProof::default(),
-                meter: Arc::clone(&self.meter),
-            }),
+            session,
         }
     }
 }
@@ -166,10 +174,22 @@ async fn tried(
     name: ProjectName,
     source: OnFirstUse,
 ) -> Result<(ProjectName, OnFirstUse), SessionError> {
-    let tried = timeout(FIRST_TRY, source.connect()).await;
+    let tried = timeout(FIRST_TRY, source.try_connect()).await;
     match tried.map(Result::err) {
         Ok(Some(why)) if why.is_local() => Err(SessionError { name, why }),
         _ => Ok((name, source)),
+    }
+}
+
+/// Connects a session that isn't ready, for as long as it is in use. It needs no watch for that.
+async fn connect_later(session: Weak<Session>) {
+    while let Some(session) = session.upgrade() {
+        session.source.connect().await;
+        if session.source.not_ready().is_none() {
+            return;
+        }
+        drop(session);
+        sleep(RETRY_INTERVAL).await;
     }
 }
 

@@ -44,6 +44,8 @@ pub struct ClusterHealth {
 pub struct ProjectHealth {
     /// Which.
     pub name: ProjectName,
+    /// Why it can't be asked about jobs yet: its credential or its project isn't known.
+    pub not_ready: Option<String>,
     /// What the service said when it refused the credential, while it counts as refused.
     pub refused: Option<String>,
     /// How long the service wants nothing to be sent from now on.
@@ -86,6 +88,7 @@ impl ProjectHealth {
         let gate = &project.session.gate;
         Self {
             name: name.clone(),
+            not_ready: project.session.source.not_ready(),
             refused: gate.breaker.refusal().map(|fault| fault.to_string()),
             paused: gate.limiter.paused(Instant::now()),
             spacing: gate.limiter.spacing(),

@@ -2,7 +2,6 @@
 //! It knows nothing of what is asked.
 
 mod client;
-mod error_body;
 mod origin;
 mod pool;
 mod tls;
@@ -10,7 +9,6 @@ mod transient;
 mod trouble;
 
 pub use client::{Client, Connector, Incoming, Reply, Route};
-pub use error_body::ErrorBody;
 pub use origin::Origin;
 pub use tls::TlsError;
 pub use transient::is_transient_status;

@@ -15,5 +15,6 @@ mod http;
 mod origin;
 mod poller;
 mod postgres;
+mod scripted;
 mod sim;
 mod store;

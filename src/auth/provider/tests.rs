@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::auth::sources::Given;
-use crate::auth::testing::{Folder, Server, SetClock, key_pair, keys_until, variables};
+use crate::auth::testing::{Answer, Folder, Server, SetClock, key_pair, keys_until, variables};
 use crate::http::Connector;
 
 const START: &str = "2026-01-01T00:00:00Z";
@@ -25,7 +25,7 @@ struct World {
 }
 
 impl World {
-    async fn new(answers: Vec<(u16, String)>) -> Self {
+    async fn new(answers: Vec<Answer>) -> Self {
         let next = AtomicUsize::new(0);
         let last = answers.len() - 1;
         let sts =
@@ -63,12 +63,12 @@ impl World {
     }
 }
 
-fn keys(number: &str, end: &str) -> (u16, String) {
-    (200, keys_until(number, end))
+fn keys(number: &str, end: &str) -> Answer {
+    (200, keys_until(number, end)).into()
 }
 
-fn failure() -> (u16, String) {
-    (500, String::new())
+fn failure() -> Answer {
+    (500, String::new()).into()
 }
 
 #[test]
@@ -168,6 +168,44 @@ async fn those_who_are_refused_at_once_share_even_an_answer_that_does_not_help()
         }
         assert_eq!(world.asked(), 2);
     }
+}
+
+#[tokio::test]
+async fn every_renewal_waits_for_as_long_as_the_service_asks() {
+    let throttled = Answer {
+        status: 429,
+        headers: "Retry-After: 120\r\n",
+        body: String::new(),
+    };
+    let world = World::new(vec![keys("1", ONE), throttled, keys("2", TWO)]).await;
+    let refused = world.provider.found();
+    for _ in 0..3 {
+        let error = world.provider.renew(&refused).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+    }
+    world.clock.advance(Duration::from_secs(119));
+    assert!(world.provider.renew(&refused).await.is_err());
+    assert_eq!(world.asked(), 2);
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.provider.renew(&refused).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_to_renew_is_asked_again_after_five_minutes() {
+    let refusal: Answer = (403, String::new()).into();
+    let world = World::new(vec![keys("1", ONE), refusal, keys("2", TWO)]).await;
+    let refused = world.provider.found();
+    world.clock.advance(minutes(60));
+    for _ in 0..3 {
+        let error = world.provider.renew(&refused).await.unwrap_err();
+        assert_eq!(error.refused_with(), Some(403), "{error}");
+        assert!(world.provider.credential().await.is_err());
+    }
+    world.clock.advance(minutes(4));
+    assert!(world.provider.credential().await.is_err());
+    assert_eq!(world.asked(), 2);
+    world.clock.advance(minutes(1));
+    assert_eq!(world.access_key().await, "AKOFSERVICE2");
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use tokio::net::TcpStream;
 use super::{Presence, temporary};
 use crate::auth::error::{AuthError, Service};
 use crate::auth::found::{Found, Source};
-use crate::decode;
 use crate::http::{Client, Connector, Reply, Route, Trouble, is_transient_status};
 
 /// Where every cloud server finds the service.
@@ -26,24 +25,29 @@ const NO_AGENCY: &str = "Please configure Cloud Service Agency first";
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
+/// Looks for keys. Where something listens that gives no answer, it may be a metadata service in
+/// trouble, or none at all: `has_next` says whether another source is set up, which decides that.
 pub(in crate::auth) async fn look(
     base: &Url,
     connector: &Connector,
+    has_next: bool,
 ) -> Result<Presence, AuthError> {
     if let Some(why) = silence(base).await {
         return Ok(Presence::Absent(why));
     }
     let client = connector.client(base, Route::Direct)?;
+    let no_answer = |trouble| AuthError::NoAnswer {
+        service: Service::Metadata,
+        trouble,
+    };
     let token = match ask_for_token(&client, base).await {
         Ok(token) => token,
-        Err(trouble) => return Ok(Presence::Absent(format!("{base}: {trouble}"))),
+        Err(trouble) if has_next => return Ok(Presence::Absent(format!("{base}: {trouble}"))),
+        Err(trouble) => return Err(no_answer(trouble)),
     };
     let reply = ask_for_keys(&client, base, token)
         .await
-        .map_err(|trouble| AuthError::NoAnswer {
-            service: Service::Metadata,
-            trouble,
-        })?;
+        .map_err(no_answer)?;
     match reply.status {
         200 => {
             let (credential, expires_at) = temporary::parse(&reply.body, Service::Metadata)?;
@@ -53,7 +57,7 @@ pub(in crate::auth) async fn look(
             };
             Ok(found.into())
         }
-        401 if decode::text(&reply.body).contains(NO_AGENCY) => {
+        401 if String::from_utf8_lossy(&reply.body).contains(NO_AGENCY) => {
             Ok(Presence::Absent("this server has no agency".to_owned()))
         }
         // So answer the metadata services of other clouds, where many pipelines run.
@@ -112,7 +116,7 @@ mod tests {
     use crate::auth::testing::{Server, key_pair, keys, present};
 
     async fn look_at(server: &Server) -> Result<Presence, AuthError> {
-        look(server.url(), &Connector::default()).await
+        look(server.url(), &Connector::default(), false).await
     }
 
     #[tokio::test]
@@ -202,7 +206,23 @@ mod tests {
     #[tokio::test]
     async fn where_nobody_listens_there_is_no_source() {
         let base = Server::nobody().await;
-        let answer = look(&base, &Connector::default()).await;
+        let answer = look(&base, &Connector::default(), false).await;
+        assert!(matches!(answer, Ok(Presence::Absent(_))), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_service_that_ends_connections_is_in_trouble_unless_another_source_is_set_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let base: Url = format!("http://{address}/").parse().unwrap();
+        tokio::spawn(async move {
+            loop {
+                drop(listener.accept().await.unwrap());
+            }
+        });
+        let error = look(&base, &Connector::default(), false).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        let answer = look(&base, &Connector::default(), true).await;
         assert!(matches!(answer, Ok(Presence::Absent(_))), "{answer:?}");
     }
 }

@@ -24,7 +24,7 @@ pub(super) use environment::look as look_into_environment;
 pub(super) use files::look as look_into_files;
 pub(super) use koocli::look as look_into_koocli;
 pub(super) use metadata::look as look_into_metadata;
-pub(super) use oidc::look as look_into_oidc;
+pub(super) use oidc::{is_set_up as oidc_is_set_up, look as look_into_oidc};
 pub(super) use profile::look as look_into_profile;
 
 /// What a source that isn't broken has.

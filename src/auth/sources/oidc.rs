@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use super::{Presence, project_id, temporary, variable};
 use crate::auth::error::{AuthError, Service};
 use crate::auth::found::{Found, Source};
-use crate::decode::without_bom;
 use crate::environment::Environment;
 use crate::http::{Connector, Route};
 use crate::secret::{ExposeSecret, Secret};
@@ -85,13 +84,20 @@ pub(in crate::auth) async fn look(
     Ok(found.into())
 }
 
-/// What the variables ask for; nothing, where none of them is set.
-fn plan(environment: &dyn Environment) -> Result<Option<Plan>, AuthError> {
-    let names = [PROVIDER_URN, AGENCY_URN, ID_TOKEN, TOKEN_FILE];
-    let Some(set) = names
+/// Whether the variables ask for this source.
+pub(in crate::auth) fn is_set_up(environment: &dyn Environment) -> bool {
+    first_variable(environment).is_some()
+}
+
+fn first_variable(environment: &dyn Environment) -> Option<&'static str> {
+    [PROVIDER_URN, AGENCY_URN, ID_TOKEN, TOKEN_FILE]
         .into_iter()
         .find(|name| variable(environment, name).is_some())
-    else {
+}
+
+/// What the variables ask for; nothing, where none of them is set.
+fn plan(environment: &dyn Environment) -> Result<Option<Plan>, AuthError> {
+    let Some(set) = first_variable(environment) else {
         return Ok(None);
     };
     let needed =
@@ -155,7 +161,7 @@ fn read_token(path: &Path) -> Result<Secret, AuthError> {
     File::open(path)
         .and_then(|file| file.take(MAX_TOKEN).read_to_string(&mut text))
         .map_err(|error| unreadable(error.to_string()))?;
-    match without_bom(&text).trim() {
+    match text.trim() {
         "" => Err(unreadable("it is empty".to_owned())),
         token => Ok(token.into()),
     }
@@ -234,7 +240,7 @@ mod tests {
     async fn the_token_s_file_is_read_anew_each_time_and_may_be_open_to_others() {
         let server = Server::start(|_| (200, keys("1"))).await;
         let folder = Folder::new();
-        let file = folder.open("token", "\u{FEFF}t0ken.one\n");
+        let file = folder.open("token", "t0ken.one\n");
         let environment = variables(&[
             WHOLE[0],
             WHOLE[1],

@@ -48,13 +48,15 @@ async fn until_it_is_connected_it_says_what_is_missing_and_looks_again_later() {
     };
     assert!(fault.message.raw().contains("ak"), "{fault}");
     assert_eq!(source.project_id(), None);
+    assert_eq!(source.not_ready().as_deref(), Some(fault.message.raw()));
     assert_eq!(source.renew().await, Renewal::Unchanged);
 
     write(folder.path());
-    assert!(source.connect().await.is_err(), "not so soon again");
+    assert!(source.try_connect().await.is_err(), "not so soon again");
     advance(FIRST_PAUSE).await;
-    assert!(source.connect().await.is_ok());
+    assert!(source.try_connect().await.is_ok());
     assert_eq!(source.project_id().unwrap().as_str(), "p1");
+    assert_eq!(source.not_ready(), None);
 }
 
 #[tokio::test]
@@ -70,12 +72,12 @@ async fn once_connected_it_asks() {
 }
 
 fn refused(status: u16, retry_after: Option<Duration>) -> ConnectError {
-    ConnectError::Project(ProjectError::Refused(Refusal {
+    ConnectError::Project(ProjectError::Refused(Box::new(Refusal {
         status,
         fault: Fault::local("no"),
         retry_after,
         limit: None,
-    }))
+    })))
 }
 
 #[test]

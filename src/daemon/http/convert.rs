@@ -274,8 +274,9 @@ impl JobTypeShape {
 }
 
 impl HealthShape {
-    /// How the daemon is. It is ready while it can accept watches and keep them; trouble of a
-    /// project is shown, but no reason: what is accepted meanwhile is polled once that is over.
+    /// How the daemon is. It is ready while it can accept watches and keep them, and the credential
+    /// and the ID of every project are known. Later trouble of a project is shown, but no reason:
+    /// what is accepted meanwhile is polled once that is over.
     pub(super) fn new(health: &Health, draining: bool) -> Self {
         let mut reasons = Vec::new();
         if draining {
@@ -292,6 +293,12 @@ impl HealthShape {
         }
         if let Some(trouble) = &health.store_trouble {
             reasons.push(trouble.clone());
+        }
+        for project in &health.projects {
+            if let Some(why) = &project.not_ready {
+                let name = &project.name;
+                reasons.push(format!("project {name}: not ready, because {why}"));
+            }
         }
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         Self {
@@ -310,6 +317,7 @@ impl From<&ProjectHealth> for ProjectShape {
     fn from(project: &ProjectHealth) -> Self {
         Self {
             name: project.name.to_string(),
+            not_ready: project.not_ready.as_deref().map(ForeignText::from),
             refused: project.refused.as_deref().map(ForeignText::from),
             paused_ms: project.paused.map(millis),
             spacing_ms: millis(project.spacing),

@@ -366,6 +366,9 @@ pub struct ErrorBody {
 pub struct ProjectShape {
     /// Its name in the configuration.
     pub name: String,
+    /// Why it can't be asked about jobs yet: its credential or its project ID isn't known.
+    #[schema(value_type = Option<String>)]
+    pub not_ready: Option<ForeignText>,
     /// What the service said when it refused the credential, while it counts as refused.
     #[schema(value_type = Option<String>)]
     pub refused: Option<ForeignText>,
@@ -378,9 +381,9 @@ pub struct ProjectShape {
 /// How the daemon is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthShape {
-    /// Whether it accepts watches and keeps them.
+    /// Whether it accepts watches, keeps them, and can ask about the jobs of every project.
     pub ready: bool,
-    /// Why it does not.
+    /// Why it can't.
     #[schema(value_type = Vec<String>)]
     pub reasons: Vec<ForeignText>,
     /// Watches that haven't been answered yet.
@@ -391,8 +394,8 @@ pub struct HealthShape {
     pub in_trouble: u64,
     /// Outcomes and attempts that wait for the store.
     pub held: u64,
-    /// The projects. None of them keeps the daemon from being ready: it accepts watches for a
-    /// project whose credential is refused, and polls them once that is mended.
+    /// The projects. One that isn't ready is among the reasons. One whose credential the service
+    /// refuses is none: watches for it are accepted, and polled once that is mended.
     pub projects: Vec<ProjectShape>,
 }
 

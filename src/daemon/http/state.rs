@@ -27,7 +27,8 @@ pub(super) async fn healthz(uri: Uri) -> Result<Response, Problem> {
 }
 
 /// Whether the daemon accepts watches and keeps them: all of the last run are taken up, the store
-/// can be written, the lease goes on where it is shared, and it is not stopping. Projects are shown, and keep it from nothing.
+/// can be written, the lease goes on where it is shared, it is not stopping, and the credential and
+/// the ID of every project are known. Watches are accepted for a project that isn't ready, too.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "state",
     responses(

@@ -8,6 +8,7 @@ fn seen() -> Seen {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
     let project = |name: &'static str, refused: Option<&str>| ProjectHealth {
         name: ProjectName::built_in(name),
+        not_ready: None,
         refused: refused.map(ToOwned::to_owned),
         paused: refused.map(|_| Duration::from_millis(1500)),
         spacing: Duration::from_millis(200),

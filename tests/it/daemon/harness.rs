@@ -315,6 +315,12 @@ impl Daemon {
         answer
     }
 
+    /// Asks for something at the control API, which may be an error.
+    #[track_caller]
+    pub(super) fn ask(&self, path: &str) -> (u16, Value) {
+        call(&self.socket, "GET", path, "")
+    }
+
     /// Adds a watch, and says its ID.
     #[track_caller]
     pub(super) fn add(&self, job: &str) -> String {

@@ -6,6 +6,7 @@ mod crash;
 pub(crate) mod harness;
 mod hooks;
 mod notify;
+mod readiness;
 pub(crate) mod receiver;
 mod refusals;
 mod reload;
