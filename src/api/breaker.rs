@@ -16,10 +16,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use crate::clock::SaturatingAdd as _;
 use crate::model::Fault;
 
 /// How long the service locks a key (dcs: "AK access failed to reach the limit").
 const LOCK: Duration = Duration::from_secs(5 * 60);
+
+/// The shortest time between two retries that a program may ask for: with the first refusal, they are
+/// fewer than what locks a key.
+const RETRY_INTERVAL: Duration = Duration::from_secs(150);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -47,6 +52,8 @@ struct Shared {
     proofs: u64,
     /// What the service said when it refused the credential, until it takes it.
     refusal: Option<Fault>,
+    /// When the last refusal was overruled by [`Breaker::retry_sparingly`].
+    retried: Option<Instant>,
 }
 
 /// The credential counts as refused.
@@ -65,6 +72,7 @@ impl Default for Breaker {
                 state: State::Unproven,
                 proofs: 0,
                 refusal: None,
+                retried: None,
             }),
             changed: Notify::new(),
         }
@@ -125,6 +133,37 @@ impl Breaker {
         if matches!(shared.state, State::Open(_)) {
             shared.state = State::Unproven;
             self.changed.notify_one();
+        }
+    }
+
+    /// As [`Breaker::retry`], but not more often than every [`RETRY_INTERVAL`]: a program that asks for
+    /// this in a loop doesn't lock the key.
+    pub fn retry_sparingly(&self) {
+        let now = Instant::now();
+        {
+            let mut shared = self.shared();
+            let may = shared
+                .retried
+                .is_none_or(|last| now.saturating_duration_since(last) >= RETRY_INTERVAL);
+            if !may || !matches!(shared.state, State::Open(_)) {
+                return;
+            }
+            shared.retried = Some(now);
+        }
+        self.retry();
+    }
+
+    /// What the service said when it refused the credential, and until when it isn't sent again; `None`
+    /// where the next request may find out.
+    #[must_use]
+    pub fn hold(&self) -> Option<Refused> {
+        let shared = self.shared();
+        match (shared.state, &shared.refusal) {
+            (State::Open(until), Some(fault)) if Instant::now() < until => Some(Refused {
+                fault: fault.clone(),
+                until,
+            }),
+            _ => None,
         }
     }
 
@@ -210,7 +249,10 @@ impl Pass<'_> {
 
     /// The credential is of no use, and neither is another request with it.
     pub fn give_up(mut self, fault: Fault) {
-        self.settle(State::Open(Instant::now() + LOCK), Some(fault));
+        self.settle(
+            State::Open(Instant::now().saturating_add(LOCK)),
+            Some(fault),
+        );
     }
 
     fn settle(&mut self, state: State, refusal: Option<Fault>) {
@@ -228,141 +270,4 @@ impl Drop for Pass<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::time::{advance, timeout};
-
-    fn refusal() -> Fault {
-        Fault::local("verify aksk signature fail")
-    }
-
-    async fn waits(breaker: &Breaker) -> bool {
-        timeout(Duration::from_secs(1), breaker.admit())
-            .await
-            .is_err()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_request_proves_a_credential_before_the_others_follow() {
-        let breaker = Breaker::default();
-        let probe = breaker.admit().await.unwrap();
-        assert!(waits(&breaker).await);
-        probe.accepted();
-        let _first = breaker.admit().await.unwrap();
-        let _second = breaker.admit().await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_probe_that_learns_nothing_hands_over_to_the_next() {
-        let breaker = Breaker::default();
-        let probe = breaker.admit().await.unwrap();
-        let mut next = pin!(breaker.admit());
-        assert!(timeout(Duration::from_secs(1), &mut next).await.is_err());
-        drop(probe);
-        assert!(next.await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn of_many_that_are_refused_at_once_one_tries_again() {
-        let breaker = Breaker::default();
-        breaker.admit().await.unwrap().accepted();
-        let mut passes = Vec::new();
-        for _ in 0..5 {
-            passes.push(breaker.admit().await.unwrap());
-        }
-        let retrying = passes.iter_mut().map(Pass::refused).filter(|first| *first);
-        assert_eq!(retrying.count(), 1);
-        assert!(waits(&breaker).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_that_was_overtaken_by_a_proof_says_nothing() {
-        let breaker = Breaker::default();
-        breaker.admit().await.unwrap().accepted();
-        let mut renewing = breaker.admit().await.unwrap();
-        let mut overtaken = breaker.admit().await.unwrap();
-        assert!(renewing.refused());
-        renewing.accepted();
-        assert!(!overtaken.refused());
-        assert!(!waits(&breaker).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refused_credential_is_not_sent_again_while_a_lock_lasts() {
-        let breaker = Breaker::default();
-        let mut probe = breaker.admit().await.unwrap();
-        assert!(probe.refused());
-        probe.give_up(refusal());
-        assert_eq!(breaker.admit().await.unwrap_err().fault, refusal());
-        advance(LOCK).await;
-        let _probe = breaker.admit().await.unwrap();
-        assert!(waits(&breaker).await, "one probe, not one a watch");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn those_who_wait_are_woken_in_their_order_and_one_at_a_time() {
-        let breaker = Breaker::default();
-        let probe = breaker.admit().await.unwrap();
-        let mut queue: Vec<_> = (0..4).map(|_| Box::pin(breaker.admit())).collect();
-        for waiting in &mut queue {
-            assert!(timeout(Duration::ZERO, waiting).await.is_err());
-        }
-        drop(probe);
-        let mut first = queue.remove(0);
-        let probe = timeout(Duration::ZERO, &mut first).await.unwrap().unwrap();
-        for waiting in &mut queue {
-            assert!(timeout(Duration::ZERO, waiting).await.is_err());
-        }
-        probe.accepted();
-        for waiting in queue {
-            assert!(!waiting.await.unwrap().is_probing());
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_leaves_the_queue_passes_its_turn_on() {
-        let breaker = Breaker::default();
-        let probe = breaker.admit().await.unwrap();
-        let mut gone = Box::pin(breaker.admit());
-        let mut next = Box::pin(breaker.admit());
-        assert!(timeout(Duration::ZERO, &mut gone).await.is_err());
-        assert!(timeout(Duration::ZERO, &mut next).await.is_err());
-        drop(probe);
-        drop(gone);
-        assert!(timeout(Duration::ZERO, next).await.unwrap().is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_credential_that_was_changed_is_tried_at_once() {
-        let breaker = Breaker::default();
-        breaker.admit().await.unwrap().give_up(refusal());
-        let end = Instant::now() + LOCK;
-        assert_eq!(breaker.admit().await.unwrap_err().until, end);
-        let mut waiting = pin!(breaker.change(end));
-        assert!(timeout(secs(1), &mut waiting).await.is_err());
-        breaker.retry();
-        assert!(timeout(Duration::ZERO, waiting).await.is_ok());
-        let probe = breaker.admit().await.unwrap();
-        assert_eq!(breaker.refusal(), Some(refusal()), "not taken yet");
-        probe.accepted();
-        assert_eq!(breaker.refusal(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn leave_from_before_a_refusal_is_none_any_more() {
-        let breaker = Breaker::default();
-        breaker.admit().await.unwrap().accepted();
-        let mut renewing = breaker.admit().await.unwrap();
-        let mut waiting = breaker.admit().await.unwrap();
-        assert!(waiting.is_still_good());
-        assert!(renewing.refused());
-        assert!(!waiting.is_still_good());
-        assert!(renewing.is_still_good(), "it is the one to find out");
-        renewing.accepted();
-        assert!(waiting.is_still_good());
-    }
-
-    const fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ pub use breaker::{Breaker, Pass, Refused};
 pub use client::{DcsClient, Target};
 pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
 pub use iam::{ProjectError, ProjectQuestion};
-pub use limiter::{Limiter, Place, Turn};
+pub use limiter::{Limiter, Place, RateHold, Turn};
 pub use rate::RateLimit;
 pub use service_clock::{
     ClockOffset, Evidence, Observed, ServiceClock, SignatureCheck, SigningTime,

@@ -1,10 +1,15 @@
 //! How the daemon is, in words: the line for the service manager, and what of it is news for the log.
 
+use std::time::Duration;
+
 use tracing::Level;
 
-use crate::engine::Health;
+use crate::engine::{Health, ProjectHealth};
 use crate::sanitize::{SENTENCE, sanitize};
 use crate::store::Counts;
+
+/// The shortest pause that is worth a line of the log. Those after single 429s are seconds.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// A line such as `12 watches, 3 deliveries pending; store: disk full`.
 pub(super) fn status(health: &Health, counts: Option<Counts>) -> String {
@@ -40,12 +45,20 @@ pub(super) fn status(health: &Health, counts: Option<Counts>) -> String {
             let why = sanitize(why, SENTENCE);
             line.push_str(&format!("; {}: credential refused: {why}", project.name));
         }
+        if project.limit.is_some() || is_paused_for_long(project) {
+            line.push_str(&format!("; {}: throttled by the service", project.name));
+        }
     }
     line
 }
 
 fn numbered(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Whether the service wants nothing to be sent for a time that people notice.
+fn is_paused_for_long(project: &ProjectHealth) -> bool {
+    project.paused.is_some_and(|paused| paused >= LONG_PAUSE)
 }
 
 /// What has changed, worth a line of the log each; beside the store, whose recorder logs that.
@@ -84,6 +97,19 @@ pub(super) fn news(before: &Health, now: &Health) -> Vec<(Level, String)> {
             )),
             _ => {}
         }
+        let was_paused = was.is_some_and(|was| was.paused.is_some());
+        if !was_paused && is_paused_for_long(project) {
+            let paused = Duration::from_secs(project.paused.unwrap_or_default().as_secs());
+            news.push((
+                Level::WARN,
+                format!(
+                    "project {}: the service asks for a pause; nothing is sent for {}; to end it now: \
+                     dcs-wait watch poll, or a reload",
+                    project.name,
+                    humantime::format_duration(paused)
+                ),
+            ));
+        }
     }
     match (before.in_trouble, now.in_trouble) {
         (0, some @ 1..) => news.push((
@@ -103,7 +129,6 @@ pub(super) fn news(before: &Health, now: &Health) -> Vec<(Level, String)> {
 mod tests {
     use super::*;
     use crate::engine::{ClusterHealth, ProjectHealth};
-    use std::time::Duration;
 
     fn project(refused: Option<&str>) -> ProjectHealth {
         ProjectHealth {
@@ -112,6 +137,8 @@ mod tests {
             refused: refused.map(str::to_owned),
             paused: None,
             spacing: Duration::ZERO,
+            limit: None,
+            hold: None,
         }
     }
 
@@ -179,6 +206,28 @@ mod tests {
         let line = "project main: ready".to_owned();
         assert_eq!(news(&second, &ready), [(Level::INFO, line)]);
         assert_eq!(news(&nothing, &ready), []);
+    }
+
+    #[test]
+    fn a_long_pause_is_news_once_and_shown_while_it_lasts() {
+        let well = Health {
+            projects: vec![project(None)],
+            ..Health::default()
+        };
+        let paused = |seconds| {
+            let mut health = well.clone();
+            health.projects[0].paused = Some(Duration::from_secs(seconds));
+            health
+        };
+        assert_eq!(news(&well, &paused(59)), []);
+        let found = news(&well, &paused(3599));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].1.contains("nothing is sent for 59m 59s"));
+        assert_eq!(news(&paused(3599), &paused(3597)), []);
+        assert_eq!(
+            status(&paused(3599), None),
+            "0 watches; main: throttled by the service"
+        );
     }
 
     #[test]

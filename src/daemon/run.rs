@@ -244,7 +244,7 @@ impl Running {
         self.logging.set_level(config.daemon.log_level);
         self.sessions = sessions;
         self.engine.configure(setup);
-        self.sessions.retry();
+        self.engine.lift_holds();
         self.retention.send_replace(config.store.retention);
         orders::accept(&self.engine, &config.watches).await;
         self.config = config;

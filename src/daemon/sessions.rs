@@ -114,13 +114,6 @@ impl Sessions {
         Ok(projects.collect())
     }
 
-    /// Has every refused credential tried again: whoever has mended one needn't wait.
-    pub(super) fn retry(&self) {
-        for kept in self.kept.values() {
-            kept.session.gate.breaker.retry();
-        }
-    }
-
     /// The gates that there are, by the files of the credential that goes through; none for the
     /// sources that the environment names.
     fn gates(&self, config: &Config) -> HashMap<Given, Arc<Gate>> {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::holds::Hold;
 use super::moods::Mood;
 use super::setup::Project;
 use super::shared::Shared;
+use crate::api::RateLimit;
 use crate::model::ProjectName;
 
 /// How an engine is.
@@ -52,6 +54,10 @@ pub struct ProjectHealth {
     pub paused: Option<Duration>,
     /// The time between two requests that is kept to now.
     pub spacing: Duration,
+    /// The limit that the service named and that is kept to now, and for how long.
+    pub limit: Option<(RateLimit, Duration)>,
+    /// What holds its requests back now.
+    pub hold: Option<Hold>,
 }
 
 impl Health {
@@ -92,6 +98,8 @@ impl ProjectHealth {
             refused: gate.breaker.refusal().map(|fault| fault.to_string()),
             paused: gate.limiter.paused(Instant::now()),
             spacing: gate.limiter.spacing(),
+            limit: gate.limiter.learned(Instant::now()),
+            hold: Hold::of(gate),
         }
     }
 }

@@ -7,6 +7,7 @@ mod dispatcher;
 mod ending;
 mod health;
 mod history;
+mod holds;
 mod known;
 mod leases;
 mod moods;
@@ -24,6 +25,7 @@ mod wait;
 
 pub use dispatcher::{Dispatcher, DispatcherParts, Retries};
 pub use health::{ClusterHealth, Health, ProjectHealth};
+pub use holds::Hold;
 pub use leases::{Membership, Tenure};
 pub use orders::{AcceptError, Accepted, Heard, Order, Refused};
 pub use recorder::Recorder;

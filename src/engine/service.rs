@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::active::{Active, Wish};
 use super::health::Health;
+use super::holds::Hold;
 use super::orders::Heard;
 use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared};
@@ -130,7 +131,20 @@ impl Engine {
         Ok(heard)
     }
 
-    /// Asks for a watch's job now, or as soon as the limits allow.
+    /// Lifts what holds requests back as services said so: refused credentials are tried again, pauses
+    /// are over, and limits that services named are forgotten.
+    pub fn lift_holds(&self) {
+        self.0.lift_holds();
+    }
+
+    /// What holds the requests of a project back, if anything does.
+    #[must_use]
+    pub fn hold(&self, project: &ProjectName) -> Option<Hold> {
+        self.0.hold(project)
+    }
+
+    /// Asks for a watch's job now, or as soon as the user's limits allow: what the service said that
+    /// holds it back is lifted.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -157,7 +171,7 @@ impl Engine {
         let Self(shared) = self;
         let hears = |active: &Active| match wish {
             store::Wish::CallOff => active.wish(Wish::CallOff),
-            store::Wish::PollNow => active.poll_now(),
+            store::Wish::PollNow => shared.poll_now(active),
         };
         if shared.watch(id).is_none() {
             match shared.store.watch(id).await? {

@@ -107,7 +107,7 @@ impl<S: Subject> Poller<'_, S> {
             let Some(turn) = limiter.reserve(Instant::now(), too_late) else {
                 return false;
             };
-            until(turn.at).await;
+            limiter.wait_for(turn).await;
             if limiter.is_good(turn, Instant::now()) {
                 return true;
             }

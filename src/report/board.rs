@@ -168,7 +168,7 @@ impl Watched {
         match self.hitch.as_ref()? {
             Hitch::NotVisible => None,
             Hitch::Trouble { fault, in_a_row } => Some(text::trouble_in_short(fault, *in_a_row)),
-            Hitch::Throttled { .. } => Some(text::THROTTLED.to_owned()),
+            Hitch::Throttled { limit } => Some(text::throttled_in_short(*limit)),
         }
     }
 

@@ -352,8 +352,8 @@ mod tests {
          6s  PAUSED (masterStandbySwapJob): not a status that this program knows, so it waits on
          7s  RUNNING (masterStandbySwapJob)
          8s  PAUSED (masterStandbySwapJob)
-         9s  throttled: the service allows 200 requests in 5m00s; next try in 10s
-        29s  throttled: the service asks for fewer requests; next try in 10s
+         9s  throttled: the service's limit is 200 requests in 5m00s; next request in 10s
+        29s  throttled: the service asks for fewer requests; next request in 10s
         30s  still waiting: PAUSED, throttled; 7 polls, next poll in 9s
         ");
     }

@@ -75,19 +75,27 @@ pub(super) fn recovered(state: &str) -> String {
     format!("recovered: {state}")
 }
 
-pub(super) const THROTTLED: &str = "throttled";
+const THROTTLED: &str = "throttled";
+
+/// The service asks for fewer requests, in a few words.
+pub(super) fn throttled_in_short(limit: Option<(u32, Duration)>) -> String {
+    limit.map_or_else(
+        || THROTTLED.to_owned(),
+        |limit| format!("{THROTTLED} to {}", rate_limit(limit)),
+    )
+}
+
+fn rate_limit((requests, period): (u32, Duration)) -> String {
+    let noun = if requests == 1 { "request" } else { "requests" };
+    format!("{requests} {noun} in {}", duration(period))
+}
 
 pub(super) fn throttled(limit: Option<(u32, Duration)>, next: Duration) -> String {
     let limit = limit.map_or_else(
         || "the service asks for fewer requests".to_owned(),
-        |(requests, period)| {
-            format!(
-                "the service allows {requests} requests in {}",
-                duration(period)
-            )
-        },
+        |limit| format!("the service's limit is {}", rate_limit(limit)),
     );
-    format!("{THROTTLED}: {limit}; next try in {}", duration(next))
+    format!("{THROTTLED}: {limit}; next request in {}", duration(next))
 }
 
 pub(super) fn clock_corrected(off_by: Duration, ahead: bool) -> String {

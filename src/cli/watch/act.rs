@@ -1,11 +1,14 @@
 //! `dcs-wait watch cancel` and `dcs-wait watch poll`.
 
-use super::list::outcome;
+use std::time::SystemTime;
+
+use super::list::{held_by, outcome};
 use super::name;
 use crate::cli::args::{Form, WatchesArgs};
 use crate::cli::control::Daemon;
 use crate::cli::error::CliError;
 use crate::cli::output;
+use crate::clock::{Clock as _, SystemClock};
 use crate::daemon::http::shapes::WatchShape;
 use crate::environment::Environment;
 use crate::model::Exit;
@@ -30,7 +33,7 @@ pub(super) async fn run(
         match one(&daemon, text, &args, act).await {
             Ok(watch) => output::print(&match args.form.form {
                 Form::Json => json(&watch),
-                Form::Text => line(&watch, act),
+                Form::Text => line(&watch, act, SystemClock.now()),
             }),
             Err(error) => {
                 output::complain(&error, environment);
@@ -58,11 +61,21 @@ async fn one(
     Ok(daemon.post(&path).await?)
 }
 
-fn line(watch: &WatchShape, act: Act) -> String {
+fn line(watch: &WatchShape, act: Act, now: SystemTime) -> String {
     let how = match (act, outcome(watch)) {
         (Act::Cancel, None) => "is being cancelled",
         (Act::Cancel, Some(outcome)) => outcome,
-        (Act::Poll, _) => "is polled",
+        (Act::Poll, _) => match &watch.held_by {
+            Some(hold) => {
+                return format!(
+                    "{} {} is not polled yet: {}",
+                    watch.id,
+                    watch.job_id,
+                    held_by(hold, now)
+                );
+            }
+            None => "is polled",
+        },
     };
     format!("{} {} {how}", watch.id, watch.job_id)
 }

@@ -9,10 +9,10 @@ use crate::cli::control::Daemon;
 use crate::cli::error::CliError;
 use crate::cli::{output, table};
 use crate::clock::{Clock, SystemClock};
-use crate::daemon::http::shapes::{WatchPage, WatchShape};
+use crate::daemon::http::shapes::{HoldReason, HoldShape, WatchPage, WatchShape};
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome};
-use crate::report::json;
+use crate::report::{duration, json};
 
 /// How many watches are asked for at once.
 const PAGE: usize = 100;
@@ -82,7 +82,7 @@ fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<St
         [
             watch.job_id.clone(),
             watch.project.clone(),
-            outcome(watch).map_or_else(|| status(watch), str::to_owned),
+            outcome(watch).map_or_else(|| state(watch), str::to_owned),
             ago(&watch.accepted_at),
             watch
                 .ended_at
@@ -102,6 +102,23 @@ fn for_people(watches: &[WatchShape], now: SystemTime, columns: usize) -> Vec<St
         .map(|[job, project, state, accepted, ended, _]| [job, project, state, accepted, ended])
         .collect();
     table::table(["JOB", "PROJECT", "STATE", "ACCEPTED", "ENDED"], &rows)
+}
+
+/// The state of a watch that goes on: the job's status, and what holds its requests back.
+fn state(watch: &WatchShape) -> String {
+    let held = watch.held_by.as_ref().map(|hold| match hold.reason {
+        HoldReason::CredentialRefused => ", credential refused",
+        HoldReason::RateLimit => ", rate-limited",
+        HoldReason::Other => ", held back",
+    });
+    format!("{}{}", status(watch), held.unwrap_or_default())
+}
+
+/// What holds a watch's requests back, and for how long.
+pub(super) fn held_by(hold: &HoldShape, now: SystemTime) -> String {
+    let left = time(&hold.until).and_then(|until| until.duration_since(now).ok());
+    let next = left.map(|left| format!("; next request in {}", duration(left)));
+    format!("{}{}", hold.message, next.unwrap_or_default())
 }
 
 fn for_programs(watch: &WatchShape) -> String {

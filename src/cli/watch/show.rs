@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::list::{outcome, status};
+use super::list::{held_by, outcome, status};
 use super::{events, name};
 use crate::cli::args::{Form, OneWatchArgs};
 use crate::cli::control::Daemon;
@@ -78,6 +78,10 @@ fn facts(watch: &WatchShape, now: SystemTime) -> Vec<String> {
         ("project", Some(watch.project.clone())),
         ("state", Some(state)),
         ("expected", expected.as_ref().map(estimate_line)),
+        (
+            "held by",
+            watch.held_by.as_ref().map(|hold| held_by(hold, now)),
+        ),
         ("reason", shown(watch.fail_reason.as_ref())),
         ("error", error),
         ("accepted", Some(at(&watch.accepted_at))),

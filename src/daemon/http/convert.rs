@@ -2,12 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use super::shapes::{
     About, AcceptedOne, AnswersShape, AttemptShape, DeliveryShape, DeliveryStateShape,
-    EstimateShape, EventShape, FaultShape, HealthShape, JobTypeShape, LimitShape, ProjectShape,
-    ResultShape, WatchShape, WatchStateShape,
+    EstimateShape, EventShape, FaultShape, HealthShape, HoldReason, HoldShape, JobTypeShape,
+    LimitShape, ProjectShape, ResultShape, WatchShape, WatchStateShape,
 };
-use crate::engine::{Accepted, Health, ProjectHealth, Told};
+use crate::api::{RateHold, RateLimit};
+use crate::clock::SaturatingAdd as _;
+use crate::engine::{Accepted, Health, Hold, ProjectHealth, Told};
 use crate::forms::{millis, rfc3339};
 use crate::model::{
     Answers, Attempt, Delivery, DeliveryState, Durations, Estimate, Fault, Job, JobType,
@@ -47,6 +51,7 @@ impl WatchShape {
             ended_at: end.map(|end| ours(end.at)),
             hooks: watch.hooks.iter().map(ToString::to_string).collect(),
             error: end.and_then(|end| end.fault.as_ref().map(FaultShape::from)),
+            held_by: None,
         }
     }
 }
@@ -277,7 +282,7 @@ impl HealthShape {
     /// How the daemon is. It is ready while it can accept watches and keep them, and the credential
     /// and the ID of every project are known. Later trouble of a project is shown, but no reason:
     /// what is accepted meanwhile is polled once that is over.
-    pub(super) fn new(health: &Health, draining: bool) -> Self {
+    pub(super) fn new(health: &Health, draining: bool, now: SystemTime) -> Self {
         let mut reasons = Vec::new();
         if draining {
             reasons.push("it is stopping".to_owned());
@@ -308,19 +313,63 @@ impl HealthShape {
             running: count(health.running),
             in_trouble: count(health.in_trouble),
             held: count(health.held),
-            projects: health.projects.iter().map(ProjectShape::from).collect(),
+            projects: health
+                .projects
+                .iter()
+                .map(|project| ProjectShape::new(project, now))
+                .collect(),
         }
     }
 }
 
-impl From<&ProjectHealth> for ProjectShape {
-    fn from(project: &ProjectHealth) -> Self {
+impl ProjectShape {
+    fn new(project: &ProjectHealth, now: SystemTime) -> Self {
+        let limit = project.limit.as_ref();
         Self {
             name: project.name.to_string(),
             not_ready: project.not_ready.as_deref().map(ForeignText::from),
             refused: project.refused.as_deref().map(ForeignText::from),
             paused_ms: project.paused.map(millis),
             spacing_ms: millis(project.spacing),
+            limit: limit.map(|(limit, _)| LimitShape {
+                requests: limit.requests,
+                period_ms: millis(limit.per),
+            }),
+            limit_expires_ms: limit.map(|(_, left)| millis(*left)),
+            held_by: project.hold.as_ref().map(|hold| HoldShape::new(hold, now)),
+        }
+    }
+}
+
+impl HoldShape {
+    /// What holds requests back, where the wall clock shows `now`.
+    pub(super) fn new(hold: &Hold, now: SystemTime) -> Self {
+        let left = hold.until().saturating_duration_since(Instant::now());
+        let (reason, message) = match hold {
+            Hold::Refused(refused) => (
+                HoldReason::CredentialRefused,
+                format!("the service refuses the credential: {}", refused.fault),
+            ),
+            Hold::Rate(RateHold { limit, .. }) => (HoldReason::RateLimit, rate_limit(*limit)),
+        };
+        Self {
+            reason,
+            message: message.into(),
+            until: ours(now.saturating_add(left)),
+        }
+    }
+}
+
+fn rate_limit(limit: Option<RateLimit>) -> String {
+    match limit {
+        None => "the service asks for fewer requests".to_owned(),
+        Some(RateLimit { requests, per }) => {
+            let number = match requests {
+                1 => "1 request".to_owned(),
+                requests => format!("{requests} requests"),
+            };
+            let per = humantime::format_duration(per);
+            format!("the service's limit is {number} in {per}")
         }
     }
 }

@@ -6,11 +6,13 @@
 
 mod cluster;
 mod events;
+mod holds;
 mod job_types;
 
 pub use crate::forms::EstimateShape;
 pub use cluster::{ClusterShape, InstanceShape, InstanceStateShape, OrphansShape};
 pub use events::{About, EventShape, LimitShape, ResultShape};
+pub use holds::{HoldReason, HoldShape};
 pub use job_types::{JobTypeShape, JobTypesShape};
 
 use serde::{Deserialize, Serialize};
@@ -189,6 +191,9 @@ pub struct WatchShape {
     pub hooks: Vec<String>,
     /// What ended it or, for one that timed out, the last trouble since a good answer.
     pub error: Option<FaultShape>,
+    /// What holds its requests back now, while it goes on.
+    #[serde(default)]
+    pub held_by: Option<HoldShape>,
 }
 
 /// A watch that was accepted.
@@ -376,6 +381,15 @@ pub struct ProjectShape {
     pub paused_ms: Option<u64>,
     /// The time that is kept between two requests.
     pub spacing_ms: u64,
+    /// The limit that the service named, where it is stricter than the configured one and kept to now.
+    #[serde(default)]
+    pub limit: Option<LimitShape>,
+    /// How long that limit is kept to, unless the service names one again.
+    #[serde(default)]
+    pub limit_expires_ms: Option<u64>,
+    /// What holds requests back now.
+    #[serde(default)]
+    pub held_by: Option<HoldShape>,
 }
 
 /// How the daemon is.

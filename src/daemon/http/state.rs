@@ -40,7 +40,11 @@ pub(super) async fn healthz(uri: Uri) -> Result<Response, Problem> {
 )]
 pub(super) async fn readyz(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     ask::Asked::of(&uri, &[])?;
-    let shape = HealthShape::new(&app.engine.health(), app.draining.is_cancelled());
+    let shape = HealthShape::new(
+        &app.engine.health(),
+        app.draining.is_cancelled(),
+        app.clock.now(),
+    );
     let status = if shape.ready {
         StatusCode::OK
     } else {

@@ -10,8 +10,8 @@ use axum::response::Response;
 use super::problem::{Problem, json};
 use super::serve::whole;
 use super::shapes::{
-    AcceptedBatch, AcceptedOne, AcceptedShape, AnswersShape, DeliveryShape, ErrorShape, NewWatch,
-    NewWatches, OutcomeShape, WatchDetail, WatchPage, WatchShape, WatchStateShape,
+    AcceptedBatch, AcceptedOne, AcceptedShape, AnswersShape, DeliveryShape, ErrorShape, HoldShape,
+    NewWatch, NewWatches, OutcomeShape, WatchDetail, WatchPage, WatchShape, WatchStateShape,
 };
 use super::{App, ask, orders};
 use crate::engine::Heard;
@@ -203,7 +203,10 @@ pub(super) async fn cancel(
     answer(&app, id, heard).await
 }
 
-/// Asks the service for a watch's job now, or as soon as the limits allow.
+/// Asks the service for a watch's job now, or as soon as the configured limits allow. A pause that the
+/// service asked for, and a limit that it named, are over; a refused credential is tried again, though
+/// not more often than every 2.5 minutes, as refusals lock the key. `held_by` says what still holds it
+/// back.
 #[utoipa::path(
     post, path = "/v1/watches/{id}/poll", operation_id = "poll_watch", tag = "watches",
     params(("id" = String, Path, description = "The watch's ID.", format = "uuid")),
@@ -244,7 +247,14 @@ async fn answer(app: &App, id: WatchId, heard: Heard) -> Result<Response, Proble
 
 /// The watch as it is shown now.
 pub(super) fn shape(app: &App, record: &WatchRecord) -> WatchShape {
-    WatchShape::new(record, estimate(app, record))
+    let hold = record.end.is_none().then(|| {
+        let hold = app.engine.hold(&record.watch.project)?;
+        Some(HoldShape::new(&hold, app.clock.now()))
+    });
+    WatchShape {
+        held_by: hold.flatten(),
+        ..WatchShape::new(record, estimate(app, record))
+    }
 }
 
 /// What is to be expected of the job of a watch that goes on.

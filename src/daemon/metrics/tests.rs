@@ -12,6 +12,8 @@ fn seen() -> Seen {
         refused: refused.map(ToOwned::to_owned),
         paused: refused.map(|_| Duration::from_millis(1500)),
         spacing: Duration::from_millis(200),
+        limit: None,
+        hold: None,
     };
     Seen {
         health: Health {

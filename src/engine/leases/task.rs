@@ -156,7 +156,7 @@ impl Task {
                     if call_off {
                         active.wish(Wish::CallOff);
                     } else if poll_now {
-                        active.poll_now();
+                        self.shared.poll_now(&active);
                     }
                 }
                 Wished::Delivery(delivery) => self.shared.dispatcher.take_on(vec![delivery]),

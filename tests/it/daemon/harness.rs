@@ -154,6 +154,11 @@ socket = "control.sock"
         requests.iter().filter(of_it).count()
     }
 
+    /// How many requests there were.
+    pub(super) fn requests(&self) -> usize {
+        self.simulator.requests().len()
+    }
+
     /// Starts a daemon, and waits until it is ready.
     #[track_caller]
     pub(crate) fn start(&self) -> Daemon {

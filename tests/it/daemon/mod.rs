@@ -4,6 +4,7 @@
 mod cluster;
 mod crash;
 pub(crate) mod harness;
+mod held_back;
 mod hooks;
 mod notify;
 mod readiness;

@@ -202,7 +202,7 @@ pub(super) fn active() -> Value {
         "status": "RUNNING", "job_type": "masterStandbySwapJob",
         "begin_time": "2026-11-24T08:00:00.000Z", "end_time": null, "duration_ms": null,
         "fail_reason": null, "estimate": null, "polls": 3, "accepted_at": "2026-11-24T08:00:00.000Z",
-        "deadline_at": null, "ended_at": null, "hooks": ["deploy"], "error": null,
+        "deadline_at": null, "ended_at": null, "hooks": ["deploy"], "error": null, "held_by": null,
     })
 }
 

@@ -238,6 +238,40 @@ fn of_several_watches_each_is_cancelled_that_can_be() {
 }
 
 #[test]
+fn a_watch_that_is_held_back_says_by_what_wherever_it_is_shown() {
+    let held_by = json!({
+        "reason": "rate_limit", "message": "the service's limit is 1 request in 1h",
+        "until": "2099-01-01T00:00:00.000Z",
+    });
+    let held = with(active(), json!({ "held_by": held_by }));
+    let daemon = StandIn::new()
+        .answers(
+            "GET /v1/watches?job_id=job&limit=100",
+            200,
+            page([active()]),
+        )
+        .answers("GET /v1/watches?limit=100", 200, page([held.clone()]))
+        .answers(
+            &format!("GET /v1/watches/{WATCH}"),
+            200,
+            detail(held.clone()),
+        )
+        .answers(&format!("POST /v1/watches/{WATCH}/poll"), 202, held);
+    let why = "the service's limit is 1 request in 1h; next request in ";
+    let polled = daemon.asked(["watch", "poll", "job"]).run();
+    polled
+        .exits_with(0)
+        .prints_line(&format!("{WATCH} job is not polled yet: {why}"));
+    let shown = daemon.asked(["watch", "show", WATCH]).run();
+    shown
+        .exits_with(0)
+        .prints_line(&format!("held by    {why}"));
+    let listed = daemon.asked(["watch", "list", "--output=json"]).run();
+    let listed = json_lines(&listed.exits_with(0).stdout);
+    assert_eq!(listed[0]["held_by"]["reason"], "rate_limit");
+}
+
+#[test]
 fn a_watch_that_has_ended_is_not_polled() {
     let why = "the watch has ended already";
     let daemon = StandIn::new()

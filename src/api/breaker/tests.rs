@@ -1,0 +1,153 @@
+use super::*;
+use tokio::time::{advance, timeout};
+
+fn refusal() -> Fault {
+    Fault::local("verify aksk signature fail")
+}
+
+async fn waits(breaker: &Breaker) -> bool {
+    timeout(Duration::from_secs(1), breaker.admit())
+        .await
+        .is_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_proves_a_credential_before_the_others_follow() {
+    let breaker = Breaker::default();
+    let probe = breaker.admit().await.unwrap();
+    assert!(waits(&breaker).await);
+    probe.accepted();
+    let _first = breaker.admit().await.unwrap();
+    let _second = breaker.admit().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_learns_nothing_hands_over_to_the_next() {
+    let breaker = Breaker::default();
+    let probe = breaker.admit().await.unwrap();
+    let mut next = pin!(breaker.admit());
+    assert!(timeout(Duration::from_secs(1), &mut next).await.is_err());
+    drop(probe);
+    assert!(next.await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_are_refused_at_once_one_tries_again() {
+    let breaker = Breaker::default();
+    breaker.admit().await.unwrap().accepted();
+    let mut passes = Vec::new();
+    for _ in 0..5 {
+        passes.push(breaker.admit().await.unwrap());
+    }
+    let retrying = passes.iter_mut().map(Pass::refused).filter(|first| *first);
+    assert_eq!(retrying.count(), 1);
+    assert!(waits(&breaker).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_was_overtaken_by_a_proof_says_nothing() {
+    let breaker = Breaker::default();
+    breaker.admit().await.unwrap().accepted();
+    let mut renewing = breaker.admit().await.unwrap();
+    let mut overtaken = breaker.admit().await.unwrap();
+    assert!(renewing.refused());
+    renewing.accepted();
+    assert!(!overtaken.refused());
+    assert!(!waits(&breaker).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_is_not_sent_again_while_a_lock_lasts() {
+    let breaker = Breaker::default();
+    let mut probe = breaker.admit().await.unwrap();
+    assert!(probe.refused());
+    probe.give_up(refusal());
+    assert_eq!(breaker.admit().await.unwrap_err().fault, refusal());
+    advance(LOCK).await;
+    let _probe = breaker.admit().await.unwrap();
+    assert!(waits(&breaker).await, "one probe, not one a watch");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_woken_in_their_order_and_one_at_a_time() {
+    let breaker = Breaker::default();
+    let probe = breaker.admit().await.unwrap();
+    let mut queue: Vec<_> = (0..4).map(|_| Box::pin(breaker.admit())).collect();
+    for waiting in &mut queue {
+        assert!(timeout(Duration::ZERO, waiting).await.is_err());
+    }
+    drop(probe);
+    let mut first = queue.remove(0);
+    let probe = timeout(Duration::ZERO, &mut first).await.unwrap().unwrap();
+    for waiting in &mut queue {
+        assert!(timeout(Duration::ZERO, waiting).await.is_err());
+    }
+    probe.accepted();
+    for waiting in queue {
+        assert!(!waiting.await.unwrap().is_probing());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_the_queue_passes_its_turn_on() {
+    let breaker = Breaker::default();
+    let probe = breaker.admit().await.unwrap();
+    let mut gone = Box::pin(breaker.admit());
+    let mut next = Box::pin(breaker.admit());
+    assert!(timeout(Duration::ZERO, &mut gone).await.is_err());
+    assert!(timeout(Duration::ZERO, &mut next).await.is_err());
+    drop(probe);
+    drop(gone);
+    assert!(timeout(Duration::ZERO, next).await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_was_changed_is_tried_at_once() {
+    let breaker = Breaker::default();
+    breaker.admit().await.unwrap().give_up(refusal());
+    let end = Instant::now() + LOCK;
+    assert_eq!(breaker.admit().await.unwrap_err().until, end);
+    let mut waiting = pin!(breaker.change(end));
+    assert!(timeout(secs(1), &mut waiting).await.is_err());
+    breaker.retry();
+    assert!(timeout(Duration::ZERO, waiting).await.is_ok());
+    let probe = breaker.admit().await.unwrap();
+    assert_eq!(breaker.refusal(), Some(refusal()), "not taken yet");
+    probe.accepted();
+    assert_eq!(breaker.refusal(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leave_from_before_a_refusal_is_none_any_more() {
+    let breaker = Breaker::default();
+    breaker.admit().await.unwrap().accepted();
+    let mut renewing = breaker.admit().await.unwrap();
+    let mut waiting = breaker.admit().await.unwrap();
+    assert!(waiting.is_still_good());
+    assert!(renewing.refused());
+    assert!(!waiting.is_still_good());
+    assert!(renewing.is_still_good(), "it is the one to find out");
+    renewing.accepted();
+    assert!(waiting.is_still_good());
+}
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+#[tokio::test(start_paused = true)]
+async fn a_program_that_asks_for_retries_in_a_loop_gets_fewer_than_what_locks_a_key() {
+    let breaker = Breaker::default();
+    breaker.admit().await.unwrap().give_up(refusal());
+    let mut refused = 1;
+    for _ in 0..290 {
+        advance(secs(1)).await;
+        breaker.retry_sparingly();
+        if let Ok(pass) = breaker.admit().await {
+            refused += 1;
+            assert_eq!(breaker.hold(), None);
+            pass.give_up(refusal());
+        }
+        assert_eq!(breaker.hold().unwrap().fault, refusal());
+    }
+    assert_eq!(refused, 3, "one, and one in each half of the lock");
+}

@@ -1,0 +1,32 @@
+//! What holds requests back.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::sanitize::ForeignText;
+
+/// Why requests are held back; an open list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The service refuses the credential.
+    CredentialRefused,
+    /// The service asks for fewer requests.
+    RateLimit,
+    /// Another one, of a later version.
+    #[serde(other)]
+    Other,
+}
+
+/// What holds requests back, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldShape {
+    /// Why.
+    pub reason: HoldReason,
+    /// Why, for people, with the service's own words.
+    #[schema(value_type = String)]
+    pub message: ForeignText,
+    /// When the next request is sent at the earliest.
+    #[schema(format = "date-time")]
+    pub until: String,
+}
