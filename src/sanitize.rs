@@ -2,11 +2,13 @@
 //! shows it.
 
 mod foreign;
+mod writer;
 
 use std::borrow::Cow;
 use std::io;
 
 pub use foreign::ForeignText;
+pub(crate) use writer::EventWriter;
 
 /// The longest status or job type that is shown, in characters.
 pub(crate) const WORD: usize = 64;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
-use crate::sanitize::system_words;
+use crate::sanitize::{ForeignText, system_words};
 
 /// A secret text. Its `Debug` shows nothing of it, and its memory is zeroed when it is dropped.
 pub type Secret = secrecy::SecretString;
@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
     /// It can't be opened or read.
-    #[error("can't read {path}: {why}; check the path and its owner", path = path.display(), why = system_words(source))]
+    #[error("can't read {path}: {why}; check the path and its owner", path = ForeignText::path(path), why = system_words(source))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum SecretFileError {
     /// Its group or everybody may read or write it.
     #[error(
         "{path} holds a secret and is open to other users (mode {mode:04o}); close it with: chmod 600 {quoted}",
-        path = path.display(),
+        path = ForeignText::path(path),
         quoted = quoted(path)
     )]
     OpenToOthers {
@@ -41,7 +41,7 @@ pub enum SecretFileError {
         mode: u32,
     },
     /// It is no file of text, too large or, where it should hold a secret, not one line.
-    #[error("{path} {why}", path = path.display())]
+    #[error("{path} {why}", path = ForeignText::path(path))]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(is_plain) {
         text
     } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+        format!("'{}'", ForeignText::from(text.replace('\'', r"'\''")))
     }
 }
 

@@ -3,6 +3,7 @@
 use reqwest::Url;
 
 use crate::environment::Environment;
+use crate::sanitize::ForeignText;
 
 /// Why an address is no endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -13,13 +14,13 @@ pub enum EndpointError {
     )]
     Invalid {
         /// What was given.
-        text: String,
+        text: ForeignText,
         /// What is wrong with it.
-        why: String,
+        why: ForeignText,
     },
     /// The region's name could not be part of a host's.
     #[error("{0:?} is no region: letters, digits and '-' are allowed; give one such as cn-north-4")]
-    InvalidRegion(String),
+    InvalidRegion(ForeignText),
 }
 
 /// The DCS endpoint of a region: `HUAWEICLOUD_SDK_REGION_DCS_{REGION}`, as in the vendor's tools,
@@ -64,8 +65,8 @@ pub fn iam_endpoint(
 /// When it is anything else.
 pub fn parse_endpoint(text: &str) -> Result<Url, EndpointError> {
     let invalid = |why: &str| EndpointError::Invalid {
-        text: without_secrets(text),
-        why: why.to_owned(),
+        text: without_secrets(text).into(),
+        why: why.into(),
     };
     if !text.contains("://") {
         return Err(invalid("it begins with neither https:// nor http://"));
@@ -102,7 +103,7 @@ fn without_secrets(text: &str) -> String {
 fn check_region(region: &str) -> Result<(), EndpointError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if region.is_empty() || region.len() > 63 || !region.chars().all(allowed) {
-        return Err(EndpointError::InvalidRegion(region.to_owned()));
+        return Err(EndpointError::InvalidRegion(region.into()));
     }
     Ok(())
 }

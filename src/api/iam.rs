@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::{Refusal, ServiceClock, SigningTime, provenance, wire};
 use crate::auth::{Credential, sign};
 use crate::http::{Client, Reply, Trouble, is_transient_status};
-use crate::model::ProjectId;
+use crate::model::{ProjectId, TOKEN_ADVICE};
+use crate::sanitize::ForeignText;
 
 /// Why no project was found.
 #[derive(Debug, thiserror::Error)]
@@ -18,22 +19,22 @@ pub enum ProjectError {
     #[error("{found}; choose one with --project-id or DCS_WAIT_PROJECT_ID", found = describe(.name, .found))]
     NotOne {
         /// The name that was looked for.
-        name: String,
+        name: ForeignText,
         /// The projects, each as its name and ID.
-        found: Vec<(String, String)>,
+        found: Vec<(ForeignText, ForeignText)>,
     },
     /// IAM refused the question.
     #[error("IAM refused to look the project up: {fault}; {advice}", fault = .0.fault, advice = advice_on_refusal(.0))]
     Refused(Box<Refusal>),
     /// There was an answer of 200, and it can't be understood.
     #[error("the answer of IAM can't be understood: {0}; {WITHOUT_IAM}")]
-    Unreadable(String),
+    Unreadable(ForeignText),
     /// There was no whole answer.
     #[error("IAM gave no answer: {0}; {advice}", advice = advice(.0))]
     Trouble(#[from] Trouble),
     /// The credential can't be used.
     #[error("{0}")]
-    Credential(String),
+    Credential(ForeignText),
 }
 
 impl ProjectError {
@@ -80,12 +81,13 @@ fn advice(trouble: &Trouble) -> &'static str {
 
 fn advice_on_refusal(refusal: &Refusal) -> &'static str {
     match refusal.status {
+        _ if refusal.fault.is_token_refusal() => TOKEN_ADVICE,
         401 | 403 => "look at the credential with: dcs-wait credentials",
         _ => WITHOUT_IAM,
     }
 }
 
-fn describe(name: &str, found: &[(String, String)]) -> String {
+fn describe(name: &ForeignText, found: &[(ForeignText, ForeignText)]) -> String {
     if found.is_empty() {
         return format!("IAM knows no project named {name:?} for this credential");
     }
@@ -106,8 +108,8 @@ struct Projects {
 
 #[derive(Deserialize)]
 struct Project {
-    id: String,
-    name: String,
+    id: ForeignText,
+    name: ForeignText,
 }
 
 /// Which project has this name, which for a region's main project is the region's:
@@ -172,22 +174,23 @@ impl ProjectQuestion<'_> {
         url.query_pairs_mut().append_pair("name", self.name);
         let mut request = Request::new(Method::GET, url);
         sign::authorize(&mut request, self.credential, time)
-            .map_err(|error| ProjectError::Credential(error.to_string()))?;
+            .map_err(|error| ProjectError::Credential(ForeignText::of(&error)))?;
         Ok(request)
     }
 }
 
 fn choose(name: &str, body: &[u8]) -> Result<ProjectId, ProjectError> {
-    let unreadable = ProjectError::Unreadable;
+    let unreadable = |why: String| ProjectError::Unreadable(why.into());
     let Projects { projects } =
         serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
     match projects.as_slice() {
         [project] => project
             .id
+            .raw()
             .parse()
             .map_err(|error| unreadable(format!("the project's ID: {error}"))),
         several => Err(ProjectError::NotOne {
-            name: name.to_owned(),
+            name: name.into(),
             found: several
                 .iter()
                 .map(|project| (project.name.clone(), project.id.clone()))

@@ -12,6 +12,7 @@ use super::sources::{self, Given, Presence};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::http::Connector;
+use crate::sanitize::ForeignText;
 
 /// The sources of credentials, in order.
 pub struct Chain {
@@ -35,7 +36,7 @@ pub struct Considered {
 #[derive(Debug)]
 pub enum Verdict {
     /// It has no credentials, and why.
-    NotPresent(String),
+    NotPresent(ForeignText),
     /// Its credentials are used.
     Used(Box<Found>),
     /// It is there, but can't be used; sources after it aren't asked.
@@ -185,7 +186,7 @@ impl Chain {
                     let has_next = sources::oidc_is_set_up(environment);
                     sources::look_into_metadata(base, &self.connector, has_next).await
                 }
-                None => Ok(Presence::Absent("it has no address".to_owned())),
+                None => Ok(Presence::Absent("it has no address".into())),
             },
             Place::Oidc => sources::look_into_oidc(environment, &self.connector).await,
         }

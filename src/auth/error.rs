@@ -9,6 +9,7 @@ use super::found::Source;
 use super::sign::SignError;
 use crate::http::{TlsError, Trouble, is_transient_status};
 use crate::model::InvalidId;
+use crate::sanitize::ForeignText;
 use crate::secret::SecretFileError;
 
 /// Why there is no credential. No message holds a secret.
@@ -25,7 +26,7 @@ pub enum AuthError {
         /// The source.
         source_of: Source,
         /// What it says now.
-        why: String,
+        why: ForeignText,
     },
     /// Options that only work together.
     #[error("{missing} is missing, without which the other secret files can't be used; give both")]
@@ -52,13 +53,13 @@ pub enum AuthError {
         /// The variable.
         name: &'static str,
         /// What is wrong, and what to set instead.
-        why: String,
+        why: ForeignText,
     },
     /// Something that should name the project doesn't.
     #[error("{of} is no project ID: {why}; copy the ID from \"My Credentials\" of the console")]
     ProjectId {
         /// What holds the value.
-        of: String,
+        of: ForeignText,
         /// What is wrong with it.
         why: InvalidId,
     },
@@ -74,7 +75,7 @@ pub enum AuthError {
     #[error(transparent)]
     SecretFile(#[from] SecretFileError),
     /// A profile file that can't be used.
-    #[error("{path}: {why}", path = path.display())]
+    #[error("{path}: {why}", path = ForeignText::path(path))]
     Profile {
         /// The file.
         path: PathBuf,
@@ -84,13 +85,13 @@ pub enum AuthError {
     /// The ID token of OIDC can't be read.
     #[error(
         "can't read the ID token {path}: {why}; check HUAWEICLOUD_OIDC_TOKEN_FILE",
-        path = path.display()
+        path = ForeignText::path(path)
     )]
     TokenFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: ForeignText,
     },
     /// There is nothing to trust the security token service by.
     #[error(transparent)]
@@ -111,7 +112,7 @@ pub enum AuthError {
         /// The HTTP status.
         status: u16,
         /// Its own words, if it has any, after a colon.
-        message: String,
+        message: ForeignText,
         /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
@@ -121,7 +122,7 @@ pub enum AuthError {
         /// The service.
         service: Service,
         /// What is wrong with it.
-        why: String,
+        why: ForeignText,
     },
     /// The source was asked a moment ago, and this came of it.
     #[error(transparent)]
@@ -157,24 +158,24 @@ pub enum ProfileFault {
     )]
     NoProfile {
         /// The current one.
-        name: String,
+        name: ForeignText,
         /// Those that are there.
-        known: Vec<String>,
+        known: Vec<ForeignText>,
     },
     /// KooCLI has encrypted the keys.
     #[error(
         "the keys of profile {0:?} are encrypted, which only KooCLI can undo; store them in the clear with: hcloud configure set --cli-auth-encrypt=false"
     )]
-    Encrypted(String),
+    Encrypted(ForeignText),
     /// A profile that holds no key pair of its own.
     #[error(
         "profile {profile:?} authenticates by {mode:?}, and only AKSK can be used from here; choose another profile or another source"
     )]
     Mode {
         /// The profile.
-        profile: String,
+        profile: ForeignText,
         /// How it authenticates.
-        mode: String,
+        mode: ForeignText,
     },
     /// A key of the profile is missing or empty.
     #[error(
@@ -182,7 +183,7 @@ pub enum ProfileFault {
     )]
     NoMember {
         /// The profile.
-        profile: String,
+        profile: ForeignText,
         /// What is missing.
         key: &'static str,
     },
@@ -227,7 +228,7 @@ fn advice(trouble: &Trouble) -> &'static str {
 
 /// The names of the sources that were looked at, and why each has no credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Considerations(pub Vec<(&'static str, String)>);
+pub struct Considerations(pub Vec<(&'static str, ForeignText)>);
 
 impl fmt::Display for Considerations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

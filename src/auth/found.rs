@@ -9,6 +9,7 @@ use reqwest::Url;
 use super::credential::Credential;
 use super::sources::Family;
 use crate::model::ProjectId;
+use crate::sanitize::ForeignText;
 
 /// A credential, and what its source says besides.
 #[derive(Debug, Clone)]
@@ -20,9 +21,9 @@ pub struct Found {
     /// The project that the source names.
     pub project_id: Option<ProjectId>,
     /// The region that the source names.
-    pub region: Option<String>,
+    pub region: Option<ForeignText>,
     /// The project's name (`HW_PROJECT_NAME`); for most projects it is the region's.
-    pub project_name: Option<String>,
+    pub project_name: Option<ForeignText>,
     /// The IAM endpoint that the source names.
     pub iam_endpoint: Option<Url>,
     /// When the credential ends, where that is known.
@@ -43,7 +44,7 @@ pub enum Source {
         /// Its configuration file.
         path: PathBuf,
         /// The profile's name.
-        profile: String,
+        profile: ForeignText,
     },
     /// The metadata service of the cloud server that this runs on.
     Metadata,
@@ -90,9 +91,13 @@ impl fmt::Display for Source {
         match self {
             Self::Files => f.write_str("files given as options"),
             Self::Environment(family) => write!(f, "environment ({family})"),
-            Self::Profile(path) => write!(f, "profile ({})", path.display()),
+            Self::Profile(path) => write!(f, "profile ({})", ForeignText::path(path)),
             Self::KooCli { path, profile } => {
-                write!(f, "KooCLI (profile {profile:?} of {})", path.display())
+                write!(
+                    f,
+                    "KooCLI (profile {profile:?} of {})",
+                    ForeignText::path(path)
+                )
             }
             Self::Metadata => f.write_str("ECS metadata (the agency of this server)"),
             Self::Oidc => f.write_str("OIDC (HUAWEICLOUD_OIDC_*)"),

@@ -11,6 +11,7 @@ use crate::auth::{Considered, Verdict};
 use crate::connect::Place;
 use crate::environment::Environment;
 use crate::model::Exit;
+use crate::sanitize::ForeignText;
 
 pub(super) async fn run(
     args: ConnectArgs,
@@ -57,7 +58,7 @@ pub(super) async fn run(
         Some(project_id) => format!("project:  {project_id}"),
         None => format!(
             "project:  to be looked up at IAM by the name {:?}",
-            place.project_name(found).map_err(CliError::usage)?
+            ForeignText::from(place.project_name(found).map_err(CliError::usage)?)
         ),
     });
     Ok(Exit::Success)

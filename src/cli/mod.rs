@@ -74,7 +74,7 @@ fn run() -> Result<Exit, CliError> {
 async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return Ok(output::usage(&error)),
+        Err(error) => return Ok(output::usage(error)),
     };
     let environment: Arc<dyn Environment> = Arc::new(ProcessEnvironment);
     match args.command {

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use clap::error::{ContextKind, ContextValue};
+
 use super::error::CliError;
 use crate::environment::Environment;
 use crate::model::Exit;
@@ -47,14 +49,36 @@ pub(super) fn warn_lines(lines: &str) {
     lines.split('\n').for_each(warn);
 }
 
+/// Sanitizes the arguments that an error quotes: they may come from another program.
+fn sanitized(mut error: clap::Error) -> clap::Error {
+    let quoted: Vec<(ContextKind, String)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, sanitize_message(text))),
+            _ => None,
+        })
+        .collect();
+    for (kind, text) in quoted {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
+}
+
 /// How many columns the terminal at standard output has.
 pub(super) fn columns() -> usize {
     terminal_size::terminal_size_of(io::stdout()).map_or(80, |(columns, _)| columns.0.into())
 }
 
 /// Prints what clap has to say: an answer on standard output, an error on standard error.
-pub(super) fn usage(error: &clap::Error) -> Exit {
-    drop(error.print());
+pub(super) fn usage(error: clap::Error) -> Exit {
+    let error = sanitized(error);
+    let text = error.render().to_string();
+    // Colors are for what needs no sanitizing.
+    if error.use_stderr() && text.lines().any(|line| sanitize_line(line) != line) {
+        warn_lines(text.trim_end());
+    } else {
+        drop(error.print());
+    }
     if error.use_stderr() {
         Exit::Usage
     } else {

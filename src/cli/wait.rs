@@ -29,6 +29,7 @@ use crate::environment::Environment;
 use crate::model::{DeliveryState, Exit, Fault, JobId, Outcome, WatchEventKind, WatchReport};
 use crate::poll::{Deadline, WatchSpec};
 use crate::report::{self, AttemptEvent, Output, Progress, Reporter, Style, Surroundings, Then};
+use crate::sanitize::EventWriter;
 
 /// How long to wait when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -380,7 +381,7 @@ pub(super) fn log_to_stderr(verbose: bool) {
         LevelFilter::ERROR
     };
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| EventWriter(io::stderr()))
         .with_ansi(false);
     tracing_subscriber::registry()
         .with(lines)

@@ -6,9 +6,9 @@ use crate::api::{EndpointError, ProjectError};
 use crate::auth::AuthError;
 use crate::http::TlsError;
 use crate::model::InvalidId;
+use crate::sanitize::ForeignText;
 
-/// Why there is no connection. Texts of servers are in some of the messages: they are to be cleaned
-/// before a person sees them.
+/// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// There is no usable credential.
@@ -34,7 +34,7 @@ pub enum ConnectError {
     #[error("{text:?} is no project ID: {why}; it is on the console's page \"My Credentials\"")]
     ProjectId {
         /// What was given, cut where it is long.
-        text: String,
+        text: ForeignText,
         /// What is wrong with it.
         why: InvalidId,
     },

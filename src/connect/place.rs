@@ -7,6 +7,7 @@ use crate::api;
 use crate::auth::Found;
 use crate::environment::Environment;
 use crate::model::ProjectId;
+use crate::sanitize::ForeignText;
 
 /// Where the service is, as far as it is said. The credential's source may know more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +66,9 @@ impl Place {
     }
 
     fn region<'a>(&'a self, found: &'a Found) -> Option<&'a str> {
-        self.region.as_deref().or(found.region.as_deref())
+        self.region
+            .as_deref()
+            .or(found.region.as_ref().map(ForeignText::raw))
     }
 
     /// The DCS endpoint.
@@ -110,7 +113,8 @@ impl Place {
     pub fn project_name(&self, found: &Found) -> Result<String, ConnectError> {
         found
             .project_name
-            .as_deref()
+            .as_ref()
+            .map(ForeignText::raw)
             .or(self.region(found))
             .map(str::to_owned)
             .ok_or(ConnectError::NoProject)

@@ -13,6 +13,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{LogLevel, LogTarget};
 use crate::environment::Environment;
+use crate::sanitize::EventWriter;
 
 /// What the names of all fields in the journal begin with, as in `DCS_JOB_ID`.
 const FIELD_PREFIX: &str = "DCS";
@@ -71,7 +72,9 @@ fn log(
             Ok(())
         }
         lines => {
-            let layer = fmt::layer().with_writer(io::stderr).with_ansi(false);
+            let layer = fmt::layer()
+                .with_writer(|| EventWriter(io::stderr()))
+                .with_ansi(false);
             filtered.with(layer.with_target(false)).init();
             lines.map(drop)
         }

@@ -9,7 +9,7 @@ use super::moods::Mood;
 use super::setup::Project;
 use super::shared::Shared;
 use crate::api::RateLimit;
-use crate::model::ProjectName;
+use crate::model::{Fault, ProjectName, TOKEN_ADVICE};
 
 /// How an engine is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,11 +95,20 @@ impl ProjectHealth {
         Self {
             name: name.clone(),
             not_ready: project.session.source.not_ready(),
-            refused: gate.breaker.refusal().map(|fault| fault.to_string()),
+            refused: gate.breaker.refusal().map(|fault| explained(&fault)),
             paused: gate.limiter.paused(Instant::now()),
             spacing: gate.limiter.spacing(),
             limit: gate.limiter.learned(Instant::now()),
             hold: Hold::of(gate),
         }
+    }
+}
+
+/// Returns what the service said, and what to do about a refused token.
+fn explained(refusal: &Fault) -> String {
+    if refusal.is_token_refusal() {
+        format!("{refusal}; {TOKEN_ADVICE}")
+    } else {
+        refusal.to_string()
     }
 }

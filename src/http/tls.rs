@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::environment::{Environment, ProcessEnvironment};
+use crate::sanitize::ForeignText;
 
 /// Why there is nothing to trust.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +17,13 @@ pub enum TlsError {
     /// The file of `--ca-file` can't be used.
     #[error(
         "can't use the certificates of {path}: {why}; give a PEM file with the certificate of the authority to trust",
-        path = path.display()
+        path = ForeignText::path(path)
     )]
     CaFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: ForeignText,
     },
     /// The system has no trusted certificates.
     #[error(
@@ -62,7 +63,7 @@ fn with_roots(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
 fn roots_of_file(path: &Path) -> Result<RootCertStore, TlsError> {
     let unusable = |why: String| TlsError::CaFile {
         path: path.to_owned(),
-        why,
+        why: why.into(),
     };
     let mut roots = RootCertStore::empty();
     for certificate in

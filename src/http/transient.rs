@@ -71,7 +71,7 @@ mod tests {
         ] {
             let trouble = Trouble {
                 kind,
-                message: "as it happened".to_owned(),
+                message: "as it happened".into(),
             };
             assert_eq!(trouble.is_transient(), expected, "{kind:?}");
         }

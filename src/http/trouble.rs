@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
+use crate::sanitize::ForeignText;
+
 /// The kinds of [`Trouble`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TroubleKind {
@@ -34,12 +36,12 @@ pub struct Trouble {
     /// What kind it is.
     pub kind: TroubleKind,
     /// What happened, for people.
-    pub message: String,
+    pub message: ForeignText,
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        fmt::Display::fmt(&self.message, f)
     }
 }
 
@@ -49,21 +51,21 @@ impl Trouble {
     pub(super) fn timed_out(after: Duration) -> Self {
         Self {
             kind: TroubleKind::TimedOut,
-            message: format!("no answer within {}", humantime::format_duration(after)),
+            message: format!("no answer within {}", humantime::format_duration(after)).into(),
         }
     }
 
     pub(super) fn no_path(path: &str) -> Self {
         Self {
             kind: TroubleKind::Other,
-            message: format!("{path:?} is no path"),
+            message: format!("{path:?} is no path").into(),
         }
     }
 
     pub(super) fn too_large() -> Self {
         Self {
             kind: TroubleKind::TooLarge,
-            message: format!("the answer has more than {} bytes", super::MAX_BODY),
+            message: format!("the answer has more than {} bytes", super::MAX_BODY).into(),
         }
     }
 }
@@ -115,7 +117,10 @@ impl Trouble {
             ),
             None => (TroubleKind::Other, format!("the request failed: {root}")),
         };
-        Self { kind, message }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 }
 

@@ -31,6 +31,33 @@ impl Fault {
     }
 }
 
+/// What to do about a refused IAM token.
+pub const TOKEN_ADVICE: &str = "the IAM token has expired, is invalid or belongs to another project; \
+     get a new one and write it into its file (--auth-token-file, or auth_token_file in the \
+     configuration)";
+
+impl Fault {
+    /// Whether the service refused an IAM token as expired, as invalid or as another project's.
+    #[must_use]
+    pub fn is_token_refusal(&self) -> bool {
+        let code = self.code.as_ref().map_or("", ForeignText::raw);
+        let is_code = matches!(
+            code,
+            "APIGW.0307"
+                | "APIG.0307"
+                | "DCS.1001"
+                | "DCS.1002"
+                | "DCS.1003"
+                | "DCS.1004"
+                | "111401001"
+                | "111401002"
+                | "111401003"
+                | "111401004"
+        );
+        is_code || self.message.raw().contains("decrypt token fail")
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.message, f)?;
@@ -43,5 +70,48 @@ impl fmt::Display for Fault {
         } else {
             write!(f, " ({})", details.join(", "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str, message: &str) -> Fault {
+        Fault {
+            http_status: Some(401),
+            code: Some(code.into()),
+            ..Fault::local(message)
+        }
+    }
+
+    #[test]
+    fn a_refused_token_is_known_by_its_code_or_its_message() {
+        for code in [
+            "APIGW.0307",
+            "APIG.0307",
+            "DCS.1001",
+            "DCS.1004",
+            "111401003",
+        ] {
+            assert!(refused(code, "no").is_token_refusal(), "{code}");
+        }
+        let message = "Incorrect IAM authentication information: decrypt token fail";
+        assert!(refused("APIGW.0301", message).is_token_refusal());
+        for code in ["APIGW.0301", "DCS.10010", "DCS.1005", ""] {
+            assert!(!refused(code, "no").is_token_refusal(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_one_line_whatever_the_service_says() {
+        let fault = Fault {
+            request_id: Some("r\n\u{1b}[2J".into()),
+            ..refused("c\u{202E}", "a\nERROR b\u{1b}]0;t\u{7}")
+        };
+        assert_eq!(
+            fault.to_string(),
+            "a ERROR b\u{FFFD}]0;t\u{FFFD} (HTTP 401, c\u{FFFD}, request r \u{FFFD}[2J)"
+        );
     }
 }

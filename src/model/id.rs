@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use uuid::{Builder, Uuid};
 
 use super::short::ShortText;
+use crate::sanitize::is_active;
 
 /// The longest identifier that is accepted, in characters. The service's own have 32 or 36.
 const MAX_LENGTH: usize = 64;
@@ -22,8 +23,17 @@ pub enum InvalidId {
     #[error("it has {0} characters, and at most {MAX_LENGTH} are allowed")]
     TooLong(usize),
     /// A character other than a letter, a digit, `-` and `_`.
-    #[error("it contains {0:?} at position {1}; letters, digits, '-' and '_' of ASCII are allowed")]
+    #[error("it contains {c} at position {1}; letters, digits, '-' and '_' of ASCII are allowed", c = shown(*.0))]
     Forbidden(char, usize),
+}
+
+/// Returns the character in quotation marks, or the number of one that can't be seen.
+fn shown(c: char) -> String {
+    if is_active(c) {
+        format!("U+{:04X}", u32::from(c))
+    } else {
+        format!("{c:?}")
+    }
 }
 
 fn check(text: &str) -> Result<&str, InvalidId> {

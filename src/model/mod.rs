@@ -18,7 +18,7 @@ mod watch;
 pub use durations::{Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, Ran, Ranked};
 pub use event::{WatchEvent, WatchEventKind};
 pub use exit::Exit;
-pub use fault::Fault;
+pub use fault::{Fault, TOKEN_ADVICE};
 pub use id::{
     DeliveryId, HookName, InvalidId, InvalidUuid, JobId, ProjectId, ProjectName, WatchId,
 };

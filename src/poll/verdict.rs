@@ -222,7 +222,7 @@ mod tests {
     fn no_answer(kind: TroubleKind) -> Content {
         Content::NoAnswer(Trouble {
             kind,
-            message: "as it happened".to_owned(),
+            message: "as it happened".into(),
         })
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::duration::duration;
 use super::estimate;
 use crate::model::{
-    Estimate, Fault, Job, JobId, JobStatus, Outcome, WatchEvent, WatchEventKind, WatchReport,
+    Estimate, Fault, Job, JobId, JobStatus, Outcome, TOKEN_ADVICE, WatchEvent, WatchEventKind,
+    WatchReport,
 };
 use crate::sanitize::{SENTENCE, WORD, sanitize};
 
@@ -184,6 +185,9 @@ pub(super) fn ended(report: &WatchReport) -> String {
              IDs; a job belongs to one project in one region, and is forgotten long after its end",
             because(reason)
         ),
+        Outcome::Denied if is_token_refusal(report) => {
+            format!("denied{}; {TOKEN_ADVICE}", because(reason))
+        }
         Outcome::Denied if is_forbidden(report) => format!(
             "denied{}. The credential needs the permission dcs:job:get in this project",
             because(reason)
@@ -248,6 +252,10 @@ fn advice(fault: Option<&Fault>) -> &'static str {
 fn is_locked(report: &WatchReport) -> bool {
     let fault = report.fault.as_ref();
     fault.is_some_and(|fault| fault.message.raw().contains("failed to reach the limit"))
+}
+
+fn is_token_refusal(report: &WatchReport) -> bool {
+    report.fault.as_ref().is_some_and(Fault::is_token_refusal)
 }
 
 fn is_forbidden(report: &WatchReport) -> bool {

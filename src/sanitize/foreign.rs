@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -22,6 +23,12 @@ impl ForeignText {
     #[must_use]
     pub fn of(value: &impl fmt::Display) -> Self {
         Self(value.to_string().into())
+    }
+
+    /// Returns a path as text: file names may hold any character.
+    #[must_use]
+    pub fn path(path: &Path) -> Self {
+        Self(path.to_string_lossy().into())
     }
 
     /// Returns the verbatim text: for JSON, stores and comparisons, never for people.

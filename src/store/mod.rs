@@ -25,6 +25,7 @@ use crate::model::{
     Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Durations, End, Fence,
     HookName, JobId, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
 };
+use crate::sanitize::ForeignText;
 
 /// How many watches one [`Change::Prune`] forgets at most, so that no commit takes long.
 pub const PRUNED_AT_ONCE: usize = 1000;
@@ -160,10 +161,10 @@ pub enum Effect {
 pub enum StoreError {
     /// The store can't be opened: it is another program's, a newer version's, broken, locked by
     /// another daemon, or its place can't be written.
-    #[error("{0}")]
+    #[error("{}", ForeignText::from(.0.as_str()))]
     Unusable(String),
     /// It can't be written or read at the moment, as with a full disk. Later may do better.
-    #[error("the store can't be {doing}: {why}")]
+    #[error("the store can't be {doing}: {why}", why = ForeignText::from(.why.as_str()))]
     NotNow {
         /// "opened", "written", "read", or [`StoreError::REACHED`].
         doing: &'static str,
@@ -171,7 +172,7 @@ pub enum StoreError {
         why: String,
     },
     /// What is kept makes no sense, as when somebody has changed it by hand.
-    #[error("the store holds what can't be read: {0}; mend that by hand, or restore a backup")]
+    #[error("the store holds what can't be read: {}; mend that by hand, or restore a backup", ForeignText::from(.0.as_str()))]
     Broken(String),
 }
 

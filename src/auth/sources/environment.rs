@@ -7,6 +7,7 @@ use crate::auth::credential::{Credential, KeyPair};
 use crate::auth::error::AuthError;
 use crate::auth::found::{Found, Source};
 use crate::environment::Environment;
+use crate::sanitize::ForeignText;
 use crate::secret::Secret;
 
 /// The families of variables. They are never mixed.
@@ -88,10 +89,9 @@ pub(in crate::auth) fn look(environment: &dyn Environment) -> Result<Presence, A
         return Err(AuthError::MissingVariable { set, missing });
     }
     let names = Family::IN_ORDER.map(|family| family.names().access_key);
-    Ok(Presence::Absent(format!(
-        "none of {} is set",
-        names.join(", ")
-    )))
+    Ok(Presence::Absent(
+        format!("none of {} is set", names.join(", ")).into(),
+    ))
 }
 
 fn found(
@@ -113,8 +113,8 @@ fn found(
     };
     let found = Found {
         project_id,
-        project_name: value(names.project_name),
-        region: value(names.region),
+        project_name: value(names.project_name).map(ForeignText::from),
+        region: value(names.region).map(ForeignText::from),
         ..Found::new(credential, Source::Environment(family))
     };
     Ok(found.into())
@@ -166,8 +166,8 @@ mod tests {
             key_pair(&found),
             ("AKOFTERRAFORM", "s3cret", Some("t0ken".to_owned()))
         );
-        assert_eq!(found.region.as_deref(), Some("cn-north-4"));
-        assert_eq!(found.project_name.as_deref(), Some("cn-north-4_team"));
+        assert_eq!(found.region, Some("cn-north-4".into()));
+        assert_eq!(found.project_name, Some("cn-north-4_team".into()));
         assert_eq!(found.project_id.unwrap().as_str(), "project");
     }
 

@@ -26,7 +26,7 @@ pub(in crate::auth) fn look(given: &Given) -> Result<Presence, AuthError> {
     let credential = match (keys, &given.auth_token_file) {
         ((None, None, None), None) => {
             return Ok(Presence::Absent(
-                "neither --ak-file and --sk-file nor --auth-token-file".to_owned(),
+                "neither --ak-file and --sk-file nor --auth-token-file".into(),
             ));
         }
         ((None, None, None), Some(token)) => Credential::Token(read_secret_file(token)?),

@@ -8,6 +8,7 @@ use crate::auth::credential::{Credential, KeyPair};
 use crate::auth::error::{AuthError, ProfileFault};
 use crate::auth::found::{Found, Source};
 use crate::environment::Environment;
+use crate::sanitize::ForeignText;
 use crate::secret::{Secret, read_private_file};
 
 /// What KooCLI writes; of the switches, even those that are true or false are strings.
@@ -35,12 +36,12 @@ struct Profile {
 /// What the current profile comes to.
 enum Current {
     Keys(Box<Profile>),
-    Nothing(String),
+    Nothing(ForeignText),
 }
 
 pub(in crate::auth) fn look(environment: &dyn Environment) -> Result<Presence, AuthError> {
     let Some(home) = environment.home() else {
-        return Ok(Presence::Absent("there is no home directory".to_owned()));
+        return Ok(Presence::Absent("there is no home directory".into()));
     };
     let path = home.join(".hcloud/config.json");
     if let Some(why) = absence(&path) {
@@ -55,7 +56,7 @@ pub(in crate::auth) fn look(environment: &dyn Environment) -> Result<Presence, A
         Current::Keys(profile) => profile,
         Current::Nothing(why) => return Ok(Presence::Absent(why)),
     };
-    let name = filled(profile.name).unwrap_or_default();
+    let name = ForeignText::from(filled(profile.name).unwrap_or_default());
     let missing = |key| {
         broken(ProfileFault::NoMember {
             profile: name.clone(),
@@ -74,7 +75,7 @@ pub(in crate::auth) fn look(environment: &dyn Environment) -> Result<Presence, A
         project_id: filled(profile.project_id)
             .map(|text| project_id(&text, of))
             .transpose()?,
-        region: filled(profile.region),
+        region: filled(profile.region).map(ForeignText::from),
         ..Found::new(
             credential,
             Source::KooCli {
@@ -94,34 +95,39 @@ fn current(text: &str) -> Result<Current, ProfileFault> {
     })?;
     let profiles = config.profiles.unwrap_or_default();
     if profiles.is_empty() {
-        return Ok(Current::Nothing("KooCLI has no profile".to_owned()));
+        return Ok(Current::Nothing("KooCLI has no profile".into()));
     }
     let name = filled(config.current).unwrap_or_else(|| "default".to_owned());
-    let known = profiles.iter().filter_map(|profile| profile.name.clone());
-    let known: Vec<String> = known.collect();
+    let known = profiles
+        .iter()
+        .filter_map(|profile| profile.name.as_deref().map(ForeignText::from));
+    let known: Vec<ForeignText> = known.collect();
     let Some(profile) = profiles
         .into_iter()
         .find(|profile| profile.name.as_ref() == Some(&name))
     else {
-        return Err(ProfileFault::NoProfile { name, known });
+        return Err(ProfileFault::NoProfile {
+            name: name.into(),
+            known,
+        });
     };
     match profile.mode.as_deref() {
         None | Some("" | "AKSK") => {}
         // Its keys are those of the metadata service, which is asked next.
         Some("ecsAgency") => {
-            return Ok(Current::Nothing(format!(
-                "profile {name:?} of KooCLI uses the agency of this server"
-            )));
+            return Ok(Current::Nothing(
+                format!("profile {name:?} of KooCLI uses the agency of this server").into(),
+            ));
         }
         Some(mode) => {
             return Err(ProfileFault::Mode {
-                mode: mode.to_owned(),
-                profile: name,
+                mode: mode.into(),
+                profile: name.into(),
             });
         }
     }
     if is_encrypted(&config.auth_encrypt, profile.access_key_id.as_deref()) {
-        return Err(ProfileFault::Encrypted(name));
+        return Err(ProfileFault::Encrypted(name.into()));
     }
     Ok(Current::Keys(Box::new(profile)))
 }
@@ -180,7 +186,7 @@ mod tests {
                  "securityToken": "", "region": "cn-north-4", "projectId": "project", "readTimeout": 10}]}"#,
         ));
         assert_eq!(key_pair(&found), ("AKOFKOOCLI", "s3cret", None));
-        assert_eq!(found.region.as_deref(), Some("cn-north-4"));
+        assert_eq!(found.region, Some("cn-north-4".into()));
         assert_eq!(found.project_id.as_ref().unwrap().as_str(), "project");
         assert!(
             found
@@ -198,7 +204,7 @@ mod tests {
             r#"{"current": "a", "profiles": [{"name": "a", "accessKeyId": "s3cret/+==", "secretAccessKey": "s3cret"}]}"#,
         ] {
             let (why, message) = fault(text);
-            assert_eq!(why, ProfileFault::Encrypted("a".to_owned()));
+            assert_eq!(why, ProfileFault::Encrypted("a".into()));
             assert!(
                 message.contains("hcloud configure set --cli-auth-encrypt=false"),
                 "{message}"
@@ -212,8 +218,8 @@ mod tests {
         assert_eq!(
             why,
             ProfileFault::NoProfile {
-                name: "c".to_owned(),
-                known: vec!["a".to_owned(), "b".to_owned()],
+                name: "c".into(),
+                known: vec!["a".into(), "b".into()],
             }
         );
     }
@@ -229,7 +235,7 @@ mod tests {
         let (why, _) = fault(
             r#"{"current": "a", "profiles": [{"name": "a", "accessKeyId": "QTWAOYTTINDUT2QVKYUC", "secretAccessKey": ""}]}"#,
         );
-        let profile = "a".to_owned();
+        let profile = "a".into();
         let key = "secretAccessKey";
         assert_eq!(why, ProfileFault::NoMember { profile, key });
     }

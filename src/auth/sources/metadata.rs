@@ -10,6 +10,7 @@ use super::{Presence, temporary};
 use crate::auth::error::{AuthError, Service};
 use crate::auth::found::{Found, Source};
 use crate::http::{Client, Connector, Reply, Route, Trouble, is_transient_status};
+use crate::sanitize::ForeignText;
 
 /// Where every cloud server finds the service.
 pub(in crate::auth) const DEFAULT_BASE: &str = "http://169.254.169.254";
@@ -42,7 +43,9 @@ pub(in crate::auth) async fn look(
     };
     let token = match ask_for_token(&client, base).await {
         Ok(token) => token,
-        Err(trouble) if has_next => return Ok(Presence::Absent(format!("{base}: {trouble}"))),
+        Err(trouble) if has_next => {
+            return Ok(Presence::Absent(format!("{base}: {trouble}").into()));
+        }
         Err(trouble) => return Err(no_answer(trouble)),
     };
     let reply = ask_for_keys(&client, base, token)
@@ -58,24 +61,24 @@ pub(in crate::auth) async fn look(
             Ok(found.into())
         }
         401 if String::from_utf8_lossy(&reply.body).contains(NO_AGENCY) => {
-            Ok(Presence::Absent("this server has no agency".to_owned()))
+            Ok(Presence::Absent("this server has no agency".into()))
         }
         // So answer the metadata services of other clouds, where many pipelines run.
-        status @ 300..500 if !is_transient_status(status) => Ok(Presence::Absent(format!(
-            "{base} answers HTTP {status}: no server of this cloud"
-        ))),
+        status @ 300..500 if !is_transient_status(status) => Ok(Presence::Absent(
+            format!("{base} answers HTTP {status}: no server of this cloud").into(),
+        )),
         _ => Err(temporary::refusal(&reply, Service::Metadata, None)),
     }
 }
 
 /// Why nobody can be asked at `base`, if so.
-async fn silence(base: &Url) -> Option<String> {
+async fn silence(base: &Url) -> Option<ForeignText> {
     let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = base.port_or_known_default().unwrap_or(80);
     match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(format!("{base}: {error}")),
-        Err(_) => Some(format!("{base}: no connection within a second")),
+        Ok(Err(error)) => Some(format!("{base}: {error}").into()),
+        Err(_) => Some(format!("{base}: no connection within a second").into()),
     }
 }
 
@@ -171,7 +174,7 @@ mod tests {
     async fn a_server_without_agency_is_no_source() {
         let body = "{\"error\": \"Please configure Cloud Service Agency first.\"}";
         match answering(401, body).await {
-            Ok(Presence::Absent(why)) => assert!(why.contains("no agency"), "{why}"),
+            Ok(Presence::Absent(why)) => assert!(why.raw().contains("no agency"), "{why}"),
             other => panic!("{other:?}"),
         }
     }

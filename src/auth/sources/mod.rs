@@ -14,6 +14,7 @@ use super::error::AuthError;
 use super::found::Found;
 use crate::environment::Environment;
 use crate::model::ProjectId;
+use crate::sanitize::ForeignText;
 
 pub use environment::Family;
 pub use files::Given;
@@ -32,7 +33,7 @@ pub(super) use profile::look as look_into_profile;
 pub(super) enum Presence {
     Present(Box<Found>),
     /// Nothing, and why.
-    Absent(String),
+    Absent(ForeignText),
 }
 
 impl From<Found> for Presence {
@@ -49,12 +50,14 @@ fn variable(environment: &dyn Environment, name: &str) -> Option<String> {
 
 /// The text as a project ID; `of` says what holds it.
 fn project_id(text: &str, of: impl FnOnce() -> String) -> Result<ProjectId, AuthError> {
-    text.parse()
-        .map_err(|why| AuthError::ProjectId { of: of(), why })
+    text.parse().map_err(|why| AuthError::ProjectId {
+        of: of().into(),
+        why,
+    })
 }
 
 /// Why there is no such file. A folder on the way that is closed to this user hides it as well.
-fn absence(path: &Path) -> Option<String> {
+fn absence(path: &Path) -> Option<ForeignText> {
     let error = std::fs::symlink_metadata(path).err()?;
-    Some(format!("{}: {error}", path.display()))
+    Some(format!("{}: {error}", path.display()).into())
 }

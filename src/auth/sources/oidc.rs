@@ -58,7 +58,7 @@ pub(in crate::auth) async fn look(
     connector: &Connector,
 ) -> Result<Presence, AuthError> {
     let Some(plan) = plan(environment)? else {
-        return Ok(Presence::Absent(format!("{PROVIDER_URN} isn't set")));
+        return Ok(Presence::Absent(format!("{PROVIDER_URN} isn't set").into()));
     };
     let project_id = variable(environment, PROJECT_ID)
         .map(|text| project_id(&text, || PROJECT_ID.to_owned()))
@@ -122,7 +122,7 @@ fn url(environment: &dyn Environment) -> Result<Url, AuthError> {
         }
         _ => Err(AuthError::Variable {
             name: STS_ENDPOINT,
-            why: format!("is no http or https URL; set one like {DEFAULT_STS_ENDPOINT}"),
+            why: format!("is no http or https URL; set one like {DEFAULT_STS_ENDPOINT}").into(),
         }),
     }
 }
@@ -133,7 +133,7 @@ fn duration_seconds(environment: &dyn Environment) -> Result<u32, AuthError> {
         None => Ok(DEFAULT_DURATION_SECONDS),
         Some(text) => text.parse().map_err(|_| AuthError::Variable {
             name: DURATION_SECONDS,
-            why: "is no number of seconds; set one from 900 to 43200".to_owned(),
+            why: "is no number of seconds; set one from 900 to 43200".into(),
         }),
     }
 }
@@ -155,7 +155,7 @@ fn id_token(environment: &dyn Environment) -> Result<Secret, AuthError> {
 fn read_token(path: &Path) -> Result<Secret, AuthError> {
     let unreadable = |why: String| AuthError::TokenFile {
         path: path.to_owned(),
-        why,
+        why: why.into(),
     };
     let mut text = Zeroizing::new(String::new());
     File::open(path)

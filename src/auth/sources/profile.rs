@@ -20,7 +20,7 @@ pub(in crate::auth) fn look(environment: &dyn Environment) -> Result<Presence, A
         Some(path) => PathBuf::from(path),
         None => {
             let Some(home) = environment.home() else {
-                return Ok(Presence::Absent("there is no home directory".to_owned()));
+                return Ok(Presence::Absent("there is no home directory".into()));
             };
             let path = home.join(".huaweicloud/credentials");
             if let Some(why) = absence(&path) {

@@ -33,7 +33,10 @@ struct Keys {
 
 /// The keys of an answer, and when they expire.
 pub(super) fn parse(body: &[u8], service: Service) -> Result<(Credential, SystemTime), AuthError> {
-    let unreadable = |why: String| AuthError::Unreadable { service, why };
+    let unreadable = |why: String| AuthError::Unreadable {
+        service,
+        why: why.into(),
+    };
     // The parser's own words may quote a secret.
     let Answer { credential: keys } = serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
@@ -70,19 +73,15 @@ pub(super) fn refusal(reply: &Reply, service: Service, sent: Option<&Secret>) ->
         Some(secret) => words.replace(secret.expose_secret(), "***"),
         None => words,
     };
-    let words: String = words
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_MESSAGE)
-        .collect();
+    let words: String = words.chars().take(MAX_MESSAGE).collect();
     AuthError::Refused {
         service,
         status: reply.status,
         retry_after: reply.pause_asked_for(),
         message: if words.is_empty() {
-            words
+            words.into()
         } else {
-            format!(": {words}")
+            format!(": {words}").into()
         },
     }
 }

@@ -157,7 +157,10 @@ async fn what_speaks_no_http_is_named() {
         Some(peer)
     });
     let trouble = ask(&origin(&server.await), "/a").await.unwrap_err();
-    assert!(trouble.message.contains("speaks no HTTP"), "{trouble}");
+    assert!(
+        trouble.message.raw().contains("speaks no HTTP"),
+        "{trouble}"
+    );
 }
 
 #[tokio::test]

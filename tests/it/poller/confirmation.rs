@@ -12,7 +12,7 @@ use super::harness::{Ended, Wait, job, refusal, refused, secs};
 fn bad_certificate() -> Answer {
     Content::NoAnswer(Trouble {
         kind: TroubleKind::Certificate,
-        message: "the server's certificate doesn't verify".to_owned(),
+        message: "the server's certificate doesn't verify".into(),
     })
     .into()
 }

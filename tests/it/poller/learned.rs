@@ -169,7 +169,7 @@ async fn a_job_whose_answers_have_no_time_is_as_old_as_its_watch() {
 async fn trouble_backs_off_and_then_the_job_is_asked_for_by_its_age_again() {
     let trouble = Trouble {
         kind: TroubleKind::CutShort,
-        message: "reset".to_owned(),
+        message: "reset".into(),
     };
     let troubles = [
         refused(503, ""),
