@@ -181,7 +181,19 @@ mod tests {
                 r#"{"status":"RUNNING","begin_time":"99999999999999999999"}"#,
                 None,
             ),
-            (r#"{"status":"RUNNING","begin_time":253402300800000}"#, None),
+            (r#"{"status":"RUNNING","begin_time":0}"#, None),
+            (
+                r#"{"status":"RUNNING","begin_time":"1684191545"}"#,
+                at(1_684_191_545_000),
+            ),
+            (
+                r#"{"status":"RUNNING","begin_time":1684191545379000}"#,
+                at(1_684_191_545_379),
+            ),
+            (
+                r#"{"status":"RUNNING","begin_time":1684191545379000000}"#,
+                at(1_684_191_545_379),
+            ),
             (r#"{"status":"RUNNING","begin_time":{}}"#, None),
             (r#"{"status":"RUNNING"}"#, None),
         ];

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::args::WaitArgs;
 use super::output;
+use crate::clock::{Clock as _, SystemClock};
 use crate::environment::Environment;
 use crate::model::{Durations, JobType, ProjectId, WatchReport};
 use crate::report::{duration, sanitize_message};
@@ -81,7 +82,8 @@ impl History {
         };
         // Who waits for a job that is in the history already, as a step of CI that is run again,
         // needn't touch it.
-        let seen = reports.iter().filter_map(Seen::of);
+        let now = SystemClock.now();
+        let seen = reports.iter().filter_map(|report| Seen::of(report, now));
         let new: Vec<Seen> = seen.filter(|seen| self.content.learn(seen)).collect();
         if new.is_empty() {
             return;

@@ -47,7 +47,11 @@ pub(super) async fn end(
         deliveries(shared, watch, project_id, &progress, &end, hooks)
     };
     let deliveries = owed(&hooks);
-    let ran = progress.job.as_deref().and_then(Ran::of);
+    let ran = progress.job.as_deref().and_then(|job| {
+        let longest = |job_type| shared.known.longest(&watch.project, job_type);
+        let longest = job.job_type.as_ref().and_then(longest);
+        Ran::seen(job, at, report.waited, longest)
+    });
     let ran = ran.filter(|ran| shared.known.has_room(&watch.project, ran));
     let change = Change::End {
         watch_id: watch.id,

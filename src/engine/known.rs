@@ -86,6 +86,15 @@ impl KnownTypes {
         Some(experience)
     }
 
+    /// The longest duration of jobs of this type, where any has ended.
+    pub(super) fn longest(&self, project: &ProjectName, job_type: &JobType) -> Option<Duration> {
+        self.projects()
+            .get(project)?
+            .get(job_type)?
+            .durations
+            .longest()
+    }
+
     /// All types by project and name.
     pub(super) fn all(&self) -> Vec<(ProjectName, JobType, Durations)> {
         let projects = self.projects();

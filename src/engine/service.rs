@@ -15,8 +15,9 @@ use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared};
 use super::supervisor::{Command, Supervisor};
 use crate::model::{
-    Answers, DeliveryId, Durations, Estimate, JobType, ProjectName, WatchId, WatchRecord,
+    Answers, DeliveryId, Durations, Estimate, Job, JobType, ProjectName, WatchId, WatchRecord,
 };
+use crate::poll::age_of;
 use crate::store::{self, Change, Effect, SharedStore, Store, StoreError};
 
 /// How long storing what came of everything may take, once the time to stop is over: an exit hook
@@ -227,16 +228,19 @@ impl Engine {
         self.0.known.all()
     }
 
-    /// What is to be expected of a job of this type that has run for so long, where any has ended.
+    /// What is to be expected of a job that goes on, `now` and after its watch has `waited`, where any
+    /// of its type has ended.
     #[must_use]
     pub fn estimate(
         &self,
         project: &ProjectName,
-        job_type: &JobType,
-        age: Duration,
+        job: &Job,
+        now: SystemTime,
+        waited: Duration,
     ) -> Option<Estimate> {
+        let job_type = job.job_type.as_ref()?;
         let experience = self.0.known.experience(project, job_type)?;
-        experience.estimate(age)
+        experience.estimate(age_of(job, Some(now), waited, experience.longest()))
     }
 
     /// What is kept. For reading only: writing is the engine's.

@@ -29,7 +29,44 @@ pub struct Ran {
     pub took: Duration,
 }
 
+/// How far the age of a job may differ from what its watch has seen, at least: where the type's
+/// durations are known, and where they aren't.
+const LEAST_TOLERANCE: Duration = Duration::from_secs(60);
+const TOLERANCE_OF_UNKNOWN: Duration = Duration::from_secs(3600);
+
+/// By how much a job may have begun before its watch to be believed: twice the longest known duration
+/// of its type. Beyond it, `begin_time` is more likely to be local time or another mistake.
+#[must_use]
+pub fn begin_tolerance(longest: Option<Duration>) -> Duration {
+    match longest {
+        Some(longest) => longest.saturating_mul(2).max(LEAST_TOLERANCE),
+        None => TOLERANCE_OF_UNKNOWN,
+    }
+}
+
 impl Ran {
+    /// What is to be learned from a job whose watch has seen its end just `now`, after it `waited`. A
+    /// duration of which only one end is by a wrong clock is none: a job that is said to have begun
+    /// long before its watch and ended during it, or to end long from now.
+    #[must_use]
+    pub fn seen(
+        job: &Job,
+        now: SystemTime,
+        waited: Duration,
+        longest: Option<Duration>,
+    ) -> Option<Self> {
+        let ran = Self::of(job)?;
+        let (begin, end) = (job.begin_time?, job.end_time?);
+        let tolerance = begin_tolerance(longest);
+        let before = |time: SystemTime| now.duration_since(time).unwrap_or_default();
+        let after = |time: SystemTime| time.duration_since(now).unwrap_or_default();
+        let began_early = before(begin) > waited.saturating_add(tolerance);
+        let ended_here = before(end) <= waited.saturating_add(LEAST_TOLERANCE);
+        let only_begin_is_early = began_early && ended_here && after(end) <= LEAST_TOLERANCE;
+        let only_end_is_late = after(end) > TOLERANCE_OF_UNKNOWN && after(begin).is_zero();
+        (!only_begin_is_early && !only_end_is_late).then_some(ran)
+    }
+
     /// What is to be learned from a job; `None` while it goes on, and where its times make no sense.
     #[must_use]
     pub fn of(job: &Job) -> Option<Self> {
@@ -110,6 +147,12 @@ impl Durations {
         // Those of the same moment are put into an order that has nothing to do with their length.
         all.sort_by_key(|one| (one.began, one.took.wrapping_mul(SCRAMBLE).rotate_left(16)));
         all.into_iter().map(|one| of_millis(one.took)).collect()
+    }
+
+    /// The longest of them, where there are any.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        self.iter().max()
     }
 
     /// All of them by their length.
@@ -261,6 +304,41 @@ mod tests {
             let ran = Ran::of(&job(status, Some(secs(3)))).unwrap();
             assert_eq!(ran.job_type.raw(), "masterStandbySwapJob");
             assert_eq!(ran.took, secs(3));
+        }
+    }
+
+    #[test]
+    fn a_duration_with_one_end_by_a_wrong_clock_is_not_learned() {
+        let now = SystemTime::UNIX_EPOCH + secs(1_684_191_545);
+        let hours = secs(8 * 3600);
+        let seen = |begin: SystemTime, end: SystemTime, waited| {
+            let job = Job {
+                begin_time: Some(begin),
+                end_time: Some(end),
+                ..job(JobStatus::Success, None)
+            };
+            Ran::seen(&job, now, waited, Some(secs(30))).map(|ran| ran.took)
+        };
+        let (begin, end) = (now - secs(20), now - secs(1));
+        for (begin, end, waited, expected) in [
+            (begin, end, secs(20), Some(secs(19))),
+            (begin, end, secs(0), Some(secs(19))),
+            // Both by the same wrong clock.
+            (begin - hours, end - hours, secs(20), Some(secs(19))),
+            (begin + hours, end + hours, secs(20), Some(secs(19))),
+            // It had ended before it was watched.
+            (
+                begin - 2 * hours,
+                end - hours,
+                secs(1),
+                Some(hours + secs(19)),
+            ),
+            (begin - hours, end, secs(20), None),
+            (begin, end + hours, secs(20), None),
+            (begin + hours, end, secs(20), None),
+            (begin, end - hours, secs(20), None),
+        ] {
+            assert_eq!(seen(begin, end, waited), expected, "{begin:?} {end:?}");
         }
     }
 

@@ -15,7 +15,9 @@ mod outcome;
 mod short;
 mod watch;
 
-pub use durations::{Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, Ran, Ranked};
+pub use durations::{
+    Durations, Estimate, KEPT_DURATIONS, LONGEST_LEARNED, Ran, Ranked, begin_tolerance,
+};
 pub use event::{WatchEvent, WatchEventKind};
 pub use exit::Exit;
 pub use fault::{Fault, TOKEN_ADVICE};

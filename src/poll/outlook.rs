@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Backoff, DelayPerRequest, Experience, Interval, Learned, Schedule as _};
-use crate::model::{Estimate, Job, LONGEST_LEARNED};
+use crate::model::{Estimate, Job, LONGEST_LEARNED, begin_tolerance};
 
 /// How requests follow each other while a job goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +52,19 @@ impl Outlook {
     }
 }
 
-/// How long a job has run, by the service's clock. Where its beginning or the time isn't known, or
-/// the two make no sense together, it is as old as its watch.
+/// How long a job has run, by the service's clock. It is as old as its watch where its beginning or
+/// the time isn't known, or the two make no sense together, or it is said to have begun longer before
+/// its watch than twice as long as jobs of its type take: `begin_time` may be local time.
 #[must_use]
-pub fn age_of(job: &Job, at: Option<SystemTime>, waited: Duration) -> Duration {
+pub fn age_of(
+    job: &Job,
+    at: Option<SystemTime>,
+    waited: Duration,
+    longest: Option<Duration>,
+) -> Duration {
+    let oldest = waited.saturating_add(begin_tolerance(longest));
     let age = || at?.duration_since(job.begin_time?).ok();
-    let age = age().filter(|age| *age <= LONGEST_LEARNED);
+    let age = age().filter(|age| *age <= oldest.min(LONGEST_LEARNED));
     age.unwrap_or(waited)
 }
 
@@ -93,7 +100,45 @@ mod tests {
                 end_time: None,
                 fail_reason: None,
             };
-            assert_eq!(age_of(&job, at, waited), expected, "{begin:?}, {at:?}");
+            assert_eq!(
+                age_of(&job, at, waited, None),
+                expected,
+                "{begin:?}, {at:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_job_that_began_long_before_its_watch_is_as_old_as_the_watch() {
+        let now = UNIX_EPOCH + secs(1_684_191_545);
+        let minutes = |n: u64| secs(60 * n);
+        for (age, waited, longest, expected) in [
+            (minutes(8 * 60), secs(7), None, secs(7)),
+            (minutes(61), secs(7), None, secs(7)),
+            (minutes(60), secs(7), None, minutes(60)),
+            (minutes(8 * 60), secs(7), Some(minutes(2)), secs(7)),
+            (minutes(5), secs(7), Some(minutes(2)), secs(7)),
+            (minutes(4), secs(7), Some(minutes(2)), minutes(4)),
+            (minutes(30), minutes(28), Some(minutes(2)), minutes(30)),
+            (
+                minutes(9 * 60),
+                secs(7),
+                Some(minutes(5 * 60)),
+                minutes(9 * 60),
+            ),
+            // One that waited for its turn first began after its watch.
+            (secs(5), minutes(60), Some(minutes(2)), secs(5)),
+            (secs(50), secs(0), Some(secs(1)), secs(50)),
+        ] {
+            let job = Job {
+                status: JobStatus::Running,
+                job_type: None,
+                begin_time: Some(now - age),
+                end_time: None,
+                fail_reason: None,
+            };
+            let found = age_of(&job, Some(now), waited, longest);
+            assert_eq!(found, expected, "{age:?} {waited:?} {longest:?}");
         }
     }
 }

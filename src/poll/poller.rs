@@ -341,7 +341,9 @@ impl<'a, S: Subject> Poller<'a, S> {
         if !is_enough && let Some(job_type) = &job.job_type {
             self.experience = self.subject.experience(job_type);
         }
-        Outlook::new(age_of(job, answer.at, waited), self.experience.clone())
+        let longest = self.experience.as_ref().and_then(|one| one.longest());
+        let age = age_of(job, answer.at, waited, longest);
+        Outlook::new(age, self.experience.clone())
     }
 
     /// Whether a wrong endpoint has had its time to be mended.

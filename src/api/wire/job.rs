@@ -12,8 +12,14 @@ use serde_json::Number;
 
 use crate::model::{Job, JobId, JobStatus, JobType};
 
-/// The latest time that can be written as RFC 3339 (9999-12-31T23:59:59.999Z), in milliseconds.
-const MAX_MILLIS: u64 = 253_402_300_799_999;
+/// From 2001 on in seconds, which would be January 1970 to 1973 in milliseconds.
+const SECONDS_FROM: u64 = 1_000_000_000;
+const SECONDS_TO: u64 = 100_000_000_000;
+
+/// From 1973 to 5138 in microseconds, which would be from 5138 on in milliseconds; beyond them,
+/// nanoseconds.
+const MICROS_FROM: u64 = 100_000_000_000_000;
+const MICROS_TO: u64 = 100_000_000_000_000_000;
 
 /// Reads the description of the job `id`; or says why there is none.
 pub(super) fn read(body: &[u8], id: &JobId) -> Result<Job, String> {
@@ -128,14 +134,22 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// Milliseconds since the epoch. An absurd time counts as none.
+    /// Milliseconds since the epoch. An absurd time counts as none, and so does 0. Numbers that would be
+    /// no time of a job in milliseconds are in the unit in which they are one.
     fn time(&self) -> Option<SystemTime> {
-        let millis = match self {
+        let number: u64 = match self {
             Self::Text(text) => text.trim().parse().ok()?,
             Self::Number(number) => number.as_u64()?,
             Self::Missing | Self::Other => return None,
         };
-        (millis <= MAX_MILLIS).then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+        let since = match number {
+            0 => return None,
+            SECONDS_FROM..SECONDS_TO => Duration::from_secs(number),
+            MICROS_FROM..MICROS_TO => Duration::from_micros(number),
+            MICROS_TO.. => Duration::from_nanos(number),
+            millis => Duration::from_millis(millis),
+        };
+        SystemTime::UNIX_EPOCH.checked_add(since)
     }
 }
 

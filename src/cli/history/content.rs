@@ -89,9 +89,9 @@ impl Past {
 
 impl Seen {
     /// What is to be learned from a wait; `None` where its job goes on, or its times make no sense.
-    pub(super) fn of(report: &WatchReport) -> Option<Self> {
+    pub(super) fn of(report: &WatchReport, now: SystemTime) -> Option<Self> {
         let job = report.job.as_ref()?;
-        let ran = Ran::of(job)?;
+        let ran = Ran::seen(job, now, report.waited, None)?;
         let ended = job.end_time?.duration_since(UNIX_EPOCH).ok()?;
         Some(Self {
             project: report.project_id.clone()?,
@@ -313,9 +313,9 @@ mod tests {
             fault: None,
         };
         let expected = seen("p", "a", 1_684_191_548_000, 3000);
-        assert_eq!(Seen::of(&report(end)), Some(expected));
+        assert_eq!(Seen::of(&report(end), end), Some(expected));
         let before_1970 = UNIX_EPOCH - Duration::from_secs(1);
-        assert_eq!(Seen::of(&report(before_1970)), None);
+        assert_eq!(Seen::of(&report(before_1970), before_1970), None);
     }
 
     #[test]

@@ -16,7 +16,6 @@ use super::shapes::{
 use super::{App, ask, orders};
 use crate::engine::Heard;
 use crate::model::{Estimate, Outcome, WatchId, WatchRecord};
-use crate::poll::age_of;
 use crate::store::{DeliveryFilter, Page, WatchFilter};
 
 /// Where batches are added.
@@ -263,9 +262,9 @@ fn estimate(app: &App, record: &WatchRecord) -> Option<Estimate> {
     let job = job.filter(|_| record.end.is_none())?;
     let now = app.clock.now();
     let waited = now.duration_since(record.watch.accepted_at);
-    let age = age_of(job, Some(now), waited.unwrap_or_default());
     let project = &record.watch.project;
-    app.engine.estimate(project, job.job_type.as_ref()?, age)
+    app.engine
+        .estimate(project, job, now, waited.unwrap_or_default())
 }
 
 /// There is no such watch.

@@ -91,6 +91,12 @@ impl Experience {
         self.durations.len() >= ENOUGH
     }
 
+    /// The longest duration, where any is known.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        self.ranked.quantile(1.0)
+    }
+
     /// What they let expect of a job that has run for so long; `None` where there are none.
     #[must_use]
     pub fn estimate(&self, age: Duration) -> Option<Estimate> {
