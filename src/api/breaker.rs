@@ -20,7 +20,7 @@ use crate::clock::SaturatingAdd as _;
 use crate::model::Fault;
 
 /// How long the service locks a key (dcs: "AK access failed to reach the limit").
-const LOCK: Duration = Duration::from_secs(5 * 60);
+pub(super) const LOCK: Duration = Duration::from_secs(5 * 60);
 
 /// The shortest time between two retries that a program may ask for: with the first refusal, they are
 /// fewer than what locks a key.
@@ -138,7 +138,7 @@ impl Breaker {
 
     /// As [`Breaker::retry`], but not more often than every [`RETRY_INTERVAL`]: a program that asks for
     /// this in a loop doesn't lock the key.
-    pub fn retry_sparingly(&self) {
+    pub fn retry_sparingly(&self) -> bool {
         let now = Instant::now();
         {
             let mut shared = self.shared();
@@ -146,11 +146,12 @@ impl Breaker {
                 .retried
                 .is_none_or(|last| now.saturating_duration_since(last) >= RETRY_INTERVAL);
             if !may || !matches!(shared.state, State::Open(_)) {
-                return;
+                return false;
             }
             shared.retried = Some(now);
         }
         self.retry();
+        true
     }
 
     /// What the service said when it refused the credential, and until when it isn't sent again; `None`
@@ -247,12 +248,11 @@ impl Pass<'_> {
         self.probing
     }
 
-    /// The credential is of no use, and neither is another request with it.
-    pub fn give_up(mut self, fault: Fault) {
-        self.settle(
-            State::Open(Instant::now().saturating_add(LOCK)),
-            Some(fault),
-        );
+    /// The credential is of no use, and neither is another request with it, for as long as a lock lasts;
+    /// or for what is `left` of it, where an earlier run found that out.
+    pub fn give_up(mut self, fault: Fault, left: Option<Duration>) {
+        let until = Instant::now().saturating_add(left.unwrap_or(LOCK).min(LOCK));
+        self.settle(State::Open(until), Some(fault));
     }
 
     fn settle(&mut self, state: State, refusal: Option<Fault>) {

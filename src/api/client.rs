@@ -7,8 +7,10 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
+use super::holds::ClientHolds;
 use super::{
-    Answer, Content, Evidence, JobSource, Renewal, ServiceClock, SigningTime, provenance, wire,
+    Answer, Content, Evidence, HoldBook, JobSource, Renewal, ServiceClock, SigningTime, provenance,
+    wire,
 };
 use crate::auth::sign::{Prepared, SignError};
 use crate::auth::{Credential, Found, Provider};
@@ -40,6 +42,7 @@ pub struct DcsClient {
     request_timeout: Duration,
     /// What the credential makes of every request.
     prepared: Mutex<Option<(Arc<Found>, Arc<Prepared>)>>,
+    holds: ClientHolds,
 }
 
 impl DcsClient {
@@ -50,12 +53,14 @@ impl DcsClient {
         provider: Provider,
         clock: Arc<ServiceClock>,
         target: Target,
+        book: Arc<HoldBook>,
     ) -> Self {
         let Target {
             endpoint: mut jobs,
             project_id,
             request_timeout,
         } = target;
+        let holds = ClientHolds::new(book, jobs.to_string());
         let base = jobs.path().trim_end_matches('/').to_owned();
         jobs.set_path(&format!("{base}/v2/{project_id}/jobs/"));
         Self {
@@ -66,6 +71,7 @@ impl DcsClient {
             project_id,
             request_timeout,
             prepared: Mutex::default(),
+            holds,
         }
     }
 
@@ -74,6 +80,9 @@ impl DcsClient {
             Ok(found) => found,
             Err(error) => return Content::NoCredential(Fault::local(error.to_string())).into(),
         };
+        if let Some(content) = self.holds.said_before(&found) {
+            return content.into();
+        }
         let is_signed = matches!(found.credential, Credential::KeyPair(_));
         let signed = is_signed.then(|| self.clock.signing_time());
         // A token is sent without a time.
@@ -81,7 +90,7 @@ impl DcsClient {
             .as_ref()
             .map_or(SystemTime::UNIX_EPOCH, SigningTime::at);
         let headers = self
-            .prepared(found)
+            .prepared(Arc::clone(&found))
             .and_then(|prepared| prepared.headers(job.as_str(), time));
         let headers = match headers {
             Ok(headers) => headers,
@@ -96,7 +105,9 @@ impl DcsClient {
             Ok(reply) => {
                 let request_id = reply.header("x-request-id");
                 tracing::debug!(%job, status = reply.status, request_id, ?took, "answered");
-                self.read(&reply, job, signed, took)
+                let answer = self.read(&reply, job, signed, took);
+                self.holds.observe(&found, &answer.content);
+                answer
             }
             Err(trouble) => {
                 tracing::debug!(%job, %trouble, ?took, "no answer");
@@ -149,6 +160,14 @@ impl DcsClient {
 impl JobSource for DcsClient {
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
         Box::pin(self.ask_once(job))
+    }
+
+    fn refused_for(&self) -> Option<Duration> {
+        self.holds.refused_for(&self.provider.found())
+    }
+
+    fn lift_hold(&self) {
+        self.holds.lift(&self.provider.found());
     }
 
     fn project_id(&self) -> Option<ProjectId> {

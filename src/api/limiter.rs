@@ -16,7 +16,7 @@ use crate::clock::SaturatingAdd as _;
 
 /// How long a limit that the service named is kept to, once the pause is over that came with it. Then the
 /// user's is tried again: the service may have raised the limit, and names it anew where it hasn't.
-const LEARNED_LIMIT_TTL: Duration = Duration::from_secs(3600);
+pub(super) const LEARNED_LIMIT_TTL: Duration = Duration::from_secs(3600);
 
 /// How late a turn may be used in any case: timers and tasks are never quite on time, and where the
 /// spacing is shorter than that, nobody would ever have a turn.

@@ -5,6 +5,7 @@ mod answer;
 mod breaker;
 mod client;
 mod endpoint;
+mod holds;
 mod iam;
 mod limiter;
 mod provenance;
@@ -14,11 +15,13 @@ mod wire;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use answer::{Answer, Content, Refusal};
 pub use breaker::{Breaker, Pass, Refused};
 pub use client::{DcsClient, Target};
 pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
+pub use holds::HoldBook;
 pub use iam::{ProjectError, ProjectQuestion};
 pub use limiter::{Limiter, Place, RateHold, Turn};
 pub use rate::RateLimit;
@@ -50,6 +53,14 @@ pub trait JobSource: Send + Sync {
 
     /// Reads the credential anew, after the service has refused it.
     fn renew(&self) -> BoxFuture<'_, Renewal>;
+
+    /// How long nothing is to be sent with a credential that an earlier run found refused.
+    fn refused_for(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Somebody wants a request to be sent now, whatever an earlier run was told.
+    fn lift_hold(&self) {}
 
     /// The project that it asks about, as soon as that is known.
     fn project_id(&self) -> Option<ProjectId>;

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 use crate::secret::{ExposeSecret, Secret};
 
 /// The shortest access key of which some characters are shown. The service's own have 20 or more.
@@ -45,6 +48,28 @@ impl fmt::Debug for KeyPair {
 }
 
 impl Credential {
+    /// Identifies the credential at an endpoint. It is keyed with the secret: another secret makes another
+    /// fingerprint, and neither secret nor access key can be told from it.
+    #[must_use]
+    pub fn fingerprint(&self, endpoint: &str) -> Option<String> {
+        let (secret, public, token) = match self {
+            Self::KeyPair(pair) => (
+                &pair.secret_key,
+                pair.access_key.as_str(),
+                pair.security_token.as_ref(),
+            ),
+            Self::Token(token) => (token, "", None),
+        };
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
+        let token = token.map_or("", ExposeSecret::expose_secret);
+        for part in ["credential hold", endpoint, public, token] {
+            mac.update(part.as_bytes());
+            mac.update(&[0]);
+        }
+        let digest = mac.finalize().into_bytes();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Whether both are the same, secrets included.
     #[must_use]
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
@@ -121,6 +146,29 @@ mod tests {
                 assert!(!text.contains(secret), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_secret_key_and_endpoint_and_shows_none() {
+        let pair = |access_key: &str, secret: &str, token: Option<&str>| {
+            Credential::KeyPair(KeyPair {
+                access_key: access_key.to_owned(),
+                secret_key: Secret::from(secret),
+                security_token: token.map(Secret::from),
+            })
+        };
+        let prints = [
+            pair("AK", "a", None).fingerprint("https://one"),
+            pair("AK", "a", None).fingerprint("https://two"),
+            pair("AK", "b", None).fingerprint("https://one"),
+            pair("KA", "a", None).fingerprint("https://one"),
+            pair("AK", "a", Some("1")).fingerprint("https://one"),
+            Credential::Token(Secret::from("a")).fingerprint("https://one"),
+        ];
+        let different: std::collections::HashSet<_> = prints.iter().flatten().collect();
+        assert_eq!(different.len(), prints.len());
+        assert!(different.iter().all(|print| print.len() == 64));
+        assert_eq!(prints[0], pair("AK", "a", None).fingerprint("https://one"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{ConnectError, Plan};
-use crate::api::{Answer, Content, DcsClient, JobSource, Renewal};
+use crate::api::{Answer, Content, DcsClient, HoldBook, JobSource, Renewal};
 use crate::model::{BoxFuture, Fault, JobId, ProjectId};
 
 /// The time between the first two attempts. It doubles with each.
@@ -25,6 +25,8 @@ const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5 * 60);
 /// attempt, and not more often than makes sense.
 pub struct OnFirstUse {
     plan: Plan,
+    /// What services said in earlier runs.
+    book: Arc<HoldBook>,
     client: OnceLock<DcsClient>,
     /// Held by whoever makes an attempt.
     last: Mutex<Option<Failure>>,
@@ -46,10 +48,17 @@ impl OnFirstUse {
     pub fn new(plan: Plan) -> Self {
         Self {
             plan,
+            book: Arc::default(),
             client: OnceLock::new(),
             last: Mutex::default(),
             error: StdMutex::default(),
         }
+    }
+
+    /// The same, with what services said in earlier runs.
+    #[must_use]
+    pub fn keeping(self, book: Arc<HoldBook>) -> Self {
+        Self { book, ..self }
     }
 
     /// Connects, where that is yet to be done and may be tried again.
@@ -69,7 +78,7 @@ impl OnFirstUse {
         {
             return Err(Arc::clone(&failure.error));
         }
-        match self.plan.open().await {
+        match self.plan.open_with(&self.book).await {
             Ok(client) => Ok(self.client.get_or_init(|| client)),
             Err(error) => {
                 let error = Arc::new(error);
@@ -116,6 +125,16 @@ impl JobSource for OnFirstUse {
         match self.client.get() {
             Some(client) => client.renew(),
             None => Box::pin(async { Renewal::Unchanged }),
+        }
+    }
+
+    fn refused_for(&self) -> Option<Duration> {
+        self.client.get()?.refused_for()
+    }
+
+    fn lift_hold(&self) {
+        if let Some(client) = self.client.get() {
+            client.lift_hold();
         }
     }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ConnectError, Place};
-use crate::api::{self, Content, DcsClient, JobSource as _, ProjectQuestion, ServiceClock, Target};
+use crate::api::{
+    self, Content, DcsClient, HoldBook, JobSource as _, ProjectError, ProjectQuestion,
+    ServiceClock, Target,
+};
 use crate::auth::{Chain, Found, Given, Provider};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
@@ -34,6 +37,14 @@ impl Plan {
     /// # Errors
     /// When one of them isn't found.
     pub async fn open(&self) -> Result<DcsClient, ConnectError> {
+        self.open_with(&Arc::default()).await
+    }
+
+    /// As [`Plan::open`], with what services said in earlier runs.
+    ///
+    /// # Errors
+    /// When one of them isn't found.
+    pub async fn open_with(&self, book: &Arc<HoldBook>) -> Result<DcsClient, ConnectError> {
         self.check()?;
         let environment = self.environment.as_ref();
         let provider = Provider::load(self.chain()).await?;
@@ -45,7 +56,7 @@ impl Plan {
         let clock = Arc::new(ServiceClock::new(Arc::new(SystemClock)));
         let project_id = match self.place.project(&found, environment)? {
             Some(project_id) => project_id,
-            None => self.look_up(&found, &clock).await?,
+            None => self.look_up(&found, &clock, book).await?,
         };
         tracing::debug!(source = %found.source, credential = %found, %endpoint, %project_id, "connected");
         let target = Target {
@@ -53,7 +64,13 @@ impl Plan {
             project_id,
             request_timeout: self.request_timeout,
         };
-        Ok(DcsClient::new(origin, provider, clock, target))
+        Ok(DcsClient::new(
+            origin,
+            provider,
+            clock,
+            target,
+            Arc::clone(book),
+        ))
     }
 
     /// Checks what can be checked without asking anybody, so that a fault that only the user can
@@ -104,6 +121,7 @@ impl Plan {
         &self,
         found: &Found,
         clock: &ServiceClock,
+        book: &HoldBook,
     ) -> Result<ProjectId, ConnectError> {
         let environment = self.environment.as_ref();
         let name = self.place.project_name(found)?;
@@ -114,6 +132,20 @@ impl Plan {
             name: &name,
             credential: &found.credential,
         };
-        Ok(question.ask(&http, clock, self.request_timeout).await?)
+        let Some(key) = book.key(&found.credential, iam.as_str()) else {
+            return Ok(question.ask(&http, clock, self.request_timeout).await?);
+        };
+        if let Some(refusal) = book.said_before(&key) {
+            return Err(ProjectError::Refused(Box::new(refusal)).into());
+        }
+        let answer = question.ask(&http, clock, self.request_timeout).await;
+        match &answer {
+            Ok(_) | Err(ProjectError::NotOne { .. }) => book.accepted(&key),
+            Err(ProjectError::Refused(refusal)) => {
+                book.observe(&key, &Content::Refused((**refusal).clone()));
+            }
+            Err(_) => {}
+        }
+        Ok(answer?)
     }
 }

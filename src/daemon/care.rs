@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::Level;
@@ -10,6 +11,7 @@ use tracing::Level;
 use super::{condition, notify};
 use crate::clock::Clock;
 use crate::engine::{Engine, Health};
+use crate::model::HoldChange;
 use crate::store::{PRUNED_AT_ONCE, StoreError};
 
 /// How often what is old is forgotten.
@@ -51,6 +53,13 @@ async fn loop_until_few(engine: &Engine, before: std::time::SystemTime) -> Resul
             return Ok(all);
         }
         sleep(BETWEEN_PRUNES).await;
+    }
+}
+
+/// Stores what services say of credentials.
+pub(super) async fn keep_holds(engine: Engine, mut changes: UnboundedReceiver<HoldChange>) {
+    while let Some(change) = changes.recv().await {
+        engine.store_hold(change).await;
     }
 }
 

@@ -19,6 +19,7 @@ use super::reload::applicable;
 use super::sessions::{SessionError, Sessions};
 use super::stores::Opened;
 use super::{care, notify, orders, process};
+use crate::api::HoldBook;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigErrors};
 use crate::engine::{Engine, Parts, Retries, Setup};
@@ -154,9 +155,20 @@ impl Running {
             exits: requests,
             variables: ProcessEnvironment::inherited(),
         };
-        let mut sessions = Sessions::new(Arc::clone(&start.environment), metrics.clone());
-        let setup = setup(&config, &mut sessions, &tools).await?;
+        // The store first: it knows which credentials are not to be sent yet.
         let store = Opened::open(&config.store.place).await?;
+        let (changes, hold_changes) = unbounded_channel();
+        let holds = store.store().holds().await?;
+        let book = HoldBook::restore(holds, SystemClock.now(), changes);
+        let sessions = Sessions::new(Arc::clone(&start.environment), metrics.clone());
+        let mut sessions = sessions.keeping(Arc::new(book));
+        let setup = match setup(&config, &mut sessions, &tools).await {
+            Ok(setup) => setup,
+            Err(error) => {
+                store.close().await;
+                return Err(error);
+            }
+        };
         let membership = store.membership();
         let clock: Arc<dyn Clock> = match &membership {
             Some(membership) => membership.clock.clone(),
@@ -194,6 +206,7 @@ impl Running {
         let mut care = JoinSet::new();
         care.spawn(care::prune(engine.clone(), Arc::clone(&clock), kept));
         care.spawn(care::look(engine.clone()));
+        care.spawn(care::keep_holds(engine.clone(), hold_changes));
         if let Some(within) = notify::watchdog() {
             care.spawn(care::show_life(engine.clone(), within));
         }
@@ -239,6 +252,8 @@ impl Running {
     async fn try_reload(&mut self) -> Result<Vec<&'static str>, DaemonError> {
         let config = Config::load(&self.start.config, self.start.environment.as_ref())?;
         let (config, kept) = applicable(&self.config, config);
+        // What a service said before is to be found out anew.
+        self.sessions.lift();
         let mut sessions = self.sessions.clone();
         let setup = setup(&config, &mut sessions, &self.tools).await?;
         self.logging.set_level(config.daemon.log_level);

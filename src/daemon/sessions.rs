@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::api::{EndpointProof, Gate, Session};
+use crate::api::{EndpointProof, Gate, HoldBook, Session};
 use crate::auth::Given;
 use crate::config::{Config, Limits, ProjectConfig};
 use crate::connect::{ConnectError, OnFirstUse};
@@ -37,6 +37,7 @@ pub(super) struct Sessions {
     environment: Arc<dyn Environment>,
     meter: Arc<dyn Meter>,
     kept: HashMap<ProjectName, Kept>,
+    book: Arc<HoldBook>,
 }
 
 /// A session, and what it was made from.
@@ -64,7 +65,18 @@ impl Sessions {
             environment,
             meter,
             kept: HashMap::new(),
+            book: Arc::default(),
         }
+    }
+
+    /// The same, with what services said in earlier runs.
+    pub(super) fn keeping(self, book: Arc<HoldBook>) -> Self {
+        Self { book, ..self }
+    }
+
+    /// Forgets what services said in earlier runs: somebody wants requests to be sent now.
+    pub(super) fn lift(&self) {
+        self.book.lift();
     }
 
     /// The projects of a configuration, with the sessions that there are where nothing has changed
@@ -92,7 +104,10 @@ impl Sessions {
             } else {
                 let environment = Arc::clone(&self.environment);
                 let plan = project.plan(config.poll.request_timeout, environment);
-                trials.spawn(tried(name.clone(), OnFirstUse::new(plan)));
+                trials.spawn(tried(
+                    name.clone(),
+                    OnFirstUse::new(plan).keeping(Arc::clone(&self.book)),
+                ));
             }
         }
         for tried in trials.join_all().await {

@@ -48,6 +48,7 @@ impl Shared {
         let mut lifted = Vec::new();
         for project in setup.projects.values() {
             let gate = &project.session.gate;
+            project.session.source.lift_hold();
             gate.breaker.retry();
             if gate.limiter.lift(Instant::now()) {
                 lifted.push(Arc::clone(gate));
@@ -61,15 +62,17 @@ impl Shared {
     pub(super) fn poll_now(&self, active: &Active) -> bool {
         let setup = self.setup();
         let project = setup.projects.get(&active.terms.project);
-        let gate = project.map(|project| &project.session.gate);
-        let lifted = gate.filter(|gate| {
-            gate.breaker.retry_sparingly();
-            gate.limiter.lift(Instant::now())
+        let session = project.map(|project| &project.session);
+        let lifted = session.filter(|session| {
+            if session.gate.breaker.retry_sparingly() {
+                session.source.lift_hold();
+            }
+            session.gate.limiter.lift(Instant::now())
         });
         // Before the others, which are asked for after it.
         let polls = active.poll_now();
-        if let Some(gate) = lifted {
-            self.wake_behind(std::slice::from_ref(gate));
+        if let Some(session) = lifted {
+            self.wake_behind(std::slice::from_ref(&session.gate));
         }
         polls
     }

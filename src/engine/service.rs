@@ -15,7 +15,8 @@ use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared};
 use super::supervisor::{Command, Supervisor};
 use crate::model::{
-    Answers, DeliveryId, Durations, Estimate, Job, JobType, ProjectName, WatchId, WatchRecord,
+    Answers, DeliveryId, Durations, Estimate, HoldChange, Job, JobType, ProjectName, WatchId,
+    WatchRecord,
 };
 use crate::poll::age_of;
 use crate::store::{self, Change, Effect, SharedStore, Store, StoreError};
@@ -136,6 +137,14 @@ impl Engine {
     /// are over, and limits that services named are forgotten.
     pub fn lift_holds(&self) {
         self.0.lift_holds();
+    }
+
+    /// Stores what a service said of a credential. It may be lost with a crash in that moment, or while
+    /// the store can't be written: the service says it again then.
+    pub async fn store_hold(&self, change: HoldChange) {
+        if let Err(error) = self.0.recorder.store(Change::Hold(change)).await {
+            tracing::debug!(%error, "what a service said of a credential can't be stored");
+        }
     }
 
     /// What holds the requests of a project back, if anything does.

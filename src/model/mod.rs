@@ -7,6 +7,7 @@ mod durations;
 mod event;
 mod exit;
 mod fault;
+mod hold;
 mod id;
 mod job;
 mod lease;
@@ -21,6 +22,7 @@ pub use durations::{
 pub use event::{WatchEvent, WatchEventKind};
 pub use exit::Exit;
 pub use fault::{Fault, TOKEN_ADVICE};
+pub use hold::{CredentialHold, HoldChange, HoldReason};
 pub use id::{
     DeliveryId, HookName, InvalidId, InvalidUuid, JobId, ProjectId, ProjectName, WatchId,
 };

@@ -259,7 +259,7 @@ impl<'a, S: Subject> Poller<'a, S> {
             }
             Some(false) if verdict == Verdict::Ended(Outcome::Denied) => {
                 if let Err(fault) = content.reading() {
-                    pass.give_up(fault);
+                    pass.give_up(fault, session.source.refused_for());
                 }
                 // Being admitted again is what says how long that may be mended.
                 return Step::AskAgain(Duration::ZERO);

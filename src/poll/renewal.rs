@@ -35,7 +35,7 @@ impl<S: Subject> Poller<'_, S> {
             match within(too_late, self.renew(session)).await {
                 Some(true) => {}
                 Some(false) => {
-                    pass.give_up(fault);
+                    pass.give_up(fault, session.source.refused_for());
                     return Step::AskAgain(Duration::ZERO);
                 }
                 None => return Step::End(self.out_of_time(session)),

@@ -16,6 +16,7 @@ pub(super) fn kind(change: &Change) -> u8 {
         Change::Replay { .. } => 4,
         Change::Prune(_) => 5,
         Change::Learn { .. } => 7,
+        Change::Hold(_) => 8,
     }
 }
 

@@ -9,8 +9,9 @@ use super::{
     Change, Counts, DeliveryFilter, Effect, PRUNED_AT_ONCE, Page, Store, StoreFuture, WatchFilter,
 };
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, DeliveryState, Durations, Fence, JobId, JobType,
-    Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
+    Answers, Attempt, CredentialHold, Delivery, DeliveryId, DeliveryState, Durations, Fence,
+    HoldChange, HoldReason, JobId, JobType, Progress, ProjectName, Ran, Watch, WatchId,
+    WatchRecord,
 };
 
 /// Keeps everything in memory. Reading and writing always succeed.
@@ -28,6 +29,7 @@ struct State {
     /// The deliveries of each watch.
     owed: BTreeMap<WatchId, Vec<DeliveryId>>,
     durations: HashMap<(ProjectName, JobType), Durations>,
+    holds: Vec<CredentialHold>,
     is_unfinished: bool,
 }
 
@@ -122,6 +124,10 @@ impl Store for MemoryStore {
         at_once(all)
     }
 
+    fn holds(&self) -> StoreFuture<'_, Vec<CredentialHold>> {
+        at_once(self.state().holds.clone())
+    }
+
     fn counts(&self) -> StoreFuture<'_, Counts> {
         let state = self.state();
         let ended = state.watches.values().filter(|(one, _)| one.end.is_some());
@@ -163,6 +169,22 @@ fn is_asked_for(record: &WatchRecord, filter: &WatchFilter) -> bool {
 }
 
 impl State {
+    fn hold(&mut self, change: &HoldChange) {
+        let is_refusal = |hold: &CredentialHold| matches!(hold.reason, HoldReason::Refused(_));
+        match change {
+            HoldChange::Held(new) => {
+                let replaces =
+                    |old: &CredentialHold| old.key == new.key && is_refusal(old) == is_refusal(new);
+                self.holds.retain(|old| !replaces(old));
+                self.holds.push(new.clone());
+            }
+            HoldChange::Accepted { key } => {
+                self.holds.retain(|old| old.key != *key || !is_refusal(old));
+            }
+            HoldChange::Lifted { keys } => self.holds.retain(|old| !keys.contains(&old.key)),
+        }
+    }
+
     fn apply(&mut self, change: &Change) -> Effect {
         match change {
             Change::Accept(watch) => self.accept(watch),
@@ -224,6 +246,10 @@ impl State {
                 Effect::Done
             }
             Change::Prune(before) => self.prune(*before),
+            Change::Hold(change) => {
+                self.hold(change);
+                Effect::Done
+            }
         }
     }
 

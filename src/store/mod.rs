@@ -7,6 +7,7 @@
 mod changes;
 mod columns;
 mod copy;
+mod holds;
 mod memory;
 mod postgres;
 mod shared;
@@ -22,8 +23,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::model::{
-    Answers, Attempt, BoxFuture, Delivery, DeliveryId, DeliveryState, Durations, End, Fence,
-    HookName, JobId, JobType, Outcome, Progress, ProjectName, Ran, Watch, WatchId, WatchRecord,
+    Answers, Attempt, BoxFuture, CredentialHold, Delivery, DeliveryId, DeliveryState, Durations,
+    End, Fence, HoldChange, HookName, JobId, JobType, Outcome, Progress, ProjectName, Ran, Watch,
+    WatchId, WatchRecord,
 };
 use crate::sanitize::ForeignText;
 
@@ -115,6 +117,8 @@ pub enum Change {
     /// those that still owe something: pending or dead deliveries. Forgets [`PRUNED_AT_ONCE`] at
     /// most: whoever is told of so many asks again.
     Prune(SystemTime),
+    /// What a service said of a credential.
+    Hold(HoldChange),
 }
 
 impl Change {
@@ -293,6 +297,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When they can't be read. Those that make no sense are left out.
     fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>>;
+
+    /// What services said of credentials, also what is over. None of it is copied into another store.
+    ///
+    /// # Errors
+    /// When it can't be read. What makes no sense is left out.
+    fn holds(&self) -> StoreFuture<'_, Vec<CredentialHold>>;
 
     /// How much there is.
     ///

@@ -61,7 +61,7 @@ async fn a_refused_credential_is_not_sent_again_while_a_lock_lasts() {
     let breaker = Breaker::default();
     let mut probe = breaker.admit().await.unwrap();
     assert!(probe.refused());
-    probe.give_up(refusal());
+    probe.give_up(refusal(), None);
     assert_eq!(breaker.admit().await.unwrap_err().fault, refusal());
     advance(LOCK).await;
     let _probe = breaker.admit().await.unwrap();
@@ -104,7 +104,7 @@ async fn whoever_leaves_the_queue_passes_its_turn_on() {
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_was_changed_is_tried_at_once() {
     let breaker = Breaker::default();
-    breaker.admit().await.unwrap().give_up(refusal());
+    breaker.admit().await.unwrap().give_up(refusal(), None);
     let end = Instant::now() + LOCK;
     assert_eq!(breaker.admit().await.unwrap_err().until, end);
     let mut waiting = pin!(breaker.change(end));
@@ -137,7 +137,7 @@ const fn secs(n: u64) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_program_that_asks_for_retries_in_a_loop_gets_fewer_than_what_locks_a_key() {
     let breaker = Breaker::default();
-    breaker.admit().await.unwrap().give_up(refusal());
+    breaker.admit().await.unwrap().give_up(refusal(), None);
     let mut refused = 1;
     for _ in 0..290 {
         advance(secs(1)).await;
@@ -145,7 +145,7 @@ async fn a_program_that_asks_for_retries_in_a_loop_gets_fewer_than_what_locks_a_
         if let Ok(pass) = breaker.admit().await {
             refused += 1;
             assert_eq!(breaker.hold(), None);
-            pass.give_up(refusal());
+            pass.give_up(refusal(), None);
         }
         assert_eq!(breaker.hold().unwrap().fault, refusal());
     }

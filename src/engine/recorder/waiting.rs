@@ -138,6 +138,6 @@ fn rank(change: &Change) -> u8 {
         Change::Owe(_) => 2,
         Change::Attempted { .. } => 3,
         Change::Replay { .. } => 4,
-        Change::Learn { .. } | Change::Prune(_) => 5,
+        Change::Learn { .. } | Change::Prune(_) | Change::Hold(_) => 5,
     }
 }

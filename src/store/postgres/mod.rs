@@ -4,6 +4,7 @@ mod claim;
 mod collisions;
 mod copying;
 mod errors;
+mod holds;
 mod instance;
 mod lane;
 mod notices;
@@ -32,7 +33,7 @@ use super::columns::AllDurations;
 use super::{
     Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, StoreFuture, WatchFilter,
 };
-use crate::model::{Answers, Attempt, Delivery, DeliveryId, WatchId, WatchRecord};
+use crate::model::{Answers, Attempt, CredentialHold, Delivery, DeliveryId, WatchId, WatchRecord};
 
 /// How long anything may take, waiting for a connection included.
 const SHORT: Duration = Duration::from_secs(5);
@@ -219,6 +220,10 @@ impl Store for PostgresStore {
 
     fn durations(&self) -> StoreFuture<'_, AllDurations> {
         reading!(self, connection => read::durations(&mut connection))
+    }
+
+    fn holds(&self) -> StoreFuture<'_, Vec<CredentialHold>> {
+        reading!(self, connection => holds::read(&mut connection))
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

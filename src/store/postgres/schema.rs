@@ -10,7 +10,10 @@ use crate::store::StoreError;
 
 /// Each makes tables of the version of its place in the list ones of the next. What has been released
 /// is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0003_credential_holds.sql"),
+];
 
 /// The version that this program works with.
 const VERSION: i64 = MIGRATIONS.len() as i64;

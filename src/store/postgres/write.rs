@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 pub(super) use self::accept::BOUNDLESS;
 use super::collisions::again;
+use super::holds;
 use super::notices::{self, CHANNEL};
 use super::statements::{
     ADD_ANSWERS, ADD_DURATION, BEFORE_PRUNING, END, LEARN, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE,
@@ -145,6 +146,10 @@ impl Writing<'_> {
                 Change::Replay { delivery_id, due } => replays.push((*delivery_id, *due)),
                 Change::Learn { project, ran } => learned.push((project, ran)),
                 Change::Prune(before) => effects.push(self.prune(*before).await?),
+                Change::Hold(change) => {
+                    holds::store(&mut *self.connection, change).await?;
+                    effects.push(Effect::Done);
+                }
             }
         }
         effects.extend(self.accept(&watches).await?);

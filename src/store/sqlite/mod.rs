@@ -2,6 +2,7 @@
 //! from a state of things that stands still.
 
 mod batch;
+mod holds;
 mod lock;
 mod open;
 mod read;
@@ -21,7 +22,8 @@ use super::{
     Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, StoreFuture, WatchFilter,
 };
 use crate::model::{
-    Answers, Attempt, Delivery, DeliveryId, Durations, JobType, ProjectName, WatchId, WatchRecord,
+    Answers, Attempt, CredentialHold, Delivery, DeliveryId, Durations, JobType, ProjectName,
+    WatchId, WatchRecord,
 };
 use crate::store::columns::trouble;
 
@@ -163,6 +165,10 @@ impl Store for SqliteStore {
 
     fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>> {
         Box::pin(async move { read::durations(&self.readers).await.map_err(unread) })
+    }
+
+    fn holds(&self) -> StoreFuture<'_, Vec<CredentialHold>> {
+        Box::pin(async move { holds::read(&self.readers).await.map_err(unread) })
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use sqlx::{Connection, SqliteConnection};
 
 use super::batch::Prepared;
+use super::holds;
 use super::schema::{self, VERSION};
 use super::statements::{
     ACCEPT, ADD_ANSWERS, ADD_ATTEMPT, ADD_DURATION, ATTEMPTED, END, LEARN, NOTE, OWE, PART, PRUNE,
@@ -86,6 +87,10 @@ async fn store_alike(
             Change::Replay { delivery_id, due } => replays.push((*delivery_id, *due)),
             Change::Learn { project, ran } => learned.push((project, ran)),
             Change::Prune(before) => effects.push(prune(connection, *before).await?),
+            Change::Hold(change) => {
+                holds::store(connection, change).await?;
+                effects.push(Effect::Done);
+            }
         }
     }
     effects.extend(accept(connection, &watches).await?);

@@ -167,6 +167,18 @@ socket = "control.sock"
         daemon
     }
 
+    /// The kinds of what services said of credentials, as it is stored.
+    pub(super) fn stored_holds(&self) -> Vec<String> {
+        self.runtime.block_on(async {
+            let options = SqliteConnectOptions::new()
+                .filename(self.path("dcs-wait.db"))
+                .read_only(true);
+            let mut connection = options.connect().await.unwrap();
+            let kinds = sqlx::query_scalar("SELECT kind FROM credential_hold");
+            kinds.fetch_all(&mut connection).await.unwrap()
+        })
+    }
+
     /// Somebody who writes to the store for as long as this lives.
     pub(super) fn busy_store(&self) -> SqliteConnection {
         self.runtime.block_on(async {

@@ -11,4 +11,5 @@ mod readiness;
 pub(crate) mod receiver;
 mod refusals;
 mod reload;
+mod restarts;
 mod watches;

@@ -157,6 +157,10 @@ impl Store for Fickle {
         self.inner.durations()
     }
 
+    fn holds(&self) -> StoreFuture<'_, Vec<dcs_wait::model::CredentialHold>> {
+        self.inner.holds()
+    }
+
     fn counts(&self) -> StoreFuture<'_, Counts> {
         self.inner.counts()
     }

@@ -124,6 +124,10 @@ impl Store for Moody {
         self.inner.durations()
     }
 
+    fn holds(&self) -> BoxFuture<'_, Result<Vec<dcs_wait::model::CredentialHold>, StoreError>> {
+        self.inner.holds()
+    }
+
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
         if self.mood() == AWAY {
             return Box::pin(async {

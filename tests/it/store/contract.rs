@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod durations;
+mod holds;
 mod lists;
 mod pruning;
 mod round_trip;

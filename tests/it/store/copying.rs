@@ -306,6 +306,10 @@ impl Store for Fading {
         self.inner.durations()
     }
 
+    fn holds(&self) -> StoreFuture<'_, Vec<dcs_wait::model::CredentialHold>> {
+        self.inner.holds()
+    }
+
     fn counts(&self) -> StoreFuture<'_, Counts> {
         self.inner.counts()
     }

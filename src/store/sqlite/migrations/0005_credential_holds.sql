@@ -1,0 +1,9 @@
+-- What services said of credentials: that they refuse them, or want fewer requests. The key identifies
+-- a credential at an endpoint, and reveals neither.
+CREATE TABLE credential_hold (
+    key        TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    held_until INTEGER NOT NULL, -- milliseconds since 1970
+    detail     TEXT NOT NULL, -- JSON
+    PRIMARY KEY (key, kind)
+) STRICT;
