@@ -5,6 +5,7 @@
 
 pub mod sanitize;
 
+pub mod decode;
 pub mod model;
 
 pub mod clock;

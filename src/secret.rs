@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 pub use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use crate::decode::without_bom;
 use crate::sanitize::{ForeignText, system_words};
 
 /// A secret text. Its `Debug` shows nothing of it, and its memory is zeroed when it is dropped.
@@ -126,7 +127,11 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretFileErr
         Ok(read) if read as u64 > MAX_BYTES => Err(unusable(
             "has more than 64 KiB; check that it is the right file",
         )),
-        Ok(_) => Ok(text),
+        Ok(_) => {
+            let mark = text.len() - without_bom(&text).len();
+            drop(text.drain(..mark));
+            Ok(text)
+        }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(unusable("is not UTF-8; save it as UTF-8 text"))
         }
@@ -148,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn the_line_end_is_not_part_of_the_secret() {
-        for content in ["s3cret", "s3cret\n", "s3cret\r\n"] {
+    fn neither_the_line_end_nor_a_byte_order_mark_is_part_of_the_secret() {
+        for content in ["s3cret", "s3cret\n", "s3cret\r\n", "\u{FEFF}s3cret\n"] {
             let (_folder, path) = file(content.as_bytes(), 0o600);
             assert_eq!(read_secret_file(&path).unwrap().expose_secret(), "s3cret");
         }

@@ -4,10 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::{Method, Request, Url};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Refusal, ServiceClock, SigningTime, provenance, wire};
 use crate::auth::{Credential, sign};
+use crate::decode::json;
 use crate::http::{Client, Reply, Trouble, is_transient_status};
 use crate::model::{ProjectId, TOKEN_ADVICE};
 use crate::sanitize::ForeignText;
@@ -109,7 +111,9 @@ struct Projects {
 #[derive(Deserialize)]
 struct Project {
     id: ForeignText,
-    name: ForeignText,
+    /// Only shown.
+    #[serde(default)]
+    name: Value,
 }
 
 /// Which project has this name, which for a region's main project is the region's:
@@ -161,7 +165,7 @@ impl ProjectQuestion<'_> {
         let sent_at = Instant::now();
         let reply = http.send(request, time_limit).await?;
         let took = sent_at.elapsed();
-        let has_projects = serde_json::from_slice::<Projects>(&reply.body).is_ok();
+        let has_projects = json::read::<Projects>(&reply.body).is_ok();
         let evidence = provenance::of_iam(&reply, took, has_projects);
         let observed = clock.observe(signed, &evidence);
         Ok((reply, observed.sign_again))
@@ -181,8 +185,7 @@ impl ProjectQuestion<'_> {
 
 fn choose(name: &str, body: &[u8]) -> Result<ProjectId, ProjectError> {
     let unreadable = |why: String| ProjectError::Unreadable(why.into());
-    let Projects { projects } =
-        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    let Projects { projects } = json::read(body).map_err(|error| unreadable(error.to_string()))?;
     match projects.as_slice() {
         [project] => project
             .id
@@ -193,7 +196,10 @@ fn choose(name: &str, body: &[u8]) -> Result<ProjectId, ProjectError> {
             name: name.into(),
             found: several
                 .iter()
-                .map(|project| (project.name.clone(), project.id.clone()))
+                .map(|project| {
+                    let name = project.name.as_str().unwrap_or_default();
+                    (name.into(), project.id.clone())
+                })
                 .collect(),
         }),
     }
@@ -207,6 +213,17 @@ mod tests {
     fn exactly_one_project_is_the_answer() {
         let one = br#"{"projects":[{"id":"0a1b","name":"cn-north-4","enabled":true}],"links":{}}"#;
         assert_eq!(choose("cn-north-4", one).unwrap().as_str(), "0a1b");
+    }
+
+    #[test]
+    fn text_that_is_not_needed_hides_no_project() {
+        for body in [
+            &b"\xEF\xBB\xBF{\"projects\":[{\"id\":\"0a1b\",\"name\":\"x\"}]}"[..],
+            b"{\"projects\":[{\"id\":\"0a1b\",\"name\":\"\xB1\xB1\xBE\xA9\"}]}",
+            b"{\"projects\":[{\"id\":\"0a1b\",\"name\":null,\"description\":\"\n\\ud83d\"}]}",
+        ] {
+            assert_eq!(choose("x", body).unwrap().as_str(), "0a1b", "{body:?}");
+        }
     }
 
     #[test]
@@ -226,10 +243,16 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_shape_is_no_project() {
-        for body in ["", "[]", "{}", r#"{"projects":[{"id":"a/b","name":"x"}]}"#] {
-            let error = choose("x", body.as_bytes()).unwrap_err();
-            assert!(matches!(error, ProjectError::Unreadable(_)), "{body}");
-            assert!(error.is_transient(), "{body}");
+        for body in [
+            &b""[..],
+            b"[]",
+            b"{}",
+            br#"{"projects":[{"id":"a/b","name":"x"}]}"#,
+            b"{\"projects\":[{\"id\":\"0a\xFF\",\"name\":\"x\"}]}",
+        ] {
+            let error = choose("x", body).unwrap_err();
+            assert!(matches!(error, ProjectError::Unreadable(_)), "{body:?}");
+            assert!(error.is_transient(), "{body:?}");
         }
     }
 }

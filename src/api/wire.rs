@@ -4,10 +4,9 @@
 mod job;
 
 use reqwest::Url;
-use serde_json::{Map, Value};
 
 use super::{Content, RateLimit, Refusal};
-use crate::http::Reply;
+use crate::http::{ErrorBody, Reply};
 use crate::model::{Fault, JobId};
 use crate::sanitize::ForeignText;
 
@@ -33,18 +32,12 @@ pub(super) fn read(reply: &Reply, id: &JobId) -> Content {
     }
 }
 
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 pub(super) fn read_refusal(reply: &Reply) -> Refusal {
-    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    let words = body.as_ref().and_then(Value::as_object).map(error_words);
-    let (code, message, id) = words.unwrap_or_default();
+    let ErrorBody {
+        code,
+        message,
+        request_id: id,
+    } = ErrorBody::read(&reply.body);
     let limit = message
         .as_deref()
         .filter(|_| reply.status == 429)
@@ -67,30 +60,6 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
         retry_after: reply.pause_asked_for(),
         limit,
     }
-}
-
-type Words = (Option<String>, Option<String>, Option<String>);
-
-/// Code, message and request ID under any of the names that the service and the gateways before
-/// it use, at the top or one object deeper.
-fn error_words(body: &Map<String, Value>) -> Words {
-    let find = |object: &Map<String, Value>, names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| text(object.get(*name)?.clone()))
-    };
-    let words = |object: &Map<String, Value>| {
-        (
-            find(object, &["error_code", "errorCode", "code"]),
-            find(object, &["error_msg", "errorMsg", "message"]),
-            find(object, &["request_id", "requestId"]),
-        )
-    };
-    std::iter::once(body)
-        .chain(body.values().filter_map(Value::as_object))
-        .map(words)
-        .find(|(code, message, _)| code.is_some() || message.is_some())
-        .unwrap_or_default()
 }
 
 fn status_text(status: u16) -> String {
@@ -144,7 +113,15 @@ mod tests {
     }
 
     fn job(body: &str) -> Content {
-        read(&reply(200, &[], body), &ID.parse().unwrap())
+        job_of(body.as_bytes())
+    }
+
+    fn job_of(body: &[u8]) -> Content {
+        let reply = Reply {
+            body: body.to_vec(),
+            ..reply(200, &[], "")
+        };
+        read(&reply, &ID.parse().unwrap())
     }
 
     fn at(millis: u64) -> Option<SystemTime> {
@@ -234,18 +211,87 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_read_under_all_the_names_that_gateways_use() {
-        for body in [
-            r#"{"error_code":"DCS.4070","error_msg":"bad ID","error_ext_msg":null}"#,
-            r#"{"errorCode":"DCS.4070","errorMsg":"bad ID"}"#,
-            r#"{"code":"DCS.4070","message":"bad ID"}"#,
-            r#"{"error":{"code":"DCS.4070","message":"bad ID"}}"#,
+    fn text_that_is_not_needed_hides_no_end() {
+        for (reason, expected) in [
+            (&b"x \\ud83d"[..], "x \u{FFFD}"),
+            (b"\xCA\xA7\xB0\xDC", "\u{2A7}\u{FFFD}\u{FFFD}"),
+            (b"caf\xE9", "caf\u{FFFD}"),
+            (b"a\nb\x1b", "a\nb\u{FFFD}"),
+            (b"\\x", "\u{FFFD}x"),
+            (b"the \"old\" one", "the \"old\" one"),
         ] {
-            let refusal = read_refusal(&reply(400, &[("x-request-id", "r1")], body));
-            assert_eq!(refusal.fault.code, Some("DCS.4070".into()), "{body}");
-            assert_eq!(refusal.fault.message, "bad ID");
-            assert_eq!(refusal.fault.request_id, Some("r1".into()));
+            let members = [b"\"job_id\":\"", ID.as_bytes(), b"\",\"status\":\"FAIL\""].concat();
+            let reason = [b"\"fail_reason\":\"", reason, b"\""].concat();
+            for body in [
+                [b"{", &members[..], b",", &reason, b"}"].concat(),
+                [
+                    b"\xEF\xBB\xBF{",
+                    &reason[..],
+                    b",",
+                    &members,
+                    b",\"x\":[1e999]}\0",
+                ]
+                .concat(),
+            ] {
+                let shown = String::from_utf8_lossy(&body);
+                let Content::Job(job) = job_of(&body) else {
+                    panic!("no job: {shown}");
+                };
+                assert_eq!(job.status, JobStatus::Fail, "{shown}");
+                assert_eq!(job.fail_reason, Some(expected.into()), "{shown}");
+            }
         }
+    }
+
+    #[test]
+    fn odd_members_that_are_not_needed_count_as_none() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        for member in ["1e999", "-0", "NaN", r#""\ud83d""#, &deep] {
+            let body = format!(r#"{{"status":"SUCCESS","end_time":{member},"x":{member}}}"#);
+            let Content::Job(job) = job(&body) else {
+                panic!("no job: {member}");
+            };
+            assert_eq!(job.status, JobStatus::Success, "{member}");
+            assert_eq!(job.end_time, None, "{member}");
+        }
+    }
+
+    #[test]
+    fn what_is_needed_is_read_strictly() {
+        let utf16: Vec<u8> = "\u{FEFF}{\"status\":\"SUCCESS\"}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert!(matches!(job_of(&utf16), Content::Job(_)));
+        for body in [
+            &b"{\"status\":\"SUCCESS\",\"fail_reason\":\"x\xFF\""[..],
+            b"{\"status\":\"SUCCESS\",\"fail_reason\":\"x\xFF",
+            b"{\"job_id\":\"ff8080818822bbf70188235afc24141\xFF\",\"status\":\"SUCCESS\"}",
+            b"{\"status\":NaN,\"fail_reason\":\"\xFF\"}",
+            b"{\"stat\xFFus\":\"SUCCESS\"}",
+            b"{\"status\":\"RUNNING\"}{\"status\":\"SUCCESS\"}",
+            b"{'status':'SUCCESS','fail_reason':'\xFF'}",
+            &utf16[..utf16.len() - 2],
+        ] {
+            let shown = String::from_utf8_lossy(body);
+            assert!(matches!(job_of(body), Content::Unreadable(_)), "{shown}");
+        }
+        let Content::Job(job) = job_of(b"{\"status\":\"SUCCESS\xFF\"}") else {
+            panic!("no job");
+        };
+        assert_eq!(job.status, JobStatus::Other("SUCCESS\u{FFFD}".into()));
+    }
+
+    #[test]
+    fn an_error_is_read_whatever_its_text_is_encoded_in() {
+        let body = b"{\"error_code\":\"APIGW.0308\",\"error_msg\":\"\xCF\xDE\xC1\xF7,limit:200,time:5 minute\"}";
+        let refusal = read_refusal(&Reply {
+            body: body.to_vec(),
+            ..reply(429, &[], "")
+        });
+        assert_eq!(refusal.fault.code, Some("APIGW.0308".into()));
+        let per = Duration::from_secs(300);
+        assert_eq!(refusal.limit, Some(RateLimit { requests: 200, per }));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::args::ControlArgs;
 use super::error::CliError;
 use crate::config::defaults;
 use crate::daemon::http::shapes::ErrorShape;
+use crate::decode::json;
 use crate::environment::Environment;
 use crate::http::{Client, Connector, Reply, Route, Trouble, TroubleKind};
 use crate::model::Exit;
@@ -231,12 +232,12 @@ impl Daemon {
         if !(200..300).contains(&reply.status) {
             return Err(self.refusal(&reply));
         }
-        serde_json::from_slice(&reply.body).map_err(|error| self.strange(&error.to_string()))
+        json::read(&reply.body).map_err(|error| self.strange(&error.to_string()))
     }
 
     /// What an answer that is an error says.
     fn refusal(&self, reply: &Reply) -> ControlError {
-        let said = serde_json::from_slice::<ErrorShape>(&reply.body).ok();
+        let said = json::read::<ErrorShape>(&reply.body).ok();
         match (reply.status, said) {
             (401 | 403, _) => ControlError::Denied(format!(
                 "the daemon at {} refuses the token; give the one of its token_file with --token-file",

@@ -1,11 +1,12 @@
 //! The jobs to wait for, from the arguments and from standard input.
 
-use std::io::ErrorKind;
+use std::borrow::Cow;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
 use super::error::CliError;
+use crate::decode::{bytes_without_bom, json};
 use crate::model::JobId;
 
 /// The most that is read from standard input, in bytes.
@@ -54,19 +55,14 @@ pub(super) async fn read(arguments: &[String]) -> Result<Vec<JobId>, CliError> {
     Ok(jobs)
 }
 
-async fn read_input() -> Result<String, CliError> {
-    let mut input = String::new();
-    let read = tokio::io::stdin()
+async fn read_input() -> Result<Vec<u8>, CliError> {
+    let mut input = Vec::new();
+    tokio::io::stdin()
         .take(MAX_INPUT + 1)
-        .read_to_string(&mut input)
+        .read_to_end(&mut input)
         .await
-        .map_err(|error| {
-            CliError::usage(match error.kind() {
-                ErrorKind::InvalidData => format!("standard input is no UTF-8 text; {EXPECTED}"),
-                _ => format!("can't read standard input: {error}"),
-            })
-        })?;
-    if read as u64 > MAX_INPUT {
+        .map_err(|error| CliError::usage(format!("can't read standard input: {error}")))?;
+    if input.len() as u64 > MAX_INPUT {
         return Err(CliError::usage(
             "standard input has more than 16 MiB; give the job IDs alone, one a line",
         ));
@@ -82,18 +78,24 @@ fn beginning(input: &str) -> String {
     }
 }
 
-/// The jobs that a text names: JSON with `job_id` members, or an ID a line.
-fn of_input(input: &str) -> Result<Vec<JobId>, CliError> {
+/// The jobs that an input names: JSON with `job_id` members, or an ID a line.
+fn of_input(input: &[u8]) -> Result<Vec<JobId>, CliError> {
     // Some shells begin what they pipe with a byte order mark.
-    let input = input.strip_prefix('\u{feff}').unwrap_or(input);
-    let jobs = match input.trim_start().chars().next() {
-        Some('{' | '[') => of_json(input)?,
-        _ => of_lines(input)?,
+    let input = bytes_without_bom(input);
+    let text = String::from_utf8_lossy(input);
+    let jobs = match text.trim_start().chars().next() {
+        Some('{' | '[') => of_json(&text, input)?,
+        _ if matches!(text, Cow::Owned(_)) => {
+            return Err(CliError::usage(format!(
+                "standard input is no UTF-8 text; {EXPECTED}"
+            )));
+        }
+        _ => of_lines(&text)?,
     };
     if jobs.is_empty() {
         return Err(CliError::usage(format!(
             "standard input names no job; it says {}; {EXPECTED}",
-            beginning(input)
+            beginning(&text)
         )));
     }
     Ok(jobs)
@@ -115,20 +117,33 @@ fn of_lines(input: &str) -> Result<Vec<JobId>, CliError> {
 }
 
 /// One JSON value or several, one after the other.
-fn of_json(input: &str) -> Result<Vec<JobId>, CliError> {
+fn of_json(text: &str, input: &[u8]) -> Result<Vec<JobId>, CliError> {
+    let values = match values(text) {
+        Ok(values) if std::str::from_utf8(input).is_ok() => values,
+        first => {
+            let repaired = json::repaired_values(input);
+            let values = repaired.map_or(first, |json| values(&json));
+            values.map_err(|error| {
+                CliError::usage(format!(
+                    "standard input begins like JSON and isn't ({error}); it says {}; {EXPECTED}",
+                    beginning(text)
+                ))
+            })?
+        }
+    };
     let mut found = Vec::new();
-    for value in serde_json::Deserializer::from_str(input).into_iter::<Value>() {
-        let value = value.map_err(|error| {
-            CliError::usage(format!(
-                "standard input begins like JSON and isn't ({error}); it says {}; {EXPECTED}",
-                beginning(input)
-            ))
-        })?;
-        collect(&value, &mut found)?;
+    for value in &values {
+        collect(value, &mut found)?;
     }
     found
         .iter()
         .map(|id| parse(id, " in a job_id of standard input"))
+        .collect()
+}
+
+fn values(text: &str) -> serde_json::Result<Vec<Value>> {
+    serde_json::Deserializer::from_str(text)
+        .into_iter()
         .collect()
 }
 
@@ -175,7 +190,7 @@ mod tests {
     use super::*;
 
     fn ids(input: &str) -> Vec<String> {
-        let jobs = of_input(input).unwrap();
+        let jobs = of_input(input.as_bytes()).unwrap();
         jobs.iter().map(ToString::to_string).collect()
     }
 
@@ -200,18 +215,18 @@ mod tests {
     #[test]
     fn input_that_names_no_job_is_an_error_that_says_what_is_expected() {
         for input in ["", "\n\n", "{}", r#"{"error_code":"DCS.4000"}"#, "[1, 2]"] {
-            let message = of_input(input).unwrap_err().to_string();
+            let message = of_input(input.as_bytes()).unwrap_err().to_string();
             assert!(message.contains("one a line"), "{input}: {message}");
         }
     }
 
     #[test]
     fn broken_input_is_an_error_that_says_where() {
-        let message = of_input("a1\nb/2\n").unwrap_err().to_string();
+        let message = of_input(b"a1\nb/2\n").unwrap_err().to_string();
         assert!(message.contains("line 2"), "{message}");
-        let message = of_input("{\"job_id\":").unwrap_err().to_string();
+        let message = of_input(b"{\"job_id\":").unwrap_err().to_string();
         assert!(message.contains("line 1"), "{message}");
-        let message = of_input(r#"{"job_id":"../x"}"#).unwrap_err().to_string();
+        let message = of_input(br#"{"job_id":"../x"}"#).unwrap_err().to_string();
         assert!(message.contains("\"../x\""), "{message}");
     }
 

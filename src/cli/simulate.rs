@@ -8,6 +8,7 @@ use super::args::SimulateArgs;
 use super::error::CliError;
 use super::output;
 use super::signals::Interrupts;
+use crate::decode::without_bom;
 use crate::model::Exit;
 use crate::secret::{ExposeSecret, read_secret_file};
 use crate::sim::{
@@ -79,7 +80,7 @@ fn read_script(path: &Path) -> Result<Vec<ScriptedJob>, CliError> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| CliError::usage(format!("can't read the script {shown}: {error}")))?;
-    script::parse(&text).map_err(|error| CliError::usage(format!("{shown}: {error}")))
+    script::parse(without_bom(&text)).map_err(|error| CliError::usage(format!("{shown}: {error}")))
 }
 
 fn with_cause(error: &dyn std::error::Error) -> String {

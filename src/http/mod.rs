@@ -2,6 +2,7 @@
 //! It knows nothing of what is asked.
 
 mod client;
+mod error_body;
 mod origin;
 mod pool;
 mod tls;
@@ -9,6 +10,7 @@ mod transient;
 mod trouble;
 
 pub use client::{Client, Connector, Incoming, Reply, Route};
+pub use error_body::ErrorBody;
 pub use origin::Origin;
 pub use tls::TlsError;
 pub use transient::is_transient_status;

@@ -15,7 +15,7 @@ use tokens::Tokens;
 /// The floors from top to bottom. Those of one line are peers, and may not import each other.
 const FLOORS: [&[&str]; 16] = [
     &["sanitize"],
-    &["model"],
+    &["decode", "model"],
     &["clock", "environment", "forms", "secret"],
     &["http"],
     &["auth"],

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
+use crate::decode::{self, json};
 use crate::model::{Job, JobId, JobStatus, JobType};
 
 /// From 2001 on in seconds, which would be January 1970 to 1973 in milliseconds.
@@ -26,10 +27,17 @@ pub(super) fn read(body: &[u8], id: &JobId) -> Result<Job, String> {
     if body.is_empty() {
         return Err("it is empty".to_owned());
     }
-    if body.trim_ascii_start().starts_with(b"<") {
-        return Err("it is HTML, not JSON, as of a proxy or a log-in page".to_owned());
-    }
-    let members: Members<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let repaired;
+    let members: Members<'_> = match serde_json::from_slice(body) {
+        Ok(members) => members,
+        Err(_) if decode::text(body).trim_start().starts_with('<') => {
+            return Err("it is HTML, not JSON, as of a proxy or a log-in page".to_owned());
+        }
+        Err(error) => {
+            repaired = json::repaired(body).ok_or_else(|| error.to_string())?;
+            serde_json::from_str(&repaired).map_err(|error| error.to_string())?
+        }
+    };
     if matches!(members.job_id, Member::Other) {
         return Err("its job_id is no text".to_owned());
     }

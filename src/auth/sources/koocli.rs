@@ -179,12 +179,13 @@ mod tests {
 
     #[test]
     fn the_current_profile_is_used() {
-        let found = present(look_at(
+        let found = present(look_at(concat!(
+            "\u{FEFF}",
             r#"{"authEncrypt": "false", "language": "en", "current": "mine", "profiles": [
                 {"name": "default", "mode": "AKSK", "accessKeyId": "OTHER", "secretAccessKey": "other"},
                 {"name": "mine", "mode": "AKSK", "accessKeyId": "AKOFKOOCLI", "secretAccessKey": "s3cret",
                  "securityToken": "", "region": "cn-north-4", "projectId": "project", "readTimeout": 10}]}"#,
-        ));
+        )));
         assert_eq!(key_pair(&found), ("AKOFKOOCLI", "s3cret", None));
         assert_eq!(found.region, Some("cn-north-4".into()));
         assert_eq!(found.project_id.as_ref().unwrap().as_str(), "project");

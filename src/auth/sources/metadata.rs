@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::{Presence, temporary};
 use crate::auth::error::{AuthError, Service};
 use crate::auth::found::{Found, Source};
+use crate::decode;
 use crate::http::{Client, Connector, Reply, Route, Trouble, is_transient_status};
 use crate::sanitize::ForeignText;
 
@@ -60,7 +61,7 @@ pub(in crate::auth) async fn look(
             };
             Ok(found.into())
         }
-        401 if String::from_utf8_lossy(&reply.body).contains(NO_AGENCY) => {
+        401 if decode::text(&reply.body).contains(NO_AGENCY) => {
             Ok(Presence::Absent("this server has no agency".into()))
         }
         // So answer the metadata services of other clouds, where many pipelines run.

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{Presence, project_id, temporary, variable};
 use crate::auth::error::{AuthError, Service};
 use crate::auth::found::{Found, Source};
+use crate::decode::without_bom;
 use crate::environment::Environment;
 use crate::http::{Connector, Route};
 use crate::secret::{ExposeSecret, Secret};
@@ -161,7 +162,7 @@ fn read_token(path: &Path) -> Result<Secret, AuthError> {
     File::open(path)
         .and_then(|file| file.take(MAX_TOKEN).read_to_string(&mut text))
         .map_err(|error| unreadable(error.to_string()))?;
-    match text.trim() {
+    match without_bom(&text).trim() {
         "" => Err(unreadable("it is empty".to_owned())),
         token => Ok(token.into()),
     }
@@ -240,7 +241,7 @@ mod tests {
     async fn the_token_s_file_is_read_anew_each_time_and_may_be_open_to_others() {
         let server = Server::start(|_| (200, keys("1"))).await;
         let folder = Folder::new();
-        let file = folder.open("token", "t0ken.one\n");
+        let file = folder.open("token", "\u{FEFF}t0ken.one\n");
         let environment = variables(&[
             WHOLE[0],
             WHOLE[1],

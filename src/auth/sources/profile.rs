@@ -126,7 +126,7 @@ mod tests {
         let folder = Folder::new();
         let path = folder.private(
             ".huaweicloud/credentials",
-            "# mine\n[global]\nak = other\nsk = other\n\n[basic]\nak = AKOFPROFILE\nSK: a\"b'c\\d#e;f=g\n\
+            "\u{FEFF}# mine\n[global]\nak = other\nsk = other\n\n[basic]\nak = AKOFPROFILE\nSK: a\"b'c\\d#e;f=g\n\
              security_token = t0ken\nproject_id = project\niam_endpoint = https://iam.example.com\n",
         );
         let found = present(look(&home(&folder)));

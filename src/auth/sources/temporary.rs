@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use crate::auth::credential::{Credential, KeyPair};
 use crate::auth::error::{AuthError, Service};
-use crate::http::Reply;
+use crate::decode::json;
+use crate::http::{ErrorBody, Reply};
 use crate::secret::{ExposeSecret, Secret};
 
 /// The longest message of a service that is shown, in characters.
@@ -38,12 +39,19 @@ pub(super) fn parse(body: &[u8], service: Service) -> Result<(Credential, System
         why: why.into(),
     };
     // The parser's own words may quote a secret.
-    let Answer { credential: keys } = serde_json::from_slice(body).map_err(|error| {
+    let Answer { credential: keys } = json::read(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         unreadable(format!("unexpected at line {line}, column {column}"))
     })?;
-    if keys.access.is_empty() || keys.secret.is_empty() || keys.securitytoken.is_empty() {
+    let texts = [&keys.access, &keys.secret, &keys.securitytoken];
+    if texts.iter().any(|text| text.is_empty()) {
         return Err(unreadable("the keys are empty".to_owned()));
+    }
+    if texts
+        .iter()
+        .any(|text| text.contains(char::REPLACEMENT_CHARACTER))
+    {
+        return Err(unreadable("the keys are no text".to_owned()));
     }
     let expires_at = humantime::parse_rfc3339_weak(&keys.expires_at)
         .map_err(|error| unreadable(format!("the time of their expiry: {error}")))?;
@@ -57,17 +65,8 @@ pub(super) fn parse(body: &[u8], service: Service) -> Result<(Credential, System
 
 /// A refusal in the service's own words, which may repeat the secret that was sent.
 pub(super) fn refusal(reply: &Reply, service: Service, sent: Option<&Secret>) -> AuthError {
-    #[derive(Deserialize)]
-    struct Refusal {
-        #[serde(alias = "errorCode", alias = "code")]
-        error_code: Option<String>,
-        #[serde(alias = "errorMsg", alias = "message")]
-        error_msg: Option<String>,
-    }
-    let words = serde_json::from_slice(&reply.body)
-        .ok()
-        .map(|refusal: Refusal| [refusal.error_code, refusal.error_msg]);
-    let words: Vec<String> = words.into_iter().flatten().flatten().collect();
+    let ErrorBody { code, message, .. } = ErrorBody::read(&reply.body);
+    let words: Vec<String> = code.into_iter().chain(message).collect();
     let words = words.join(" ");
     let words = match sent {
         Some(secret) => words.replace(secret.expose_secret(), "***"),
@@ -103,6 +102,40 @@ mod tests {
             };
             assert_eq!(pair.access_key, "AK");
             assert_eq!(expires_at, UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_needed_hides_no_keys() {
+        let keys = br#""credential": {"access": "AK", "secret": "SK", "securitytoken": "T", "expires_at": "2026-01-01T00:00:00Z"}}"#;
+        for before in [
+            &b"\xEF\xBB\xBF{"[..],
+            b"{\"note\": \"\xCA\xA7 \\ud83d \\q\n\", ",
+        ] {
+            let body = [before, keys].concat();
+            parse(&body, Service::Metadata).unwrap();
+        }
+    }
+
+    #[test]
+    fn keys_that_are_no_text_are_not_used() {
+        for [access, secret, token] in [
+            [&b"\xFF"[..], b"SK", b"T"],
+            [b"AK", b"S\\ud83dK", b"T"],
+            [b"AK", b"SK", b"T\0"],
+        ] {
+            let body = [
+                br#"{"credential": {"access": ""#,
+                access,
+                br#"", "secret": ""#,
+                secret,
+                br#"", "securitytoken": ""#,
+                token,
+                br#"", "expires_at": "2026-01-01T00:00:00Z"}}"#,
+            ]
+            .concat();
+            let error = parse(&body, Service::Sts).unwrap_err();
+            assert!(error.to_string().contains("no text"), "{error}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::decode::without_bom;
 use crate::http::Incoming;
 
 /// How long a stream may say nothing at all. The daemon shows every 15 s that it is there.
@@ -72,7 +73,8 @@ impl Parser {
         let line: Vec<u8> = self.bytes.drain(..=self.searched + end).collect();
         self.searched = 0;
         let line = String::from_utf8_lossy(&line);
-        Some(line.trim_end_matches(['\n', '\r']).to_owned())
+        let line = without_bom(&line).trim_end_matches(['\n', '\r']);
+        Some(line.to_owned())
     }
 
     fn next(&mut self) -> Option<StreamItem> {
@@ -116,7 +118,8 @@ mod tests {
 
     #[test]
     fn events_are_found_however_the_stream_is_cut() {
-        let stream = ": hello\n\nevent: watch\ndata: {\"a\":\ndata: 1}\n\nid: 7\r\ndata:x\r\n\r\n";
+        let stream =
+            "\u{FEFF}: hello\n\nevent: watch\ndata: {\"a\":\ndata: 1}\n\nid: 7\r\ndata:x\r\n\r\n";
         for size in 1..stream.len() {
             let mut parser = Parser::default();
             let mut items = Vec::new();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::content::{Content, Foreign, Seen};
+use crate::decode::without_bom;
 use crate::environment::Environment;
 use crate::sanitize::system_words;
 
@@ -147,7 +148,7 @@ fn read(path: &Path) -> Result<Content, Unreadable> {
         return Err(Unreadable::TooLarge);
     }
     let text = String::from_utf8(bytes).map_err(|_| Foreign::Another)?;
-    Ok(Content::parse(&text)?)
+    Ok(Content::parse(without_bom(&text))?)
 }
 
 /// Whether there is no file, as far as this user may know.

@@ -19,6 +19,7 @@ use super::shapes::{NewWatch, NewWatches};
 use super::watches::BATCH;
 use crate::config::instead;
 use crate::config::values::parse_limit;
+use crate::decode::{bytes_without_bom, is_utf16};
 use crate::engine::Order;
 use crate::sanitize::{SENTENCE, WORD, sanitize};
 
@@ -34,13 +35,13 @@ pub(super) fn most(path: &str) -> usize {
 /// The order in a body.
 pub(super) async fn order(head: &Parts, body: Body) -> Result<Order, Problem> {
     let bytes = read_to_end(head, body).await?;
-    to_order(read(&bytes, &WATCH)?)
+    to_order(read(text(&bytes)?, &WATCH)?)
 }
 
 /// The orders in the body of a batch.
 pub(super) async fn orders(head: &Parts, body: Body) -> Result<Vec<Order>, Problem> {
     let bytes = read_to_end(head, body).await?;
-    let Batch { watches } = read(&bytes, &WATCHES)?;
+    let Batch { watches } = read(text(&bytes)?, &WATCHES)?;
     if !(1..=NewWatches::MOST).contains(&watches.len()) {
         let message = format!(
             "a batch has from 1 to {} watches, and this one has {}; send as many batches as it takes",
@@ -50,7 +51,7 @@ pub(super) async fn orders(head: &Parts, body: Body) -> Result<Vec<Order>, Probl
         return Err(Problem::bad("invalid_body", message));
     }
     let orders = watches.iter().enumerate().map(|(index, watch)| {
-        let order = read(watch.get().as_bytes(), &WATCH).and_then(to_order);
+        let order = read(watch.get(), &WATCH).and_then(to_order);
         order.map_err(|problem| problem.of_watch(index))
     });
     orders.collect()
@@ -123,15 +124,29 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], expected: &Expected) -> Result<T, Problem> {
+/// The text of a body. Nothing in it is replaced, as it names what is to be done.
+fn text(bytes: &[u8]) -> Result<&str, Problem> {
+    let refused = |message: String| Problem::bad("invalid_body", message);
+    if is_utf16(bytes) {
+        return Err(refused("the body is UTF-16; send it as UTF-8".to_owned()));
+    }
+    std::str::from_utf8(bytes_without_bom(bytes)).map_err(|error| {
+        let at = error.valid_up_to();
+        refused(format!(
+            "the body is no UTF-8: byte {at}, counted from 0, begins no character; send it as UTF-8"
+        ))
+    })
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str, expected: &Expected) -> Result<T, Problem> {
     let Expected { what, members, .. } = expected;
     // serde would take a list for its members in their order.
-    if bytes.trim_ascii_start().starts_with(b"[") {
+    if text.trim_start().starts_with('[') {
         let message = format!("the body is no {what}: it is a list; send one object");
         return Err(Problem::bad("invalid_body", message));
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        let given: HashMap<String, IgnoredAny> = serde_json::from_slice(bytes).unwrap_or_default();
+    serde_json::from_str(text).map_err(|error| {
+        let given: HashMap<String, IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
         let unknown = |name: &&String| !members.contains(&name.as_str());
         let message = match given.keys().find(unknown) {
             Some(name) => format!(
@@ -214,7 +229,7 @@ mod tests {
     }
 
     fn order_of(body: &str) -> Result<Order, Problem> {
-        read(body.as_bytes(), &WATCH).and_then(to_order)
+        read(body, &WATCH).and_then(to_order)
     }
 
     #[test]

@@ -172,6 +172,34 @@ async fn a_body_that_is_no_batch_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_body_may_start_with_a_byte_order_mark_and_is_utf_8_otherwise() {
+    let served = Served::new().await;
+    for (path, body) in [
+        ("/v1/watches", r#"{"job_id": "a"}"#),
+        ("/v1/watches/batch", r#"{"watches": [{"job_id": "b"}]}"#),
+    ] {
+        let with_mark = format!("\u{FEFF}{body}");
+        let reply = served.post(path, with_mark).await;
+        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+        let utf16 = |unit: fn(u16) -> [u8; 2]| body.encode_utf16().flat_map(unit).collect();
+        let little: Vec<u8> = utf16(u16::to_le_bytes);
+        let big: Vec<u8> = utf16(u16::to_be_bytes);
+        let latin1 = [&body.as_bytes()[..1], b"\"\xE9\"", &body.as_bytes()[1..]].concat();
+        for (body, says) in [
+            (&little, "the body is UTF-16"),
+            (&[b"\xFF\xFE", &little[..]].concat(), "the body is UTF-16"),
+            (&big, "the body is UTF-16"),
+            (&latin1, "no UTF-8: byte 2"),
+        ] {
+            let reply = served.post(path, body).await;
+            let message = reply.error(400, "invalid_body");
+            assert!(message.contains(says), "{message}");
+            assert!(message.contains("send it as UTF-8"), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_longest_batch_is_accepted() {
     let served = Served::new().await;
     let watches: Vec<String> = (0..10_000)

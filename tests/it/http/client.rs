@@ -85,15 +85,16 @@ pub(super) async fn send(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
-    body: &str,
+    body: impl AsRef<[u8]>,
 ) -> Reply {
+    let body = body.as_ref();
     let length = body.len().to_string();
     let mut headers = headers.to_vec();
     if !body.is_empty() {
         headers.push(("content-length", &length));
     }
-    let request = head(method, path, &headers) + body;
-    socket.write_all(request.as_bytes()).await.unwrap();
+    let request = [head(method, path, &headers).as_bytes(), body].concat();
+    socket.write_all(&request).await.unwrap();
     reply(socket).await
 }
 

@@ -219,7 +219,7 @@ impl Served {
         send(self.connect().await, "GET", path, &[], "").await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &str) -> Reply {
+    pub(super) async fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Reply {
         send(self.connect().await, "POST", path, &[JSON], body).await
     }
 
