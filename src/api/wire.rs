@@ -4,6 +4,7 @@
 mod job;
 
 use reqwest::Url;
+use reqwest::header::CONTENT_ENCODING;
 
 use super::{Content, RateLimit, Refusal};
 use crate::http::{ErrorBody, Reply};
@@ -44,9 +45,16 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
         .and_then(RateLimit::of_message);
     let message = message.unwrap_or_else(|| {
         let what = status_text(reply.status);
-        match elsewhere(reply) {
-            Some(url) => format!("{what}: a redirect to {url}, which is not followed"),
-            None => format!("{what}, without an explanation"),
+        // It stays only where the body couldn't be decoded.
+        let encoding = reply.headers.get(CONTENT_ENCODING);
+        match (elsewhere(reply), encoding) {
+            (Some(url), _) => format!("{what}: a redirect to {url}, which is not followed"),
+            (None, Some(encoding)) => {
+                format!(
+                    "{what}, with an explanation that can't be read: it is encoded as {encoding:?}"
+                )
+            }
+            (None, None) => format!("{what}, without an explanation"),
         }
     });
     Refusal {

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::HeaderMap;
-use reqwest::{Request, Url};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::{Request, StatusCode, Url};
 
+use super::body::{self, Body};
 use super::tls::{self, TlsError};
 use super::{MAX_BODY, Trouble};
 
@@ -17,6 +18,9 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// What requests say that they come from.
 pub(super) const AGENT: &str = concat!("dcs-wait/", env!("CARGO_PKG_VERSION"));
+
+/// The `Accept-Encoding` of every request. It isn't signed, as something on the way may change it.
+pub(super) const IDENTITY: &str = "identity";
 
 /// Whether a server may be reached through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,10 @@ pub struct Connector {
 
 /// A client for one server. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    http: reqwest::Client,
+    max_body: usize,
+}
 
 /// A whole answer.
 #[derive(Debug)]
@@ -106,6 +113,7 @@ impl Connector {
 }
 
 fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+    let identity = (ACCEPT_ENCODING, HeaderValue::from_static(IDENTITY));
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         // A redirect would carry X-Security-Token and X-Auth-Token to another host.
@@ -114,13 +122,17 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
         .referer(false)
         .http1_only()
         .user_agent(AGENT)
+        .default_headers([identity].into_iter().collect())
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<Client, TlsError> {
     // What can fail in there is the TLS backend, and that one is ready made.
     builder
         .build()
-        .map(Client)
+        .map(|http| Client {
+            http,
+            max_body: MAX_BODY,
+        })
         .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))
 }
 
@@ -142,6 +154,12 @@ impl Client {
     /// When TLS can't be set up, which isn't used.
     pub fn over_socket(path: &Path) -> Result<Self, TlsError> {
         build(builder(tls::trusting_nobody()?).unix_socket(path))
+    }
+
+    /// The same client with another limit for the bodies that it reads, in bytes.
+    #[must_use]
+    pub fn with_max_body(self, max_body: usize) -> Self {
+        Self { max_body, ..self }
     }
 
     /// Sends a request and reads the whole answer, both within `time_limit`.
@@ -166,7 +184,7 @@ impl Client {
         time_limit: Duration,
     ) -> Result<Reply, Trouble> {
         let mut response =
-            tokio::time::timeout(time_limit, async { Ok(self.0.execute(request).await?) })
+            tokio::time::timeout(time_limit, async { Ok(self.http.execute(request).await?) })
                 .await
                 .unwrap_or_else(|_| Err(Trouble::timed_out(time_limit)))?;
         let reply = Reply {
@@ -189,7 +207,8 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Trouble> {
-        Incoming(self.0.execute(request).await?).whole().await
+        let response = self.http.execute(request).await?;
+        self.incoming(response).whole().await
     }
 
     /// Sends a request, whose answer is read as it comes: it has to begin within `time_limit`.
@@ -197,22 +216,38 @@ impl Client {
     /// # Errors
     /// When no answer begins.
     pub async fn open(&self, request: Request, time_limit: Duration) -> Result<Incoming, Trouble> {
-        match tokio::time::timeout(time_limit, self.0.execute(request)).await {
-            Ok(response) => Ok(Incoming(response?)),
+        match tokio::time::timeout(time_limit, self.http.execute(request)).await {
+            Ok(response) => {
+                let response = response?;
+                if response.status() == StatusCode::OK {
+                    body::check_stream(response.headers())?;
+                }
+                Ok(self.incoming(response))
+            }
             Err(_) => Err(Trouble::timed_out(time_limit)),
+        }
+    }
+
+    fn incoming(&self, response: reqwest::Response) -> Incoming {
+        Incoming {
+            response,
+            max_body: self.max_body,
         }
     }
 }
 
 /// An answer that has begun.
 #[derive(Debug)]
-pub struct Incoming(reqwest::Response);
+pub struct Incoming {
+    response: reqwest::Response,
+    max_body: usize,
+}
 
 impl Incoming {
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.0.status().as_u16()
+        self.response.status().as_u16()
     }
 
     /// The next piece of the body, as soon as it comes; `None` at its end.
@@ -220,7 +255,7 @@ impl Incoming {
     /// # Errors
     /// When the connection ends before the body does.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
-        Ok(self.0.chunk().await?.map(Vec::from))
+        Ok(self.response.chunk().await?.map(Vec::from))
     }
 
     /// All of the answer.
@@ -228,18 +263,12 @@ impl Incoming {
     /// # Errors
     /// When the connection ends before the body does, or that is too large.
     pub async fn whole(mut self) -> Result<Reply, Trouble> {
-        let mut body = Vec::new();
-        while let Some(piece) = self.0.chunk().await? {
-            if body.len() + piece.len() > MAX_BODY {
-                return Err(Trouble::too_large());
-            }
-            body.extend_from_slice(&piece);
+        let headers = std::mem::take(self.response.headers_mut());
+        let mut body = Body::new(&headers, self.max_body);
+        while let Some(piece) = self.response.chunk().await? {
+            body.push(&piece)?;
         }
-        Ok(Reply {
-            status: self.status(),
-            headers: std::mem::take(self.0.headers_mut()),
-            body,
-        })
+        Ok(body.finish(self.status(), headers)?)
     }
 }
 

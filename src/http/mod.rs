@@ -1,6 +1,7 @@
 //! The plumbing under every request: TLS, proxies, limits, and what can go wrong on the way.
 //! It knows nothing of what is asked.
 
+mod body;
 mod client;
 mod error_body;
 mod origin;

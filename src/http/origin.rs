@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Method, Url};
 
-use super::client::{AGENT, is_loopback};
+use super::client::{AGENT, IDENTITY, is_loopback};
 use super::pool::Pool;
 use super::tls::{self, TlsError};
 use super::{Client, Connector, Reply, Route, Trouble};
@@ -67,7 +67,11 @@ impl Origin {
                 let mut request = Request::default();
                 *request.uri_mut() = path.parse().map_err(|_| Trouble::no_path(path))?;
                 *request.headers_mut() = headers;
-                let own = [(ACCEPT, "*/*"), (USER_AGENT, AGENT)];
+                let own = [
+                    (ACCEPT, "*/*"),
+                    (ACCEPT_ENCODING, IDENTITY),
+                    (USER_AGENT, AGENT),
+                ];
                 for (name, value) in own {
                     request
                         .headers_mut()

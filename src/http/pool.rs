@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
 
+use super::body::{Body, BodyError};
 use super::trouble::Stage;
 use super::{MAX_BODY, Reply, Trouble};
 
@@ -103,7 +104,7 @@ impl Pool {
                     return Err(self.trouble(&error, Stage::Asking));
                 }
                 Err(Failure::Cut(error)) => return Err(self.trouble(&error, Stage::Answering)),
-                Err(Failure::TooLarge) => return Err(Trouble::too_large()),
+                Err(Failure::Body(error)) => return Err(error.into()),
             }
         }
     }
@@ -197,7 +198,7 @@ enum Failure {
     Unanswered(hyper::Error),
     /// It ended within the answer.
     Cut(hyper::Error),
-    TooLarge,
+    Body(BodyError),
 }
 
 impl Line {
@@ -243,18 +244,12 @@ impl Line {
 /// All of an answer.
 async fn whole(response: Response<Incoming>) -> Result<Reply, Failure> {
     let (head, mut incoming) = response.into_parts();
-    let mut body = Vec::new();
+    let mut body = Body::new(&head.headers, MAX_BODY);
     while let Some(frame) = incoming.frame().await {
         if let Ok(piece) = frame.map_err(Failure::Cut)?.into_data() {
-            if body.len() + piece.len() > MAX_BODY {
-                return Err(Failure::TooLarge);
-            }
-            body.extend_from_slice(&piece);
+            body.push(&piece).map_err(Failure::Body)?;
         }
     }
-    Ok(Reply {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body,
-    })
+    body.finish(head.status.as_u16(), head.headers)
+        .map_err(Failure::Body)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
+use super::body::BodyError;
 use crate::sanitize::ForeignText;
 
 /// The kinds of [`Trouble`].
@@ -61,12 +62,17 @@ impl Trouble {
             message: format!("{path:?} is no path").into(),
         }
     }
+}
 
-    pub(super) fn too_large() -> Self {
-        Self {
-            kind: TroubleKind::TooLarge,
-            message: format!("the answer has more than {} bytes", super::MAX_BODY).into(),
-        }
+impl From<BodyError> for Trouble {
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::TooLarge(_) => TroubleKind::TooLarge,
+            BodyError::CutShort | BodyError::Damaged => TroubleKind::CutShort,
+            BodyError::Unsupported(_) => TroubleKind::Other,
+        };
+        let message = error.to_string().into();
+        Self { kind, message }
     }
 }
 

@@ -1,5 +1,10 @@
 //! Answers whose text or whose bytes are encoded oddly.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
 use super::raw_service::{RawService, answer};
 
 /// A description of the job `job` in this status, with this reason, byte for byte.
@@ -103,4 +108,96 @@ fn standard_input_may_hold_answers_with_odd_text() {
         service.wait_for(["-"]).run_with_input(input).exits_with(2);
         assert!(service.heads().is_empty());
     }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn an_answer_that_was_compressed_unasked_is_decoded() {
+    let plain = job("SUCCESS", b"");
+    for (encoding, body) in [
+        ("gzip", gzip(&plain)),
+        ("x-gzip", gzip(&plain)),
+        ("deflate", zlib(&plain)),
+        ("deflate", deflate(&plain)),
+        ("gzip, gzip", gzip(&gzip(&plain))),
+        ("identity", plain.clone()),
+        ("", plain.clone()),
+    ] {
+        let service =
+            RawService::answering([answer(200, &[("content-encoding", encoding)], &body)]);
+        let ended = service.wait_for(["job", "--timeout=30s"]).run();
+        ended.exits_with(0).prints_line("job succeeded ");
+        let head = service.heads()[0].to_ascii_lowercase();
+        assert!(head.contains("accept-encoding: identity"), "{head}");
+    }
+    let gone = gzip(br#"{"error_code":"DCS.4070","error_msg":"bad ID"}"#);
+    let service = RawService::answering([answer(400, &[("content-encoding", "gzip")], &gone)]);
+    let ended = service
+        .wait_for(["job", "--not-found-grace=0s", "--timeout=30s"])
+        .run();
+    ended.exits_with(3).says("bad ID");
+}
+
+#[test]
+fn a_compressed_answer_that_can_not_be_read_is_transient_and_says_why() {
+    let plain = job("SUCCESS", b"");
+    let whole = gzip(&plain);
+    let bomb = gzip(&vec![b' '; 8 << 20]);
+    for (encoding, body, says) in [
+        ("br", &plain, "encoded as \"br\""),
+        ("gzip, zstd", &plain, "encoded as \"zstd\""),
+        ("gzip", &whole[..whole.len() - 9].to_vec(), "cut short"),
+        ("gzip", &bomb, "more than 1048576 bytes"),
+    ] {
+        let headers = [("content-encoding", encoding)];
+        let odd = answer(200, &headers, body);
+        let service = RawService::answering([odd.clone()]);
+        let ended = service.wait_for(["job", "--timeout=250ms"]).run();
+        ended.exits_with(124).says(says);
+        let service = RawService::answering([odd, answer(200, &[], &plain)]);
+        service
+            .wait_for(["job", "--timeout=30s"])
+            .run()
+            .exits_with(0);
+    }
+}
+
+#[test]
+fn the_status_of_an_error_counts_whatever_its_body_is_encoded_in() {
+    let refused = answer(401, &[("content-encoding", "br")], b"\x1b");
+    let service = RawService::answering([refused]);
+    let ended = service.wait_for(["job", "--timeout=30s"]).run();
+    ended.exits_with(4).says("encoded as \"br\"");
+}
+
+#[test]
+fn iam_may_compress_its_answers() {
+    let projects = gzip(br#"{"projects":[{"id":"0a1b","name":"cn-north-4"}]}"#);
+    let iam = RawService::answering([answer(200, &[("content-encoding", "gzip")], &projects)]);
+    let service = RawService::answering([answer(200, &[], &job("SUCCESS", b""))]);
+    let ended = service
+        .wait_for(["job", "--region=cn-north-4", "--timeout=30s"])
+        .without("DCS_WAIT_PROJECT_ID")
+        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", iam.url())
+        .run();
+    ended.exits_with(0);
+    let head = iam.heads()[0].to_ascii_lowercase();
+    assert!(head.contains("accept-encoding: identity"), "{head}");
 }
