@@ -3,6 +3,9 @@
 //! The folders are floors: each imports only from those above it in this list, and
 //! `tests/it/floors.rs` holds them to it.
 
+// Times and durations: see clippy.toml.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod sanitize;
 
 pub mod decode;

@@ -81,8 +81,8 @@ fn pause_after(error: &AuthError) -> Option<Duration> {
 /// quarter then shrinks each time.
 fn due(now: SystemTime, end: SystemTime) -> SystemTime {
     let life = end.duration_since(now).unwrap_or_default();
-    let lead = LONGEST_LEAD.min(life / 4);
-    now + (life - lead).max(SHORTEST_USE)
+    let lead = LONGEST_LEAD.min(life.checked_div(4).unwrap_or_default());
+    now.saturating_add(life.saturating_sub(lead).max(SHORTEST_USE))
 }
 
 impl Provider {

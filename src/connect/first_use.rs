@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{ConnectError, Plan};
 use crate::api::{Answer, Content, DcsClient, HoldBook, JobSource, Renewal};
+use crate::clock::SaturatingAdd as _;
 use crate::model::{BoxFuture, Fault, JobId, ProjectId};
 
 /// The time between the first two attempts. It doubles with each.
@@ -89,7 +90,7 @@ impl OnFirstUse {
                 *last = Some(Failure {
                     error: Arc::clone(&error),
                     pause,
-                    over: Instant::now() + pause,
+                    over: Instant::now().saturating_add(pause),
                 });
                 Err(error)
             }
@@ -103,7 +104,9 @@ fn pause(error: &ConnectError, before: Option<Duration>) -> Duration {
     let backoff = if error.is_denied() {
         PAUSE_AFTER_REFUSAL
     } else {
-        before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE))
+        before.map_or(FIRST_PAUSE, |before| {
+            before.saturating_mul(2).min(LONGEST_PAUSE)
+        })
     };
     backoff.max(error.retry_after().unwrap_or_default())
 }

@@ -92,7 +92,7 @@ pub(super) async fn look(engine: Engine) {
 /// recorder make progress: where one is stuck, the service manager hears nothing, and starts another
 /// daemon.
 pub(super) async fn show_life(engine: Engine, within: Duration) {
-    let mut signs = interval(within / 3);
+    let mut signs = interval(within.checked_div(3).unwrap_or(within));
     signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         signs.tick().await;

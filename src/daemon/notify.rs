@@ -23,7 +23,8 @@ pub(super) fn reloading() {
 
 /// The daemon is about to end, which may take as long as the drain.
 pub(super) fn stopping(drain: Duration) {
-    let most = u32::try_from((drain + BESIDE_THE_DRAIN).as_micros()).unwrap_or(u32::MAX);
+    let most =
+        u32::try_from(drain.saturating_add(BESIDE_THE_DRAIN).as_micros()).unwrap_or(u32::MAX);
     notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(most)]);
 }
 

@@ -20,7 +20,7 @@ use super::sessions::{SessionError, Sessions};
 use super::stores::Opened;
 use super::{care, notify, orders, process};
 use crate::api::HoldBook;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SaturatingAdd as _, SystemClock};
 use crate::config::{Config, ConfigErrors};
 use crate::engine::{Engine, Parts, Retries, Setup};
 use crate::environment::{Environment, ProcessEnvironment};
@@ -269,7 +269,7 @@ impl Running {
     /// Polls no more, ends what is under way, and stores what is to be stored.
     async fn drain(mut self, why: Why) -> Ended {
         let within = self.config.daemon.drain_timeout;
-        let end = Instant::now() + within;
+        let end = Instant::now().saturating_add(within);
         notify::stopping(within);
         self.care.shutdown().await;
         self.draining.cancel();

@@ -118,7 +118,12 @@ impl KnownTypes {
 fn good_enough(experience: &Experience) -> Duration {
     let (least, most) = GOOD_ENOUGH;
     let estimate = experience.estimate(Duration::ZERO);
-    let share = estimate.map_or(least, |estimate| estimate.median / GOOD_ENOUGH_SHARE);
+    let share = estimate.map_or(least, |estimate| {
+        estimate
+            .median
+            .checked_div(GOOD_ENOUGH_SHARE)
+            .unwrap_or_default()
+    });
     share.clamp(least, most)
 }
 

@@ -14,6 +14,7 @@ use super::orders::Heard;
 use super::setup::{Parts, Setup};
 use super::shared::{Attendant, Shared};
 use super::supervisor::{Command, Supervisor};
+use crate::clock::SaturatingAdd as _;
 use crate::model::{
     Answers, DeliveryId, Durations, Estimate, HoldChange, Job, JobType, ProjectName, WatchId,
     WatchRecord,
@@ -325,12 +326,18 @@ impl Engine {
             .stop(until.saturating_duration_since(Instant::now()))
             .await;
         let flush = shared.recorder.flush();
-        let flushed = timeout_at(until.max(Instant::now() + FLUSH), flush).await;
+        let flushed = timeout_at(until.max(Instant::now().saturating_add(FLUSH)), flush).await;
         if settled.is_err() || flushed.is_err() {
             tracing::warn!("not everything could be stored in time");
         }
         if let Some(leases) = &shared.leases {
-            drop(timeout_at(until.max(Instant::now() + FLUSH), leases.leave()).await);
+            drop(
+                timeout_at(
+                    until.max(Instant::now().saturating_add(FLUSH)),
+                    leases.leave(),
+                )
+                .await,
+            );
         }
         shared.command(Command::Quit);
     }

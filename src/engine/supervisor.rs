@@ -177,7 +177,7 @@ impl Supervisor {
             *in_a_row = 0;
         }
         *last = now;
-        let pause = PAUSE.0 * 2_u32.pow((*in_a_row).min(6));
+        let pause = PAUSE.0.saturating_mul(2_u32.pow((*in_a_row).min(6)));
         *in_a_row += 1;
         pause.min(PAUSE.1)
     }

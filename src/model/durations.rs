@@ -133,7 +133,11 @@ impl Durations {
 
     /// All of them with when the jobs began, the newest last.
     pub fn with_begin(&self) -> impl Iterator<Item = (SystemTime, Duration)> {
-        let began = |one: &Kept| UNIX_EPOCH + Duration::from_millis(one.began);
+        let began = |one: &Kept| {
+            UNIX_EPOCH
+                .checked_add(Duration::from_millis(one.began))
+                .unwrap_or(UNIX_EPOCH)
+        };
         self.0
             .iter()
             .map(move |one| (began(one), of_millis(one.took)))
@@ -170,7 +174,7 @@ impl FromIterator<Duration> for Durations {
         let mut all = Self::default();
         let mut began = UNIX_EPOCH;
         for took in durations {
-            began += Duration::from_millis(1);
+            began = began.checked_add(Duration::from_millis(1)).unwrap_or(began);
             all.add(began, took);
         }
         all

@@ -143,7 +143,7 @@ impl Schedule for Backoff {
         *place = intervals.current_interval.into();
         let shortest = interval.mul_f64(1.0 - spec.jitter).max(MIN_INTERVAL);
         let longest = interval.mul_f64(1.0 + spec.jitter).min(spec.max_interval);
-        shortest + longest.saturating_sub(shortest).mul_f64(random.f64())
+        shortest.saturating_add(longest.saturating_sub(shortest).mul_f64(random.f64()))
     }
 }
 

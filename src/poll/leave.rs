@@ -14,6 +14,7 @@ use super::Subject;
 use super::deadline::{until, within};
 use super::poller::Poller;
 use crate::api::{Gate, Pass, Place, Session};
+use crate::clock::SaturatingAdd as _;
 use crate::model::{BoxFuture, Outcome};
 
 /// The resolution of tokio's timers: no sleep is shorter.
@@ -156,12 +157,12 @@ pub(super) fn line_up(
         return (Place::default(), None);
     }
     let (turn, mut place) = gate.limiter.line_up(now);
-    let until = now + deadline.cut(turn - now);
+    let until = now.saturating_add(deadline.cut(turn.saturating_duration_since(now)));
     if until < turn {
         // It is beyond the deadline, and of no use.
         place = Place::default();
     }
-    (place, (until > now + TICK).then_some(until))
+    (place, (until > now.saturating_add(TICK)).then_some(until))
 }
 
 /// A request that is due, with all that it needs from before it may be sent.

@@ -19,6 +19,7 @@ use super::subject::{Steered, Subject};
 use super::verdict::{Context, Verdict, credential_accepted, judge};
 use super::{Backoff, Deadline, Experience, Interval, Schedule as _};
 use crate::api::{Answer, Content, Pass, Session};
+use crate::clock::SaturatingAdd as _;
 use crate::model::{Outcome, WatchEventKind, WatchReport};
 
 /// What was asked of a watch, and of all others that are asked the same.
@@ -124,7 +125,8 @@ impl<'a, S: Subject> Poller<'a, S> {
                 let deadline = self.deadline();
                 let (place, turn) = line_up(&self.session.gate, now, deadline);
                 if let Some(turn) = turn {
-                    self.in_line = u32::try_from((turn - due).as_millis()).unwrap_or(u32::MAX);
+                    self.in_line = u32::try_from(turn.saturating_duration_since(due).as_millis())
+                        .unwrap_or(u32::MAX);
                     let turn = self.subject.control().sleep_until(turn).await;
                     let in_line = Duration::from_millis(self.in_line.into());
                     due = turn.checked_sub(in_line).unwrap_or(turn);
@@ -138,7 +140,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                 // Boxed, so that what isn't going on takes no room.
                 let step = Box::pin(self.step(seated)).await;
                 match step {
-                    Step::AskAgain(after) => due = Instant::now() + after,
+                    Step::AskAgain(after) => due = Instant::now().saturating_add(after),
                     Step::End(outcome) => return Ok(self.report(outcome)),
                     Step::Stop => {
                         let report = self.report(Outcome::Rejected);

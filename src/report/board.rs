@@ -71,7 +71,7 @@ impl Board {
                 next,
                 estimate,
             } => {
-                watched.next_poll = event.waited + *next;
+                watched.next_poll = event.waited.saturating_add(*next);
                 watched.job = Some(Arc::clone(job));
                 watched.expected = estimate.map(|estimate| (estimate, event.waited));
                 let recovered = matches!(watched.hitch.take(), Some(Hitch::Trouble { .. }));
@@ -87,7 +87,7 @@ impl Board {
                 }
             }
             WatchEventKind::NotYetVisible { next, grace } => {
-                watched.next_poll = event.waited + *next;
+                watched.next_poll = event.waited.saturating_add(*next);
                 let before = watched.hitch.replace(Hitch::NotVisible);
                 let told = std::mem::replace(&mut watched.told_not_visible, true);
                 match before {
@@ -102,7 +102,7 @@ impl Board {
                 in_a_row,
                 next,
             } => {
-                watched.next_poll = event.waited + *next;
+                watched.next_poll = event.waited.saturating_add(*next);
                 let before = watched.hitch.replace(Hitch::Trouble {
                     fault: fault.clone(),
                     in_a_row: *in_a_row,
@@ -111,7 +111,7 @@ impl Board {
                 (!told).then(|| News::State(text::trouble(fault, *next)))
             }
             WatchEventKind::Throttled { limit, next } => {
-                watched.next_poll = event.waited + *next;
+                watched.next_poll = event.waited.saturating_add(*next);
                 watched.hitch = Some(Hitch::Throttled { limit: *limit });
                 (!throttled_anywhere).then(|| News::State(text::throttled(*limit, *next)))
             }

@@ -48,7 +48,7 @@ fn usually(estimate: &Estimate) -> String {
 /// As finely as an expectation deserves: in seconds, and in tens of them from a minute on. To the
 /// nearest, as the median is: at the begin of a job, both are to be one number.
 fn roughly(left: Duration) -> Duration {
-    let seconds = (left + Duration::from_millis(500)).as_secs();
+    let seconds = left.saturating_add(Duration::from_millis(500)).as_secs();
     let step = if seconds < 60 { 1 } else { 10 };
     Duration::from_secs((seconds + step / 2) / step * step)
 }

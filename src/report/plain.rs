@@ -69,7 +69,7 @@ impl Reporter for Plain {
             return;
         }
         while self.next_heartbeat <= elapsed {
-            self.next_heartbeat += HEARTBEAT;
+            self.next_heartbeat = self.next_heartbeat.saturating_add(HEARTBEAT);
         }
         if let Some(text) = heartbeat(&self.board, elapsed) {
             self.out.line(&at(elapsed, &text));

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use crate::clock::SaturatingAdd as _;
 use crate::model::JobId;
 
 use super::lock;
@@ -119,11 +120,14 @@ impl Performance {
         let (begin_time, end_time) = match &step.act {
             Act::Status { status, .. } if status.is_terminal() && progress.step == 0 => {
                 let given_at = self.script.given_at;
-                (given_at - EARLIER_RUN, Some(given_at))
+                (
+                    given_at.checked_sub(EARLIER_RUN).unwrap_or(given_at),
+                    Some(given_at),
+                )
             }
             Act::Status { status, .. } if status.is_terminal() => {
                 let ran = progress.since.duration_since(progress.began);
-                (progress.wall, Some(progress.wall + ran))
+                (progress.wall, Some(progress.wall.saturating_add(ran)))
             }
             _ => (progress.wall, None),
         };
@@ -189,7 +193,9 @@ impl Progress {
         let time = match lasts {
             Lasts::Times(times) => return (self.answers >= times).then_some(self.last),
             Lasts::For(time) => time,
-            Lasts::Between(least, most) => least + most.saturating_sub(least).mul_f64(share(id)),
+            Lasts::Between(least, most) => {
+                least.saturating_add(most.saturating_sub(least).mul_f64(share(id)))
+            }
         };
         self.since.checked_add(time).filter(|end| *end <= now)
     }

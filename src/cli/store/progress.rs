@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clock::SaturatingAdd as _;
 use crate::store::Copied;
 
 /// How often the line of a terminal is written at most.
@@ -37,7 +38,7 @@ impl Progress {
         let state = State {
             all: None,
             copied: Copied::default(),
-            next: Instant::now() + first,
+            next: Instant::now().saturating_add(first),
         };
         Self {
             is_terminal,
@@ -70,7 +71,7 @@ impl Progress {
             return None;
         }
         let every = if self.is_terminal { EVERY } else { EVERY_LINE };
-        state.next = now + every;
+        state.next = now.saturating_add(every);
         let text = state.so_far()?;
         Some(match self.is_terminal {
             true => format!("\r\x1b[2K{text}"),

@@ -12,7 +12,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// How long to wait after so many failures in a row.
 pub(super) fn pause(in_a_row: u32) -> Duration {
-    (FIRST * 2_u32.pow(in_a_row.min(8))).min(LONGEST)
+    FIRST
+        .saturating_mul(2_u32.pow(in_a_row.min(8)))
+        .min(LONGEST)
 }
 
 /// Opens a stream again: tries until it is there, and says of each failure what it was, how many

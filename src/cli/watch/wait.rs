@@ -12,7 +12,7 @@ use super::events::{job, job_id, report, time, watch_event};
 use super::link::{pause, reopen};
 use crate::cli::control::{ControlError, Daemon, Events};
 use crate::cli::error::CliError;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SaturatingAdd as _, SystemClock};
 use crate::daemon::http::shapes::{EventShape, WatchDetail, WatchShape};
 use crate::engine::{Told, Until};
 use crate::model::{
@@ -258,7 +258,9 @@ impl<'a> Wait<'a> {
     }
 
     async fn reopen(&self) -> Result<Events, CliError> {
-        let give_up = self.last_deadline.map(|deadline| deadline + PATIENCE);
+        let give_up = self
+            .last_deadline
+            .map(|deadline| deadline.saturating_add(PATIENCE));
         reopen(self.daemon, &self.query(), |error, in_a_row, next| {
             if give_up.is_some_and(|at| SystemClock.now() > at) {
                 return Err(CliError::new(

@@ -71,7 +71,7 @@ pub(super) async fn attempt(
     let attempt = Attempt {
         number: delivery.attempts + 1,
         at: began_at,
-        took: ended - began,
+        took: ended.saturating_duration_since(began),
         answer: answer(&receipt).to_owned(),
         delivered: matches!(receipt, Receipt::Delivered { .. }),
     };

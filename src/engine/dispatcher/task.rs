@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::DispatcherParts;
 use super::attempt::{Tried, attempt};
 use super::queues::{Queues, Turn};
+use crate::clock::SaturatingAdd as _;
 use crate::engine::recorder::Recorder;
 use crate::engine::told::{Teller, Told};
 use crate::engine::{answer, reached};
@@ -122,7 +123,7 @@ impl Task {
         let now = Instant::now();
         for delivery in deliveries {
             if let Some(wait) = self.wait_of(&delivery) {
-                self.queues.add(delivery, now + wait, now);
+                self.queues.add(delivery, now.saturating_add(wait), now);
             }
         }
     }
@@ -135,7 +136,7 @@ impl Task {
         let now = Instant::now();
         for delivery in known {
             if let Some(wait) = self.wait_of(&delivery) {
-                self.queues.hasten(delivery.id, now + wait);
+                self.queues.hasten(delivery.id, now.saturating_add(wait));
             }
         }
         self.take_on(new);
@@ -199,7 +200,7 @@ impl Task {
         if let Some(hook) = &hook {
             self.queues.free(hook);
         }
-        let soon = Some(Instant::now() + AFTER_TROUBLE);
+        let soon = Some(Instant::now().saturating_add(AFTER_TROUBLE));
         match done {
             Ok((_, Done::Tried(Ok(Some(tried))))) => self.tried(*tried),
             Ok((_, Done::Tried(Ok(None)))) => self.settle(id, None),
@@ -235,7 +236,7 @@ impl Task {
         };
         let wait = wait.map(|wait| wait.min(LONGEST));
         let state = match wait {
-            Some(wait) => DeliveryState::Pending(tried.ended_at + wait),
+            Some(wait) => DeliveryState::Pending(tried.ended_at.saturating_add(wait)),
             None if tried.attempt.delivered => DeliveryState::Delivered,
             None if self.queues.is_replayed(tried.id) => DeliveryState::Pending(tried.ended_at),
             None => DeliveryState::Dead,
@@ -244,7 +245,7 @@ impl Task {
             id: tried.id,
             hook: None,
         };
-        let due = wait.map(|wait| tried.ended + wait);
+        let due = wait.map(|wait| tried.ended.saturating_add(wait));
         let outlet = Outlet {
             recorder: self.parts.recorder.clone(),
             meter: Arc::clone(&self.parts.meter),

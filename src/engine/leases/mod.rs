@@ -125,7 +125,7 @@ impl Leases {
 
 /// How long a lease goes on for its holder, from when it asked for it.
 fn tenure_of(lease: Duration) -> Duration {
-    lease - lease / MARGIN
+    lease.saturating_sub(lease.checked_div(MARGIN).unwrap_or_default())
 }
 
 /// Passes on what others do.

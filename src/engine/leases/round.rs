@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::share::{BATCH, Share};
 use super::task::Task;
 use super::tenure_of;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SaturatingAdd as _, SystemClock};
 use crate::model::WatchRecord;
 use crate::store::{Alive, Held, Renewal, StoreError};
 
@@ -53,7 +53,7 @@ impl Task {
             None => Duration::MAX,
             // It is in the middle of something, which the database breaks off.
             Some(Duration::ZERO) => DYING,
-            Some(left) => left + AFTER_DEATH,
+            Some(left) => left.saturating_add(AFTER_DEATH),
         };
         if !self.is_known {
             wait = wait.min(UNKNOWN);
@@ -81,7 +81,7 @@ impl Task {
         self.heed().await?;
         if begun >= self.learn_at {
             self.shared.learn_stored().await?;
-            self.learn_at = begun + LEARN_EVERY;
+            self.learn_at = begun.saturating_add(LEARN_EVERY);
         }
         Ok((claimed, wait))
     }
@@ -93,7 +93,7 @@ impl Task {
             let held = self.held();
             match self.store.renew(held).await? {
                 Renewal::Renewed(alive) => {
-                    let until = asked + tenure_of(self.store.lease());
+                    let until = asked.saturating_add(tenure_of(self.store.lease()));
                     // Where it had ended here, even if others have seen nothing of it, nothing that
                     // was held may be tried before the store is asked what still is.
                     let was_good = self.shared.tenure.is_good();
@@ -106,7 +106,7 @@ impl Task {
                         }
                         self.astray = true;
                     }
-                    let half_way = asked.elapsed() / 2;
+                    let half_way = asked.elapsed().checked_div(2).unwrap_or_default();
                     let here = asked_at.checked_add(half_way).unwrap_or(asked_at);
                     self.clock.follow(alive.now, here);
                     self.meet(&alive);

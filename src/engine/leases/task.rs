@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Heard;
-use crate::clock::FollowingClock;
+use crate::clock::{FollowingClock, SaturatingAdd as _};
 use crate::engine::active::Wish;
 use crate::engine::answer;
 use crate::engine::shared::Shared;
@@ -88,7 +88,7 @@ impl Task {
                         tracing::info!("the store is reached again");
                         self.shared.recorder.retry();
                     }
-                    begun + self.interval().min(wait)
+                    begun.saturating_add(self.interval().min(wait))
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.in_trouble, true) {
@@ -96,7 +96,7 @@ impl Task {
                     }
                     // What was asked for may have been done all the same.
                     self.astray = true;
-                    Instant::now() + AGAIN
+                    Instant::now().saturating_add(AGAIN)
                 }
             };
             loop {
@@ -110,11 +110,11 @@ impl Task {
                         if notice == Notice::Missed {
                             self.shared.tell_of(Told::Missed);
                         }
-                        next = next.min(begun + GAP);
+                        next = next.min(begun.saturating_add(GAP));
                     }
                     Some(Heard::Astray) => {
                         self.astray = true;
-                        next = next.min(begun + GAP);
+                        next = next.min(begun.saturating_add(GAP));
                     }
                     Some(Heard::Leave(reply)) => {
                         self.leave().await;
@@ -129,7 +129,7 @@ impl Task {
 
     /// How long after the beginning of one round the next begins, where nothing happens.
     pub(super) fn interval(&self) -> Duration {
-        self.store.lease() / ROUNDS
+        self.store.lease().checked_div(ROUNDS).unwrap_or_default()
     }
 
     fn tell_ended(&self, ids: Vec<WatchId>) {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::super::answer;
 use super::Shared;
 use super::waiting::{GROUP, Group, RIDERS, Reply, Waiting};
+use crate::clock::SaturatingAdd as _;
 use crate::model::Meter;
 use crate::store::{Change, Effect, Store, StoreError};
 
@@ -136,7 +137,8 @@ impl Task {
                     true => NOTES_WAIT,
                     false => Duration::ZERO,
                 };
-                self.notes_due.get_or_insert(Instant::now() + wait);
+                self.notes_due
+                    .get_or_insert(Instant::now().saturating_add(wait));
             }
             (Request::Retry, Some(trouble)) => trouble.retry_at = Instant::now(),
             (Request::Retry, None) => {}
@@ -249,7 +251,7 @@ impl Task {
         let now = Instant::now();
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             held: VecDeque::new(),
-            retry_at: now + RETRY.0,
+            retry_at: now.saturating_add(RETRY.0),
             delay: RETRY.0,
             width: 1,
         });
@@ -263,8 +265,8 @@ impl Task {
             }
         }
         if again {
-            trouble.delay = (trouble.delay * 2).min(RETRY.1);
-            trouble.retry_at = now + trouble.delay;
+            trouble.delay = trouble.delay.saturating_mul(2).min(RETRY.1);
+            trouble.retry_at = now.saturating_add(trouble.delay);
             trouble.width = 1;
         }
         if again && kept.len() > 1 {
@@ -274,7 +276,7 @@ impl Task {
             trouble.held.append(&mut kept);
         }
         if !noted.is_empty() {
-            self.notes_due = Some(now + RETRY.1);
+            self.notes_due = Some(now.saturating_add(RETRY.1));
             self.shared
                 .notes(|notes| noted.into_iter().for_each(|note| notes.put_back(note)));
         }

@@ -60,7 +60,7 @@ async fn end_for_good(group: Kill) {
     // While anything is left in it, nothing else can have its ID.
     while waited < GRACE && test_kill_process_group(group.0).is_ok() {
         sleep(LOOK_EVERY).await;
-        waited += LOOK_EVERY;
+        waited = waited.saturating_add(LOOK_EVERY);
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::{Hook, Message, Problem, Receipt, blocking};
 use super::{check_directory, directory_of, receipt, sync_directory};
+use crate::clock::SaturatingAdd as _;
 use crate::model::BoxFuture;
 
 /// How long another program may hold the lock.
@@ -31,7 +32,7 @@ impl Append {
     }
 
     async fn append(&self, message: &Message) -> Receipt {
-        let patient_until = Instant::now() + PATIENCE;
+        let patient_until = Instant::now().saturating_add(PATIENCE);
         loop {
             let (path, body) = (self.path.clone(), message.body.clone());
             let tried = blocking(move || try_append(&path, &body)).await;
