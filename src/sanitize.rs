@@ -61,6 +61,17 @@ fn starts_command(before: &str, c: char) -> bool {
     }
 }
 
+/// The text in at most `limit` bytes, cut at a character's end, with `…` where something is left out.
+pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    const ELLIPSIS: &str = "…";
+    if text.len() <= limit {
+        return text.into();
+    }
+    let end = text.floor_char_boundary(limit.saturating_sub(ELLIPSIS.len()));
+    let (kept, _) = text.split_at_checked(end).unwrap_or_default();
+    format!("{kept}{ELLIPSIS}").into()
+}
+
 /// What the system says, without the number of its error.
 pub(crate) fn system_words(error: &io::Error) -> String {
     let text = error.to_string();
@@ -194,6 +205,16 @@ mod tests {
         assert_eq!(sanitize("abcdef", 6), "abcdef");
         assert_eq!(sanitize("abcdefg", 6), "abcde…");
         assert_eq!(sanitize("任务任务", 3), "任务…");
+    }
+
+    #[test]
+    fn a_text_is_cut_at_the_end_of_a_character() {
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abc…");
+        assert_eq!(cut("任务任务", 9), "任务…");
+        assert_eq!(cut("任务任务", 11), "任务…");
+        assert_eq!(cut("任务", 2), "…");
+        assert_eq!(cut("", 0), "");
     }
 
     #[test]

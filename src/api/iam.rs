@@ -12,7 +12,10 @@ use crate::auth::{Credential, sign};
 use crate::decode::json;
 use crate::http::{Client, Reply, Trouble, is_transient_status};
 use crate::model::{ProjectId, TOKEN_ADVICE};
-use crate::sanitize::ForeignText;
+use crate::sanitize::{ForeignText, cut};
+
+/// How much is shown of a list of projects, in bytes.
+const MAX_LIST: usize = 1024;
 
 /// Why no project was found.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +102,7 @@ fn describe(name: &ForeignText, found: &[(ForeignText, ForeignText)]) -> String 
         .collect();
     format!(
         "IAM knows several projects named {name:?}: {}",
-        list.join(", ")
+        cut(&list.join(", "), MAX_LIST)
     )
 }
 

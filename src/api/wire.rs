@@ -11,11 +11,8 @@ use crate::http::{ErrorBody, Reply};
 use crate::model::{Fault, JobId};
 use crate::sanitize::ForeignText;
 
-/// The longest message that is kept of an error, in characters.
-const MAX_MESSAGE: usize = 500;
-
-/// The longest error code that is kept, in characters.
-const MAX_CODE: usize = 64;
+/// The longest error code and request ID that are kept, in bytes.
+const MAX_WORD: usize = 256;
 
 /// Reads the answer to the question about `id`.
 pub(super) fn read(reply: &Reply, id: &JobId) -> Content {
@@ -61,8 +58,8 @@ pub(super) fn read_refusal(reply: &Reply) -> Refusal {
         status: reply.status,
         fault: Fault {
             http_status: Some(reply.status),
-            code: code.map(|code| code.chars().take(MAX_CODE).collect()),
-            message: message.chars().take(MAX_MESSAGE).collect(),
+            code: code.map(|code| ForeignText::within(&code, MAX_WORD)),
+            message: message.into(),
             request_id: request_id(reply, id),
         },
         retry_after: reply.pause_asked_for(),
@@ -92,7 +89,7 @@ fn request_id(reply: &Reply, of_body: Option<String>) -> Option<ForeignText> {
         .header("x-request-id")
         .map(str::to_owned)
         .or(of_body)
-        .map(|id| id.chars().take(128).collect())
+        .map(|id| ForeignText::within(&id, MAX_WORD))
 }
 
 #[cfg(test)]

@@ -29,6 +29,10 @@ use crate::secret::{ExposeSecret, Secret, read_secret_file};
 /// How long an answer may take. A daemon whose disk hangs takes its own time-out to say so.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// The largest answer that is read, in bytes. A page has a megabyte, and a watch with all that is
+/// known of it a few.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
 /// What Unix sockets are asked for: only the path matters.
 const ANY_HOST: &str = "http://localhost/";
 
@@ -51,6 +55,9 @@ pub(super) enum ControlError {
     /// It won't do that, in its own words.
     #[error("{0}")]
     Rejected(String),
+    /// Its answer is larger than any that it should give.
+    #[error("{0}")]
+    TooLarge(String),
     /// What answers is no daemon, or one of another version.
     #[error("{0}")]
     Strange(String),
@@ -111,7 +118,8 @@ impl Daemon {
                     client: Connector::default()
                         // The variables for proxies speak of the service, not of the daemon.
                         .client(&url, Route::Direct)
-                        .map_err(CliError::usage)?,
+                        .map_err(CliError::usage)?
+                        .with_max_body(MAX_ANSWER),
                     place: Place::Url(url),
                     token: Some(read_secret_file(&token_file).map_err(CliError::usage)?),
                 })
@@ -126,7 +134,9 @@ impl Daemon {
     /// The daemon that listens on this socket.
     pub(super) fn at(socket: PathBuf) -> Result<Self, CliError> {
         Ok(Self {
-            client: Client::over_socket(&socket).map_err(CliError::internal)?,
+            client: Client::over_socket(&socket)
+                .map_err(CliError::internal)?
+                .with_max_body(MAX_ANSWER),
             place: Place::Socket(socket),
             token: None,
         })
@@ -266,6 +276,12 @@ impl Daemon {
 
     /// Why there is no answer, and what to do.
     async fn away(&self, trouble: &Trouble) -> ControlError {
+        if trouble.kind == TroubleKind::TooLarge {
+            return ControlError::TooLarge(format!(
+                "the daemon at {} answers too much: {trouble}; ask for fewer with --limit, or for one by its ID",
+                self.place
+            ));
+        }
         let path = match &self.place {
             Place::Socket(path) if trouble.kind == TroubleKind::NoConnection => path,
             place => {

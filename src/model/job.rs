@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::sanitize::ForeignText;
 
+/// The longest status or type that is kept, in bytes. Those of the service have up to 30.
+const MAX_WORD: usize = 256;
+
 /// What the service says that a job is doing.
 ///
 /// The service publishes no closed list, so a value that is none of the four known ones is kept
@@ -60,7 +63,7 @@ impl From<&str> for JobStatus {
             "RUNNING" => Self::Running,
             "SUCCESS" => Self::Success,
             "FAIL" => Self::Fail,
-            other => Self::Other(other.into()),
+            other => Self::Other(ForeignText::within(other, MAX_WORD)),
         }
     }
 }
@@ -97,7 +100,8 @@ impl From<&str> for JobType {
         static KNOWN: LazyLock<[ForeignText; 9]> =
             LazyLock::new(|| KNOWN_TYPES.map(ForeignText::from));
         let known = KNOWN.iter().find(|known| **known == *text);
-        Self(known.map_or_else(|| text.into(), ForeignText::clone))
+        let new = || ForeignText::within(text, MAX_WORD);
+        Self(known.map_or_else(new, ForeignText::clone))
     }
 }
 

@@ -7,9 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{MESSAGE, sanitize};
+use super::{MESSAGE, cut, sanitize};
 
-/// Text from a server, a file, the environment or another program, verbatim.
+/// The most of a text that is kept, in bytes.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// Text from a server, a file, the environment or another program, verbatim, but for what exceeds
+/// 8 KiB: nobody reads more, and it is stored and sent on again and again.
 ///
 /// `Display` and `Debug` sanitize it onto one line, so a message or log line that embeds it can't
 /// forget to. A precision limits the characters that are shown, as in `{:.64}`. Serde reads and
@@ -22,7 +26,13 @@ impl ForeignText {
     /// Returns what the value displays: for errors of other crates, which may quote foreign text.
     #[must_use]
     pub fn of(value: &impl fmt::Display) -> Self {
-        Self(value.to_string().into())
+        Self::from(value.to_string())
+    }
+
+    /// Returns a text of which at most `limit` bytes are kept.
+    #[must_use]
+    pub fn within(text: &str, limit: usize) -> Self {
+        Self(cut(text, limit.min(MAX_BYTES)).into())
     }
 
     /// Returns a path as text: file names may hold any character.
@@ -46,13 +56,13 @@ impl ForeignText {
 
 impl From<&str> for ForeignText {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self::within(text, MAX_BYTES)
     }
 }
 
 impl From<String> for ForeignText {
     fn from(text: String) -> Self {
-        Self(text.into())
+        Self::from(&*text)
     }
 }
 
@@ -64,13 +74,13 @@ impl Serialize for ForeignText {
 
 impl From<Cow<'_, str>> for ForeignText {
     fn from(text: Cow<'_, str>) -> Self {
-        Self(text.into())
+        Self::from(&*text)
     }
 }
 
 impl FromIterator<char> for ForeignText {
     fn from_iter<I: IntoIterator<Item = char>>(text: I) -> Self {
-        Self(String::from_iter(text).into())
+        Self::from(String::from_iter(text))
     }
 }
 
@@ -117,6 +127,24 @@ mod tests {
             format!("{:>5.3}|{:<3}|", text, ForeignText::from("b")),
             "  a …|b  |"
         );
+    }
+
+    #[test]
+    fn no_more_than_8_kib_are_kept() {
+        let long = "务".repeat(1 << 20);
+        let json = serde_json::to_string(&long).unwrap();
+        for text in [
+            ForeignText::from(&*long),
+            ForeignText::from(long.clone()),
+            ForeignText::of(&long),
+            long.chars().collect(),
+            serde_json::from_str(&json).unwrap(),
+        ] {
+            assert!(text.raw().len() <= 8192, "{}", text.raw().len());
+            assert!(text.raw().ends_with("务…"));
+        }
+        let short = "x".repeat(8192);
+        assert_eq!(ForeignText::from(&*short).raw(), short);
     }
 
     #[test]

@@ -10,9 +10,6 @@ use crate::decode::json;
 use crate::http::{ErrorBody, Reply};
 use crate::secret::{ExposeSecret, Secret};
 
-/// The longest message of a service that is shown, in characters.
-const MAX_MESSAGE: usize = 300;
-
 /// The vendor's services name the same things in two ways.
 #[derive(Deserialize)]
 struct Answer {
@@ -72,7 +69,6 @@ pub(super) fn refusal(reply: &Reply, service: Service, sent: Option<&Secret>) ->
         Some(secret) => words.replace(secret.expose_secret(), "***"),
         None => words,
     };
-    let words: String = words.chars().take(MAX_MESSAGE).collect();
     AuthError::Refused {
         service,
         status: reply.status,

@@ -6,7 +6,7 @@ use crate::daemon::http::shapes::{WatchDetail, WatchPage, WatchShape};
 use crate::model::{Exit, JobId, ProjectName, WatchId};
 
 /// How many watches of one job are looked at. That many projects have no job in common.
-const LOOKED_AT: u32 = 100;
+const LOOKED_AT: usize = 100;
 
 /// The watch of this ID or, where there is none, the newest one for the job of this ID.
 pub(in crate::cli) async fn find(
@@ -31,13 +31,23 @@ pub(in crate::cli) async fn find(
             "{shown:?} is the ID of no watch and of no job: {why}; see what there is with: dcs-wait watch list"
         ))
     })?;
-    let mut query = vec![
-        ("job_id", job_id.to_string()),
-        ("limit", LOOKED_AT.to_string()),
-    ];
-    query.extend(project.map(|project| ("project", project.to_string())));
-    let page: WatchPage = daemon.get("v1/watches", &query).await?;
-    newest(&job_id, page.watches)
+    let mut filter = vec![("job_id", job_id.to_string())];
+    filter.extend(project.map(|project| ("project", project.to_string())));
+    let mut watches: Vec<WatchShape> = Vec::new();
+    let mut before = None;
+    loop {
+        let mut query = filter.clone();
+        let limit = LOOKED_AT.saturating_sub(watches.len());
+        query.push(("limit", limit.to_string()));
+        query.extend(before.map(|before| ("before", before)));
+        let page: WatchPage = daemon.get("v1/watches", &query).await?;
+        watches.extend(page.watches);
+        before = page.next;
+        // A page may end before its limit.
+        if before.is_none() || watches.len() >= LOOKED_AT {
+            return newest(&job_id, watches);
+        }
+    }
 }
 
 /// The first of these, which are the newest first, unless they are of several projects.

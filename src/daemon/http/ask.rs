@@ -7,8 +7,9 @@ use std::str::FromStr;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query};
 use axum::http::Uri;
+use serde::Serialize;
 
-use super::problem::Problem;
+use super::problem::{Problem, text};
 use crate::config::instead;
 use crate::sanitize::{WORD, sanitize};
 use crate::store::Page;
@@ -16,6 +17,10 @@ use crate::store::Page;
 /// The longest page, and the one that is given where nothing is asked.
 const MAX_LIMIT: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 100;
+
+/// The most JSON in a page, in bytes, beside what is around its things. One thing has much less.
+/// Earlier clients read no more than 1 MiB, and this one reads 16.
+const MAX_PAGE: usize = 1_000_000;
 
 /// The parameters of a query, each at most once, none of them unknown.
 pub(super) struct Asked(Vec<(String, String)>);
@@ -92,18 +97,33 @@ impl Asked {
 }
 
 /// The shapes of a page, where `found` may hold one thing more than the page does; and the ID to go
-/// on before, if so.
-pub(super) fn page_of<T, Shape>(
+/// on before, if so. A page has at least one shape, and [`MAX_PAGE`] bytes otherwise.
+pub(super) fn page_of<T, Shape: Serialize>(
     found: &[T],
     limit: u32,
     shape: impl Fn(&T) -> Shape,
     id: impl Fn(&Shape) -> &String,
 ) -> (Vec<Shape>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let shapes: Vec<Shape> = found.iter().take(limit).map(shape).collect();
-    let more = found.len() > limit;
+    let shapes = within_page(found.iter().take(limit).map(shape));
+    let more = found.len() > shapes.len();
     let next = shapes.last().filter(|_| more).map(|last| id(last).clone());
     (shapes, next)
+}
+
+/// As many of these as a page has room for, the first ones.
+pub(super) fn within_page<Shape: Serialize>(shapes: impl Iterator<Item = Shape>) -> Vec<Shape> {
+    let mut room = MAX_PAGE;
+    let mut kept = Vec::new();
+    for shape in shapes {
+        match room.checked_sub(text(&shape).len()) {
+            Some(left) => room = left,
+            None if kept.is_empty() => room = 0,
+            None => break,
+        }
+        kept.push(shape);
+    }
+    kept
 }
 
 fn invalid_query(message: String) -> Problem {
@@ -133,6 +153,22 @@ mod tests {
 
     fn message(problem: &Problem) -> String {
         format!("{problem:?}")
+    }
+
+    #[test]
+    fn a_page_is_bounded_by_its_bytes_as_well() {
+        let page = |found: &[String], limit| {
+            let (shapes, next) = page_of(found, limit, String::clone, |id| id);
+            (shapes.len(), next)
+        };
+        let small: Vec<String> = (0..11).map(|n| n.to_string()).collect();
+        assert_eq!(page(&small, 10), (10, Some("9".to_owned())));
+        assert_eq!(page(&small[..10], 10), (10, None));
+        let large: Vec<String> = (0..101).map(|n| format!("{n:0>30000}")).collect();
+        let (count, next) = page(&large, 100);
+        assert_eq!((count, next.as_ref()), (33, Some(&large[32])));
+        let huge = ["x".repeat(2_000_000), "y".to_owned()];
+        assert_eq!(page(&huge, 2), (1, Some(huge[0].clone())));
     }
 
     fn refused(query: &str) -> String {

@@ -23,7 +23,8 @@ use crate::store::{DeliveryFilter, Page};
             pattern = "^[A-Za-z0-9_-]+$", min_length = 1, max_length = 64),
         ("watch_id" = Option<String>, Query, description = "Only those for this watch.",
             format = "uuid"),
-        ("limit" = Option<u32>, Query, description = "How many at most; 100 unless given.",
+        ("limit" = Option<u32>, Query, description = "How many at most; 100 unless given. A page \
+            ends earlier where it would have more than a megabyte.",
             minimum = 1, maximum = 1000),
         ("before" = Option<String>, Query, description = "Only those before this one: the `next` \
             of the page before.", format = "uuid"),
@@ -77,9 +78,11 @@ pub(super) async fn show(
     let id: DeliveryId = ask::id(id)?;
     let found = app.engine.store().delivery(id).await?;
     let (delivery, attempts) = found.ok_or_else(|| unknown(id))?;
+    let mut attempts = ask::within_page(attempts.iter().rev().map(AttemptShape::from));
+    attempts.reverse();
     let detail = DeliveryDetail {
         delivery: (&delivery).into(),
-        attempts: attempts.iter().map(AttemptShape::from).collect(),
+        attempts,
         body: delivery.body.to_string(),
     };
     Ok(json(StatusCode::OK, &detail))

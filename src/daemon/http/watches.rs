@@ -103,7 +103,8 @@ pub(super) async fn add_all(State(app): State<App>, request: Request) -> Result<
             pattern = "^[A-Za-z0-9_-]+$", min_length = 1, max_length = 64),
         ("job_id" = Option<String>, Query, description = "Only those for this job.",
             pattern = "^[A-Za-z0-9_-]+$", min_length = 1, max_length = 64),
-        ("limit" = Option<u32>, Query, description = "How many at most; 100 unless given.",
+        ("limit" = Option<u32>, Query, description = "How many at most; 100 unless given. A page \
+            ends earlier where it would have more than a megabyte.",
             minimum = 1, maximum = 1000),
         ("before" = Option<String>, Query, description = "Only those before this one: the `next` \
             of the page before.", format = "uuid"),
@@ -170,10 +171,12 @@ pub(super) async fn show(
         limit: SHOWN,
     };
     let deliveries = store.deliveries(&filter, page).await?;
+    let mut answers = ask::within_page(answers.iter().rev().map(AnswersShape::from));
+    answers.reverse();
     let detail = WatchDetail {
         watch: shape(&app, &record),
-        answers: answers.iter().map(AnswersShape::from).collect(),
-        deliveries: deliveries.iter().map(DeliveryShape::from).collect(),
+        answers,
+        deliveries: ask::within_page(deliveries.iter().map(DeliveryShape::from)),
     };
     Ok(json(StatusCode::OK, &detail))
 }
