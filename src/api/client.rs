@@ -38,6 +38,7 @@ pub struct DcsClient {
     /// Where jobs are; a job's ID is to be appended. An endpoint holds neither credentials nor a query, so
     /// all of it may be told.
     jobs: Url,
+    endpoint: Url,
     project_id: ProjectId,
     request_timeout: Duration,
     /// What the credential makes of every request.
@@ -56,10 +57,11 @@ impl DcsClient {
         book: Arc<HoldBook>,
     ) -> Self {
         let Target {
-            endpoint: mut jobs,
+            endpoint,
             project_id,
             request_timeout,
         } = target;
+        let mut jobs = endpoint.clone();
         let holds = ClientHolds::new(book, jobs.to_string());
         let base = jobs.path().trim_end_matches('/').to_owned();
         jobs.set_path(&format!("{base}/v2/{project_id}/jobs/"));
@@ -68,11 +70,18 @@ impl DcsClient {
             provider,
             clock,
             jobs,
+            endpoint,
             project_id,
             request_timeout,
             prepared: Mutex::default(),
             holds,
         }
+    }
+
+    /// The DCS endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
     }
 
     async fn ask_once(&self, job: &JobId) -> Answer {

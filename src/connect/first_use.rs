@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -60,6 +61,16 @@ impl OnFirstUse {
     #[must_use]
     pub fn keeping(self, book: Arc<HoldBook>) -> Self {
         Self { book, ..self }
+    }
+
+    /// The DCS endpoint, as soon as it is known: without a region and an endpoint in the configuration, the
+    /// credential's source names the region.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Url> {
+        match self.client.get() {
+            Some(client) => Some(client.endpoint().clone()),
+            None => self.plan.configured_endpoint(),
+        }
     }
 
     /// Connects, where that is yet to be done and may be tried again.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
+
 use super::{ConnectError, Place};
 use crate::api::{
     self, Content, DcsClient, HoldBook, JobSource as _, ProjectError, ProjectQuestion,
@@ -81,6 +83,16 @@ impl Plan {
             self.connector().check()?;
         }
         Ok(())
+    }
+
+    /// The DCS endpoint, where the configuration and the environment say it.
+    #[must_use]
+    pub fn configured_endpoint(&self) -> Option<Url> {
+        match (&self.place.endpoint, &self.place.region) {
+            (Some(endpoint), _) => Some(endpoint.clone()),
+            (None, Some(region)) => api::endpoint(region, self.environment.as_ref()).ok(),
+            (None, None) => None,
+        }
     }
 
     /// Opens a connection, and asks for a job that there can't be; once more, where the first answer

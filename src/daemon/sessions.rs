@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{EndpointProof, Gate, HoldBook, Session};
 use crate::auth::Given;
 use crate::config::{Config, Limits, ProjectConfig};
-use crate::connect::{ConnectError, OnFirstUse};
+use crate::connect::{ConnectError, GateKey, OnFirstUse};
 use crate::engine::Project;
 use crate::environment::Environment;
 use crate::model::{Meter, ProjectName};
@@ -40,9 +41,18 @@ pub(super) struct Sessions {
     book: Arc<HoldBook>,
 }
 
+/// What sessions share.
+#[derive(Default)]
+struct Shared {
+    gates: HashMap<GateKey, Arc<Gate>>,
+    /// By the credential and the whole endpoint: another path on the same server may be a wrong one.
+    endpoints: HashMap<(Given, Url), EndpointProof>,
+}
+
 /// A session, and what it was made from.
 #[derive(Clone)]
 struct Kept {
+    endpoint: Option<Url>,
     project: ProjectConfig,
     request_timeout: Duration,
     limits: Limits,
@@ -91,7 +101,7 @@ impl Sessions {
         config: &Config,
     ) -> Result<HashMap<ProjectName, Project>, SessionError> {
         let mut kept = HashMap::new();
-        let mut gates = self.gates(config);
+        let mut shared = self.shared(config);
         let mut trials = JoinSet::new();
         for project in &config.projects {
             let name = &project.name;
@@ -113,7 +123,7 @@ impl Sessions {
         for tried in trials.join_all().await {
             let (name, source) = tried?;
             if let Some(project) = config.projects.iter().find(|one| one.name == name) {
-                kept.insert(name, self.keep(project, config, source, &mut gates));
+                kept.insert(name, self.keep(project, config, source, &mut shared));
             }
         }
         self.kept = kept;
@@ -129,20 +139,21 @@ impl Sessions {
         Ok(projects.collect())
     }
 
-    /// The gates that there are, by the files of the credential that goes through; none for the
-    /// sources that the environment names.
-    fn gates(&self, config: &Config) -> HashMap<Given, Arc<Gate>> {
-        let kept = self
-            .kept
-            .values()
-            .filter(|kept| kept.limits == config.limits);
-        kept.map(|kept| {
-            (
-                kept.project.credential.clone(),
-                Arc::clone(&kept.session.gate),
-            )
-        })
-        .collect()
+    /// What the sessions that there are share.
+    fn shared(&self, config: &Config) -> Shared {
+        let mut shared = Shared::default();
+        for kept in self.kept.values() {
+            let credential = &kept.project.credential;
+            if kept.limits == config.limits {
+                let key = GateKey::new(credential, kept.endpoint.as_ref());
+                shared.gates.insert(key, Arc::clone(&kept.session.gate));
+            }
+            if let Some(endpoint) = &kept.endpoint {
+                let key = (credential.clone(), endpoint.clone());
+                shared.endpoints.insert(key, kept.session.endpoint.clone());
+            }
+        }
+        shared
     }
 
     fn keep(
@@ -150,25 +161,35 @@ impl Sessions {
         project: &ProjectConfig,
         config: &Config,
         source: OnFirstUse,
-        gates: &mut HashMap<Given, Arc<Gate>>,
+        shared: &mut Shared,
     ) -> Kept {
         let Limits {
             max_rps,
             max_in_flight,
         } = config.limits;
-        let gate = gates
-            .entry(project.credential.clone())
+        let endpoint = source.endpoint();
+        let gate = shared
+            .gates
+            .entry(GateKey::new(&project.credential, endpoint.as_ref()))
             .or_insert_with(|| Arc::new(Gate::new(max_rps, max_in_flight)));
+        let proof = match &endpoint {
+            Some(endpoint) => {
+                let key = (project.credential.clone(), endpoint.clone());
+                shared.endpoints.entry(key).or_default().clone()
+            }
+            None => EndpointProof::default(),
+        };
         let session = Arc::new(Session {
             source: Box::new(source),
             gate: Arc::clone(gate),
-            endpoint: EndpointProof::default(),
+            endpoint: proof,
             meter: Arc::clone(&self.meter),
         });
         if session.source.not_ready().is_some() {
             tokio::spawn(connect_later(Arc::downgrade(&session)));
         }
         Kept {
+            endpoint,
             project: project.clone(),
             request_timeout: config.poll.request_timeout,
             limits: config.limits,

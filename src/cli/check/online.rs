@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::Content;
-use crate::auth::Given;
 use crate::cli::connect::exit_of;
 use crate::cli::error::CliError;
-use crate::config::{Config, ProjectConfig, StorePlace};
+use crate::config::{Config, StorePlace};
+use crate::connect::{GateKey, Plan};
 use crate::daemon::{DaemonError, Opened};
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome, ProjectName};
@@ -42,22 +42,29 @@ pub(super) async fn open(place: &StorePlace) -> Option<Opening> {
     })
 }
 
-/// Asks for each project, one after the other. A credential that was refused isn't tried again for
-/// another project: a few refusals more would lock it.
+/// How many servers may refuse a credential: a few refusals more would lock it.
+const MAX_REFUSALS: usize = 3;
+
+/// Asks for each project, one after the other. A credential that a server refused isn't sent to it again for
+/// another project.
 pub(super) async fn ask(config: &Config, environment: &Arc<dyn Environment>) -> Vec<Asked> {
-    let mut refused: Vec<&Given> = Vec::new();
+    let mut refused: Vec<GateKey> = Vec::new();
     let mut all = Vec::new();
     for project in &config.projects {
-        let result = if refused.contains(&&project.credential) {
+        let plan = project.plan(config.poll.request_timeout, Arc::clone(environment));
+        let key = GateKey::new(&project.credential, plan.configured_endpoint().as_ref());
+        let is_same = |one: &&GateKey| one.credential() == key.credential();
+        let refusals = refused.iter().filter(is_same).count();
+        let result = if refused.contains(&key) || refusals >= MAX_REFUSALS {
             Err(CliError::new(
                 Exit::Denied,
                 "not asked for, as its credential was refused for another project",
             ))
         } else {
-            one(config, project, environment).await
+            one(&plan).await
         };
         if result.as_ref().is_err_and(|why| why.exit == Exit::Denied) {
-            refused.push(&project.credential);
+            refused.push(key);
         }
         all.push(Asked {
             project: project.name.clone(),
@@ -67,12 +74,7 @@ pub(super) async fn ask(config: &Config, environment: &Arc<dyn Environment>) -> 
     all
 }
 
-async fn one(
-    config: &Config,
-    project: &ProjectConfig,
-    environment: &Arc<dyn Environment>,
-) -> Result<(), CliError> {
-    let plan = project.plan(config.poll.request_timeout, Arc::clone(environment));
+async fn one(plan: &Plan) -> Result<(), CliError> {
     let answered = plan.verify().await;
     weigh(&answered.map_err(|error| CliError::new(exit_of(&error), error))?)
 }

@@ -52,10 +52,77 @@ async fn projects_with_one_credential_share_what_holds_them_back() {
     let directory = directory();
     let text = [
         project("one", "a", 1),
-        project("two", "a", 2),
+        project("two", "a", 1),
+        project("elsewhere", "a", 2),
         project("other", "b", 1),
     ];
     let of = open(&mut sessions(), &config(&directory, &text.concat())).await;
+    let gate = |name| &named(&of, name).gate;
+    assert!(Arc::ptr_eq(gate("one"), gate("two")));
+    assert!(!Arc::ptr_eq(gate("one"), gate("elsewhere")));
+    assert!(!Arc::ptr_eq(gate("one"), gate("other")));
+}
+
+#[tokio::test]
+async fn a_server_is_the_same_however_it_is_named() {
+    let directory = directory();
+    let project = |name: &str, place: &str| {
+        format!(
+            "[[project]]\nname = \"{name}\"\n{place}\nproject_id = \"p\"\n\
+             ak_file = \"a.ak\"\nsk_file = \"a.sk\"\n"
+        )
+    };
+    let text = [
+        project("region", "region = \"cn-north-4\""),
+        project(
+            "url",
+            "endpoint = \"https://DCS.cn-north-4.myhuaweicloud.com:443/\"",
+        ),
+        project(
+            "path",
+            "endpoint = \"https://dcs.cn-north-4.myhuaweicloud.com/base\"",
+        ),
+        project(
+            "scheme",
+            "endpoint = \"http://dcs.cn-north-4.myhuaweicloud.com\"",
+        ),
+        project("moved", "region = \"eu-west-0\""),
+        project("override", "endpoint = \"https://dcs.internal:8443\""),
+    ];
+    let variable = "HUAWEICLOUD_SDK_REGION_DCS_EU_WEST_0".to_owned();
+    let environment = BTreeMap::from([(variable, "https://dcs.internal:8443".to_owned())]);
+    let mut sessions = Sessions::new(Arc::new(environment), Arc::new(NoMeter));
+    let of = open(&mut sessions, &config(&directory, &text.concat())).await;
+    let gate = |name| &named(&of, name).gate;
+    for same in ["url", "path"] {
+        assert!(Arc::ptr_eq(gate("region"), gate(same)), "{same}");
+    }
+    for other in ["scheme", "moved"] {
+        assert!(!Arc::ptr_eq(gate("region"), gate(other)), "{other}");
+    }
+    assert!(Arc::ptr_eq(gate("moved"), gate("override")));
+    named(&of, "region").endpoint.prove();
+    assert!(named(&of, "url").endpoint.is_proven());
+    assert!(
+        !named(&of, "path").endpoint.is_proven(),
+        "that may be a wrong one"
+    );
+}
+
+#[tokio::test]
+async fn a_credential_of_the_environment_has_a_gate_at_each_server() {
+    let directory = directory();
+    let project = |name: &str, port: u16| {
+        format!(
+            "[[project]]\nname = \"{name}\"\nendpoint = \"http://127.0.0.1:{port}\"\nproject_id = \"p\"\n"
+        )
+    };
+    let text = [project("one", 1), project("two", 1), project("other", 2)];
+    let variables = [("HUAWEICLOUD_SDK_AK", "ak"), ("HUAWEICLOUD_SDK_SK", "sk")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let environment = Arc::new(BTreeMap::from(variables));
+    let mut sessions = Sessions::new(environment, Arc::new(NoMeter));
+    let of = open(&mut sessions, &config(&directory, &text.concat())).await;
     let gate = |name| &named(&of, name).gate;
     assert!(Arc::ptr_eq(gate("one"), gate("two")));
     assert!(!Arc::ptr_eq(gate("one"), gate("other")));
@@ -83,6 +150,13 @@ async fn a_reload_leaves_what_stays_as_it_is() {
         named(&after, "moves")
     ));
     let gates = [&before, &after].map(|of| &named(of, "moves").gate);
+    assert!(
+        !Arc::ptr_eq(gates[0], gates[1]),
+        "the limit is another server's"
+    );
+    let joined = config(&directory, &format!("{stays}{}", project("joins", "a", 1)));
+    let last = open(&mut sessions, &joined).await;
+    let gates = [named(&before, "stays"), named(&last, "joins")].map(|of| &of.gate);
     assert!(
         Arc::ptr_eq(gates[0], gates[1]),
         "the limit goes on to be shared"

@@ -327,3 +327,31 @@ fn a_service_that_cannot_be_reached_is_told() {
         .exits_with(2)
         .says("error: project main: can't connect");
 }
+
+#[test]
+fn a_credential_that_one_endpoint_refuses_is_tried_at_another() {
+    let refusing = Service::new(dcs_wait::sim::SimOptions {
+        secret_key: "another-secret".into(),
+        ..Default::default()
+    });
+    let good = Service::default();
+    let project = |name: &str, service: &Service| {
+        format!(
+            "[[project]]\nname = \"{name}\"\nendpoint = \"{}\"\nproject_id = \"{PROJECT_ID}\"\n\
+             ak_file = \"ak\"\nsk_file = \"sk\"\n",
+            service.url(),
+        )
+    };
+    let text = project("refused", &refusing) + &project("good", &good) + &project("too", &refusing);
+    dcs_wait(["check", "--config", "c.toml", "--online"])
+        .file("c.toml", &text)
+        .file("ak", ACCESS_KEY)
+        .file("sk", SECRET_KEY)
+        .run()
+        .exits_with(4)
+        .prints_line("project good: ok")
+        .says("error: project refused: ")
+        .says("error: project too: not asked for");
+    assert_eq!(refusing.requests().len(), 1);
+    assert_eq!(good.requests().len(), 1);
+}

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use dcs_wait::sim::{PROJECT_ID, SimOptions, Simulator, Step};
 use dcs_wait::store::{SqliteStore, Store};
+use serde_json::json;
 
-use super::harness::House;
+use super::harness::{House, until};
 
 /// Starts a daemon that can't, and says what it said.
 #[track_caller]
@@ -191,4 +193,32 @@ fn help_names_signals_and_exit_codes() {
     ] {
         assert!(help.contains(word), "{word} in {help}");
     }
+}
+
+#[test]
+fn a_credential_that_another_endpoint_refuses_keeps_no_project_waiting() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = SimOptions {
+        secret_key: "another-secret".into(),
+        ..SimOptions::default()
+    };
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let refusing = runtime.block_on(Simulator::start(listen, options)).unwrap();
+    let house = House::new();
+    house.configure(&format!(
+        "[[project]]\nname = \"other\"\nendpoint = \"{}\"\nproject_id = \"{PROJECT_ID}\"\n\
+         ak_file = \"ak\"\nsk_file = \"sk\"\n",
+        refusing.url()
+    ));
+    house.job("job-1", [Step::success()]);
+    let daemon = house.start();
+    let order = json!({"job_id": "job-2", "project": "other"});
+    assert_eq!(daemon.post("/v1/watches", &order).0, 201);
+    let refused = "dcs_wait_project_credential_refused{project=\"other\"} 1";
+    until("the other endpoint has refused it", || {
+        let metrics = daemon.get("/metrics");
+        metrics.as_str().is_some_and(|text| text.contains(refused))
+    });
+    assert_eq!(daemon.outcome(&daemon.add("job-1")), "succeeded");
+    daemon.stop();
 }
