@@ -6,15 +6,19 @@
 //! or the clock corrected; everybody else waits for how that goes. When it goes wrong, nothing is
 //! sent for as long as a lock lasts, and then one request.
 //!
-//! Those who wait are woken in their order and one at a time, as only one may find out; all at once
-//! when that one has found out.
+//! A probe that takes long proves nothing, and may be about a job that never answers. A second one goes out
+//! beside it then, for another watch; there are never more, as each of them may be refused.
+//!
+//! Those who wait are woken one at a time, as only one may find out: in their order after a probe that was
+//! answered without a word about the credential, and from alternate ends of the queue after a slow one, as
+//! jobs that don't answer stand side by side. All are woken at once when one has found out.
 
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::clock::SaturatingAdd as _;
 use crate::model::Fault;
@@ -26,16 +30,44 @@ pub(super) const LOCK: Duration = Duration::from_secs(5 * 60);
 /// fewer than what locks a key.
 const RETRY_INTERVAL: Duration = Duration::from_secs(150);
 
+/// How many probes may be under way at once, where the first is slow.
+const MAX_PROBES: u32 = 2;
+
+/// When a probe counts as slow.
+const SLOW_PROBE: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// No answer has shown yet whether the credential is good.
     Unproven,
-    /// One request is under way to find out.
-    Probing,
+    /// Requests are under way to find out.
+    Probing(Probes),
     /// The service took it.
     Proven,
     /// The service refused it; it isn't sent again until then.
     Open(Instant),
+}
+
+/// The probes under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Probes {
+    count: u32,
+    /// How many there may be.
+    limit: u32,
+    /// Whether one was refused, and its watch tries once more. There are no others until that is over.
+    is_retrying: bool,
+}
+
+impl Probes {
+    const FIRST: Self = Self {
+        count: 1,
+        limit: 1,
+        is_retrying: false,
+    };
+
+    fn has_room(self) -> bool {
+        !self.is_retrying && self.count < self.limit
+    }
 }
 
 /// Shared by all watches under one credential.
@@ -48,12 +80,16 @@ pub struct Breaker {
 #[derive(Debug)]
 struct Shared {
     state: State,
+    /// How often probing has begun. A probe of an earlier time says nothing any more.
+    episode: u64,
     /// How often a probe has found the credential good.
     proofs: u64,
     /// What the service said when it refused the credential, until it takes it.
     refusal: Option<Fault>,
     /// When the last refusal was overruled by [`Breaker::retry_sparingly`].
     retried: Option<Instant>,
+    /// Whether the next one to be woken after a slow probe is the one that waits longest.
+    oldest_is_next: bool,
 }
 
 /// The credential counts as refused.
@@ -70,9 +106,11 @@ impl Default for Breaker {
         Self {
             shared: Mutex::new(Shared {
                 state: State::Unproven,
+                episode: 0,
                 proofs: 0,
                 refusal: None,
                 retried: None,
+                oldest_is_next: false,
             }),
             changed: Notify::new(),
         }
@@ -95,24 +133,28 @@ impl Breaker {
         }
     }
 
-    /// Leave, a refusal, or nothing where another is finding out.
+    /// Leave, a refusal, or nothing where others are finding out.
     fn decide(&self) -> Option<Result<Pass<'_>, Refused>> {
         let mut shared = self.shared();
-        let probing = match (shared.state, &shared.refusal) {
-            (State::Probing, _) => return None,
+        let probe = match (shared.state, &shared.refusal) {
+            (State::Probing(probes), _) if probes.has_room() => {
+                shared.state = State::Probing(Probes {
+                    count: probes.count.saturating_add(1),
+                    ..probes
+                });
+                Some(Probe::new(shared.episode))
+            }
+            (State::Probing(_), _) => return None,
             (State::Open(until), Some(fault)) if Instant::now() < until => {
                 let fault = fault.clone();
                 return Some(Err(Refused { fault, until }));
             }
-            (State::Open(_) | State::Unproven, _) => {
-                shared.state = State::Probing;
-                true
-            }
-            (State::Proven, _) => false,
+            (State::Open(_) | State::Unproven, _) => Some(shared.begin_probing(Probes::FIRST)),
+            (State::Proven, _) => None,
         };
         Some(Ok(Pass {
             breaker: self,
-            probing,
+            probe,
             proofs: shared.proofs,
         }))
     }
@@ -180,21 +222,13 @@ impl Breaker {
         self.shared().refusal.is_some()
     }
 
-    fn settle(&self, state: State, refusal: Option<Fault>) {
-        let mut shared = self.shared();
-        shared.state = state;
-        match state {
-            State::Unproven | State::Probing => self.changed.notify_one(),
-            State::Proven => {
-                shared.proofs += 1;
-                shared.refusal = None;
-                self.changed.notify_waiters();
-            }
-            State::Open(_) => {
-                shared.refusal = refusal;
-                self.changed.notify_waiters();
-            }
+    /// Wakes one of those who wait after a slow probe.
+    fn wake_after_slow(&self, shared: &mut Shared) {
+        match shared.oldest_is_next {
+            true => self.changed.notify_one(),
+            false => self.changed.notify_last(),
         }
+        shared.oldest_is_next = !shared.oldest_is_next;
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -203,35 +237,108 @@ impl Breaker {
     }
 }
 
+impl Shared {
+    fn begin_probing(&mut self, probes: Probes) -> Probe {
+        self.state = State::Probing(probes);
+        self.episode = self.episode.saturating_add(1);
+        Probe::new(self.episode)
+    }
+
+    /// The probes under way, where this is one of them.
+    fn probes_with(&mut self, probe: &Probe) -> Option<&mut Probes> {
+        match &mut self.state {
+            State::Probing(probes) if self.episode == probe.episode => Some(probes),
+            _ => None,
+        }
+    }
+}
+
 /// Leave to send one request. Dropped without a word, as when the answer said nothing about the
 /// credential, it leaves the question open for the next one.
 #[derive(Debug)]
 pub struct Pass<'a> {
     breaker: &'a Breaker,
-    probing: bool,
+    /// Where its request is to find out whether the credential is good.
+    probe: Option<Probe>,
     /// The proofs when it was given.
     proofs: u64,
 }
 
+#[derive(Debug)]
+struct Probe {
+    episode: u64,
+    /// Whether it is the one that was refused and tries once more.
+    is_retry: bool,
+}
+
+impl Probe {
+    fn new(episode: u64) -> Self {
+        Self {
+            episode,
+            is_retry: false,
+        }
+    }
+}
+
 impl Pass<'_> {
-    /// Whether it is the one that finds out whether the credential is good.
+    /// Whether it is one that finds out whether the credential is good.
     #[must_use]
     pub fn is_probing(&self) -> bool {
-        self.probing
+        self.probe.is_some()
+    }
+
+    /// What comes of its request. Where that takes long and is to prove the credential, another watch may
+    /// try meanwhile.
+    pub async fn sending<T>(&self, request: impl Future<Output = T>) -> T {
+        let Some(probe) = &self.probe else {
+            return request.await;
+        };
+        let mut request = pin!(request);
+        if let Ok(answer) = timeout(SLOW_PROBE, &mut request).await {
+            return answer;
+        }
+        self.let_another_probe(probe);
+        request.await
+    }
+
+    fn let_another_probe(&self, probe: &Probe) {
+        let mut shared = self.breaker.shared();
+        if let Some(probes) = shared.probes_with(probe) {
+            probes.limit = MAX_PROBES;
+            if probes.has_room() {
+                self.breaker.wake_after_slow(&mut shared);
+            }
+        }
     }
 
     /// Whether it is still leave to send, after a wait: not where the credential was refused
     /// meanwhile.
     pub fn is_still_good(&mut self) -> bool {
-        let shared = self.breaker.shared();
+        let mut shared = self.breaker.shared();
         self.proofs = shared.proofs;
-        self.probing || shared.state == State::Proven
+        if shared.state == State::Proven {
+            self.probe = None;
+            return true;
+        }
+        let Some(probe) = &self.probe else {
+            return false;
+        };
+        shared
+            .probes_with(probe)
+            .is_some_and(|probes| probe.is_retry || !probes.is_retrying)
     }
 
     /// The service took the credential.
     pub fn accepted(mut self) {
-        if self.probing {
-            self.settle(State::Proven, None);
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        let mut shared = self.breaker.shared();
+        if shared.probes_with(&probe).is_some() {
+            shared.state = State::Proven;
+            shared.proofs = shared.proofs.saturating_add(1);
+            shared.refusal = None;
+            self.breaker.changed.notify_waiters();
         }
     }
 
@@ -241,30 +348,68 @@ impl Pass<'_> {
     /// one, or by the old clock.
     pub fn refused(&mut self) -> bool {
         let mut shared = self.breaker.shared();
-        if shared.state == State::Proven && shared.proofs == self.proofs {
-            shared.state = State::Probing;
-            self.probing = true;
+        if let Some(probe) = &mut self.probe {
+            return match shared.probes_with(probe) {
+                Some(probes) if !probes.is_retrying => {
+                    probes.is_retrying = true;
+                    probe.is_retry = true;
+                    true
+                }
+                _ => false,
+            };
         }
-        self.probing
+        if shared.state != State::Proven || shared.proofs != self.proofs {
+            return false;
+        }
+        let probe = shared.begin_probing(Probes {
+            is_retrying: true,
+            ..Probes::FIRST
+        });
+        self.probe = Some(Probe {
+            is_retry: true,
+            ..probe
+        });
+        true
     }
 
     /// The credential is of no use, and neither is another request with it, for as long as a lock lasts;
     /// or for what is `left` of it, where an earlier run found that out.
     pub fn give_up(mut self, fault: Fault, left: Option<Duration>) {
-        let until = Instant::now().saturating_add(left.unwrap_or(LOCK).min(LOCK));
-        self.settle(State::Open(until), Some(fault));
-    }
-
-    fn settle(&mut self, state: State, refusal: Option<Fault>) {
-        self.probing = false;
-        self.breaker.settle(state, refusal);
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        let mut shared = self.breaker.shared();
+        if shared.probes_with(&probe).is_some() {
+            let until = Instant::now().saturating_add(left.unwrap_or(LOCK).min(LOCK));
+            shared.state = State::Open(until);
+            shared.refusal = Some(fault);
+            self.breaker.changed.notify_waiters();
+        }
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if self.probing {
-            self.settle(State::Unproven, None);
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        let mut shared = self.breaker.shared();
+        let Some(probes) = shared.probes_with(&probe) else {
+            return;
+        };
+        probes.count = probes.count.saturating_sub(1);
+        if probe.is_retry {
+            probes.is_retrying = false;
+        }
+        let probes = *probes;
+        if probes.count == 0 {
+            shared.state = State::Unproven;
+        } else if !probes.has_room() {
+            return;
+        }
+        match probes.limit {
+            MAX_PROBES => self.breaker.wake_after_slow(&mut shared),
+            _ => self.breaker.changed.notify_one(),
         }
     }
 }

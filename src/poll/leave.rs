@@ -1,6 +1,6 @@
-//! Leave to send a request: not too many are under way, the credential is good, and it is this
-//! watch's turn. In this order: turns are given out only to those that may use them. And before all of
-//! that, whoever is due sleeps in line until its turn comes near, which takes no room at all.
+//! Leave to send a request: the credential is good, it is this watch's turn, and not too many are under
+//! way. In this order: a watch that waits for the credential's proof holds nothing that others need. And
+//! before all of that, a watch that is due sleeps in line until its turn comes near, which takes no room at all.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,60 +15,93 @@ use super::deadline::{until, within};
 use super::poller::Poller;
 use crate::api::{Gate, Pass, Place, Session};
 use crate::clock::SaturatingAdd as _;
-use crate::model::{BoxFuture, Outcome};
+use crate::model::Outcome;
 
 /// The resolution of tokio's timers: no sleep is shorter.
 const TICK: Duration = Duration::from_millis(1);
 
 /// One of the requests that may be under way at once.
-pub(super) type Seat = OwnedSemaphorePermit;
+type InFlightPermit = OwnedSemaphorePermit;
 
 /// Leave to send one request.
-pub(super) struct Leave<'a> {
+pub(super) struct RequestPermit<'a> {
     /// For the credential.
     pub(super) pass: Pass<'a>,
     /// Held until the answer is there.
-    pub(super) seat: Seat,
+    pub(super) in_flight: InFlightPermit,
+}
+
+/// What came of waiting for a turn and for room.
+enum Slot {
+    Free(InFlightPermit),
+    /// The credential was refused meanwhile.
+    Stale,
+    /// None comes in time.
+    TooLate,
 }
 
 impl<S: Subject> Poller<'_, S> {
-    /// Waits until a request may be sent by whoever has this seat, or another where it was given
-    /// up meanwhile.
+    /// Waits until a request may be sent.
     ///
     /// # Errors
     /// With how the watch ends, where that doesn't come in time.
-    pub(super) async fn leave<'a>(
+    pub(super) async fn acquire<'a>(
         &mut self,
         session: &'a Session,
-        seat: Seat,
-    ) -> Result<Leave<'a>, Outcome> {
-        let mut seat = Some(seat);
+    ) -> Result<RequestPermit<'a>, Outcome> {
         loop {
-            let mut pass = self.admission(session, &mut seat).await?;
-            if seat.is_none() {
-                seat = free_seat(session, self.deadline().too_late()).await;
+            let mut pass = self.admission(session).await?;
+            match self.slot(session, &mut pass).await {
+                Slot::Free(in_flight) => return Ok(RequestPermit { pass, in_flight }),
+                Slot::Stale => {}
+                Slot::TooLate => {
+                    drop(pass);
+                    return Err(self.at_the_deadline(session).await);
+                }
             }
-            let Some(kept) = seat.take() else {
-                return Err(self.out_of_time(session));
+        }
+    }
+
+    /// Waits for a turn at the limiter, and then for fewer requests under way than may be.
+    ///
+    /// A turn is used at its time or not at all, so that requests don't bunch up when there is room again. So
+    /// where there is no room, a watch waits for that first, in the order of asking, and takes its turn with
+    /// the permit in hand: the turns meanwhile would be lost, and push back those of others.
+    async fn slot(&self, session: &Session, pass: &mut Pass<'_>) -> Slot {
+        let Gate { limiter, seats, .. } = &*session.gate;
+        let too_late = self.deadline().too_late();
+        let mut in_flight = None;
+        let mut is_full = seats.available_permits() == 0;
+        loop {
+            if is_full && in_flight.is_none() {
+                // They are never closed.
+                let free = within(too_late, Arc::clone(seats).acquire_owned()).await;
+                in_flight = free.and_then(Result::ok);
+                if in_flight.is_none() {
+                    return Slot::TooLate;
+                }
+            }
+            let Some(turn) = limiter.reserve(Instant::now(), too_late) else {
+                return Slot::TooLate;
             };
-            if !self.turn(session).await {
-                drop((kept, pass));
-                return Err(self.at_the_deadline(session).await);
+            limiter.wait_for(turn).await;
+            if !pass.is_still_good() {
+                return Slot::Stale;
             }
-            if pass.is_still_good() {
-                return Ok(Leave { pass, seat: kept });
+            if !limiter.is_good(turn, Instant::now()) {
+                continue;
             }
-            seat = Some(kept);
+            let free = || Arc::clone(seats).try_acquire_owned().ok();
+            match in_flight.or_else(free) {
+                Some(in_flight) => return Slot::Free(in_flight),
+                None => (in_flight, is_full) = (None, true),
+            }
         }
     }
 
     /// Waits for leave to use the credential; while it is refused, as long as that may be mended,
-    /// and without a seat, which others need to find that out.
-    async fn admission<'a>(
-        &mut self,
-        session: &'a Session,
-        seat: &mut Option<Seat>,
-    ) -> Result<Pass<'a>, Outcome> {
+    /// Holds nothing meanwhile.
+    async fn admission<'a>(&mut self, session: &'a Session) -> Result<Pass<'a>, Outcome> {
         let breaker = &session.gate.breaker;
         let mut told = None;
         loop {
@@ -83,7 +116,6 @@ impl<S: Subject> Poller<'_, S> {
                 Some(Err(refused)) => refused,
                 None => return Err(self.out_of_time(session)),
             };
-            drop(seat.take());
             let now = Instant::now();
             self.held.refused(now);
             let end = earlier(self.subject.deadline(), self.mended_by());
@@ -163,39 +195,4 @@ pub(super) fn line_up(
         place = Place::default();
     }
     (place, (until > now.saturating_add(TICK)).then_some(until))
-}
-
-/// A request that is due, with all that it needs from before it may be sent.
-pub(super) struct Seated {
-    pub(super) session: Arc<Session>,
-    pub(super) due: Instant,
-    /// None came in time.
-    pub(super) seat: Option<Seat>,
-}
-
-/// Takes a seat, or waits for one. What waits is on the heap and holds all else, as a watch that sleeps
-/// has no room for any of it; and mostly there is a seat.
-pub(super) fn seated(
-    session: Arc<Session>,
-    due: Instant,
-    too_late: Option<Instant>,
-) -> Result<Seated, BoxFuture<'static, Seated>> {
-    match Arc::clone(&session.gate.seats).try_acquire_owned() {
-        Ok(seat) => Ok(Seated {
-            session,
-            due,
-            seat: Some(seat),
-        }),
-        Err(_) => Err(Box::pin(async move {
-            let seat = free_seat(&session, too_late).await;
-            Seated { session, due, seat }
-        })),
-    }
-}
-
-/// Waits until fewer requests are under way than may be. `None` when that takes too long.
-async fn free_seat(session: &Session, too_late: Option<Instant>) -> Option<Seat> {
-    let seats = Arc::clone(&session.gate.seats);
-    // They are never closed.
-    within(too_late, seats.acquire_owned()).await?.ok()
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::deadline::within;
 use super::held::Held;
-use super::leave::{Leave, Seated, line_up, seated};
+use super::leave::{RequestPermit, line_up};
 use super::outlook::{Outlook, ScheduleSpec, age_of};
 use super::renewal::Refused;
 use super::subject::{Steered, Subject};
@@ -132,14 +132,8 @@ impl<'a, S: Subject> Poller<'a, S> {
                     due = turn.checked_sub(in_line).unwrap_or(turn);
                 }
                 place.taken();
-                let too_late = self.deadline().too_late();
-                let seated = match seated(Arc::clone(&self.session), due, too_late) {
-                    Ok(seated) => seated,
-                    Err(waiting) => waiting.await,
-                };
                 // Boxed, so that what isn't going on takes no room.
-                let step = Box::pin(self.step(seated)).await;
-                match step {
+                match Box::pin(self.step(due)).await {
                     Step::AskAgain(after) => due = Instant::now().saturating_add(after),
                     Step::End(outcome) => return Ok(self.report(outcome)),
                     Step::Stop => {
@@ -151,22 +145,23 @@ impl<'a, S: Subject> Poller<'a, S> {
         }
     }
 
-    /// Asks once, as soon as that may be; without a seat, none came in time.
-    async fn step(&mut self, seated: Seated) -> Step {
-        let Seated { session, due, seat } = seated;
-        let Some(seat) = seat else {
-            return Step::End(self.out_of_time(&session));
-        };
-        match self.leave(&session, seat).await {
-            Ok(leave) => self.ask(&session, due, leave).await,
+    /// Asks once, as soon as that may be.
+    async fn step(&mut self, due: Instant) -> Step {
+        let session = Arc::clone(&self.session);
+        match self.acquire(&session).await {
+            // Boxed as well: many may wait for leave while few requests are under way.
+            Ok(permit) => Box::pin(self.ask(&session, due, permit)).await,
             Err(outcome) => Step::End(outcome),
         }
     }
 
     /// Asks once; and once more when the service refused the credential and renewing it helped.
-    async fn ask(&mut self, session: &Session, due: Instant, leave: Leave<'_>) -> Step {
-        let Leave { pass, seat: _seat } = leave;
-        let Some(answer) = self.send(session, due).await else {
+    async fn ask(&mut self, session: &Session, due: Instant, permit: RequestPermit<'_>) -> Step {
+        let RequestPermit {
+            pass,
+            in_flight: _in_flight,
+        } = permit;
+        let Some(answer) = pass.sending(self.send(session, due)).await else {
             return Step::End(self.out_of_time(session));
         };
         match self.hear(session, pass, answer) {

@@ -1,3 +1,5 @@
+use std::future::pending;
+
 use super::*;
 use tokio::time::{advance, timeout};
 
@@ -129,6 +131,96 @@ async fn leave_from_before_a_refusal_is_none_any_more() {
     assert!(renewing.is_still_good(), "it is the one to find out");
     renewing.accepted();
     assert!(waiting.is_still_good());
+}
+
+/// Three who wait, in their order, and the probe that they wait for, which has become slow.
+macro_rules! slow_probe {
+    ($breaker:ident, $probe:ident, $waiting:ident) => {
+        let $probe = $breaker.admit().await.unwrap();
+        let mut $waiting: Vec<_> = (0..4).map(|_| Box::pin($breaker.admit())).collect();
+        for one in &mut $waiting {
+            assert!(timeout(Duration::ZERO, one).await.is_err());
+        }
+        let hangs = timeout(SLOW_PROBE + secs(1), $probe.sending(pending::<()>()));
+        assert!(hangs.await.is_err());
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_slow_probe_one_other_tries_and_proves_the_credential_for_all() {
+    let breaker = Breaker::default();
+    slow_probe!(breaker, slow, waiting);
+    let mut newest = waiting.pop().unwrap();
+    let second = timeout(Duration::ZERO, &mut newest).await.unwrap().unwrap();
+    assert!(second.is_probing());
+    for one in &mut waiting {
+        assert!(timeout(Duration::ZERO, one).await.is_err(), "two at most");
+    }
+    let hangs = timeout(SLOW_PROBE + secs(1), second.sending(pending::<()>()));
+    assert!(hangs.await.is_err());
+    for one in &mut waiting {
+        assert!(timeout(Duration::ZERO, one).await.is_err(), "two at most");
+    }
+    second.accepted();
+    for one in waiting {
+        assert!(!one.await.unwrap().is_probing());
+    }
+    drop(slow);
+    assert!(!breaker.admit().await.unwrap().is_probing());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_slow_probes_those_who_wait_follow_from_both_ends_of_the_queue() {
+    let breaker = Breaker::default();
+    slow_probe!(breaker, slow, waiting);
+    let mut newest = waiting.pop().unwrap();
+    let _second = timeout(Duration::ZERO, &mut newest).await.unwrap().unwrap();
+    drop(slow);
+    let mut oldest = waiting.remove(0);
+    let third = timeout(Duration::ZERO, &mut oldest).await.unwrap().unwrap();
+    drop(third);
+    let mut newest = waiting.pop().unwrap();
+    assert!(timeout(Duration::ZERO, &mut newest).await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_probes_that_are_refused_one_tries_again_and_nobody_else_is_admitted() {
+    let breaker = Breaker::default();
+    slow_probe!(breaker, slow, waiting);
+    let mut newest = waiting.pop().unwrap();
+    let mut second = timeout(Duration::ZERO, &mut newest).await.unwrap().unwrap();
+    let mut slow = slow;
+    assert!(second.refused());
+    assert!(!slow.is_still_good());
+    assert!(!slow.refused());
+    drop(slow);
+    for one in &mut waiting {
+        assert!(timeout(Duration::ZERO, one).await.is_err());
+    }
+    second.give_up(refusal(), None);
+    assert!(breaker.admit().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_overtaken_by_a_proof_changes_nothing() {
+    for end in ["accepted", "given up", "dropped"] {
+        let breaker = Breaker::default();
+        slow_probe!(breaker, slow, waiting);
+        let mut newest = waiting.pop().unwrap();
+        timeout(Duration::ZERO, &mut newest)
+            .await
+            .unwrap()
+            .unwrap()
+            .accepted();
+        let mut slow = slow;
+        assert!(!slow.refused());
+        match end {
+            "accepted" => slow.accepted(),
+            "given up" => slow.give_up(refusal(), None),
+            _ => drop(slow),
+        }
+        assert!(!breaker.admit().await.unwrap().is_probing());
+    }
 }
 
 const fn secs(n: u64) -> Duration {

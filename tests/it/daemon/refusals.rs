@@ -219,6 +219,10 @@ fn a_credential_that_another_endpoint_refuses_keeps_no_project_waiting() {
         let metrics = daemon.get("/metrics");
         metrics.as_str().is_some_and(|text| text.contains(refused))
     });
-    assert_eq!(daemon.outcome(&daemon.add("job-1")), "succeeded");
+    let order = json!({"job_id": "job-1", "project": "main"});
+    let (status, good) = daemon.post("/v1/watches", &order);
+    assert_eq!(status, 201);
+    let id = good["watch"]["id"].as_str().unwrap();
+    assert_eq!(daemon.outcome(id), "succeeded");
     daemon.stop();
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dcs_wait::api::{Answer, Content, Gate, JobSource, RateLimit, Refusal, Renewal, Session};
 use dcs_wait::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
+use dcs_wait::http::{Trouble, TroubleKind};
 use dcs_wait::model::{
     BoxFuture, Durations, Fault, Job, JobId, JobType, NoMeter, Outcome, ProjectId, WatchEvent,
     WatchEventKind,
@@ -28,6 +29,8 @@ pub(super) struct Service {
     /// What is answered instead to the requests of these numbers, counted from zero.
     pub(super) instead: HashMap<usize, Answer>,
     pub(super) takes: Duration,
+    /// What the IDs of the jobs begin with whose requests are never answered in time.
+    pub(super) hanging: Option<&'static str>,
     /// The number of the request that takes two seconds more, counted from zero.
     pub(super) slow: Option<usize>,
     pub(super) renewal_takes: Duration,
@@ -57,6 +60,15 @@ impl JobSource for Service {
             (None, None, 1) => answers[0].clone(),
             (None, None, _) => answers.pop_front().unwrap(),
         };
+        let hangs = self
+            .hanging
+            .is_some_and(|start| job.as_str().starts_with(start));
+        if hangs {
+            return Box::pin(async {
+                tokio::time::sleep(secs(15)).await;
+                no_answer()
+            });
+        }
         let takes = self.takes + if is_slow { secs(2) } else { Duration::ZERO };
         Box::pin(async move {
             tokio::time::sleep(takes).await;
@@ -152,6 +164,14 @@ pub(crate) fn job(status: &str) -> Answer {
         begin_time: None,
         end_time: None,
         fail_reason: None,
+    })
+    .into()
+}
+
+pub(super) fn no_answer() -> Answer {
+    Content::NoAnswer(Trouble {
+        kind: TroubleKind::TimedOut,
+        message: "no answer within 15s".into(),
     })
     .into()
 }
