@@ -26,8 +26,8 @@ use crate::http::{Client, Connector, Reply, Route, Trouble, TroubleKind};
 use crate::model::Exit;
 use crate::secret::{ExposeSecret, Secret, read_secret_file};
 
-/// How long an answer may take. A daemon whose disk hangs takes its own time-out to say so.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long an answer may take. A daemon whose store hangs takes its own time-out to say so.
+const ANSWER: Duration = defaults::HTTP_REQUEST_TIMEOUT.saturating_mul(2);
 
 /// The largest answer that is read, in bytes. A page has a megabyte, and a watch with all that is
 /// known of it a few.
@@ -259,6 +259,9 @@ impl Daemon {
             (503, Some(said)) if said.error.code == "store_unavailable" => {
                 ControlError::Away(CliError::new(Exit::NotNow, said.error.message))
             }
+            (408, Some(said)) if said.error.code == "too_slow" => {
+                ControlError::Away(CliError::new(Exit::NotNow, said.error.message))
+            }
             (502..=504, Some(said)) => ControlError::away(said.error.message.to_string()),
             (_, Some(said)) => ControlError::Rejected(said.error.message.to_string()),
             (status, None) => self.strange(&format!("HTTP {status}")),
@@ -281,6 +284,14 @@ impl Daemon {
                 "the daemon at {} answers too much: {trouble}; ask for fewer with --limit, or for one by its ID",
                 self.place
             ));
+        }
+        if trouble.kind == TroubleKind::TimedOut {
+            let why = format!(
+                "the daemon at {} gives {trouble}; what was asked may have been done; try again, and \
+                 see what is wrong with it (systemctl status dcs-wait)",
+                self.place
+            );
+            return ControlError::Away(CliError::new(Exit::NotNow, why));
         }
         let path = match &self.place {
             Place::Socket(path) if trouble.kind == TroubleKind::NoConnection => path,

@@ -23,7 +23,8 @@ pub(super) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) const SOCKET: &str = "/run/dcs-wait/control.sock";
 pub(super) const MAX_CONNECTIONS: u32 = 256;
-pub(super) const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than the store takes to say that it can't: the answer then says why.
+pub(crate) const HTTP_REQUEST_TIMEOUT: Duration = crate::store::limits::REQUEST_TIMEOUT;
 
 pub(crate) const WEBHOOK_CONCURRENCY: u32 = 16;
 pub(crate) const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);

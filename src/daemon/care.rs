@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::Level;
 
 use super::{condition, notify};
@@ -20,6 +20,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 const BETWEEN_PRUNES: Duration = Duration::from_millis(200);
 /// How often the daemon looks at how it is.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long the store may take to count. One that hangs can't be counted, which has to be shown.
+pub(super) const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Forgets watches that ended longer ago than the retention, now and every hour.
 pub(super) async fn prune(
@@ -70,6 +72,7 @@ pub(super) async fn look(engine: Engine) {
     let (mut before, mut told) = (Health::default(), String::new());
     loop {
         looks.tick().await;
+        engine.verify_store().await;
         let health = engine.health();
         for (level, line) in condition::news(&before, &health) {
             match level {
@@ -78,7 +81,8 @@ pub(super) async fn look(engine: Engine) {
                 _ => tracing::info!("{line}"),
             }
         }
-        let counts = engine.store().counts().await.ok();
+        let counts = timeout(COUNT_TIMEOUT, engine.store().counts()).await;
+        let counts = counts.ok().and_then(Result::ok);
         let line = condition::status(&health, counts);
         if line != told {
             notify::status(&line);

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// What stopping may take beside the drain: flushing, answers that are being written.
-const BESIDE_THE_DRAIN: Duration = Duration::from_secs(15);
+use crate::engine::Engine;
+
+/// How long the store may take to close, and the process to end.
+pub(super) const CLOSE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Everything that was accepted is watched again, and new jobs are accepted.
 pub(super) fn ready() {
@@ -21,10 +23,14 @@ pub(super) fn reloading() {
     }
 }
 
-/// The daemon is about to end, which may take as long as the drain.
-pub(super) fn stopping(drain: Duration) {
-    let most =
-        u32::try_from(drain.saturating_add(BESIDE_THE_DRAIN).as_micros()).unwrap_or(u32::MAX);
+/// The daemon is about to end, which may take as long as the drain, what is stored after it, and the
+/// answers that are being made.
+pub(super) fn stopping(drain: Duration, request_timeout: Duration) {
+    let most = [drain, Engine::STOP_MARGIN, request_timeout, CLOSE_MARGIN];
+    let most = most
+        .into_iter()
+        .fold(Duration::ZERO, Duration::saturating_add);
+    let most = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
     notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(most)]);
 }
 

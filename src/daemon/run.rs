@@ -117,6 +117,9 @@ pub async fn run(start: Start, mut asked: UnboundedReceiver<Asked>) -> Result<En
     Ok(running.drain(why).await)
 }
 
+/// How long answers that are ready may take to be sent, once the daemon ends.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+
 /// Why a daemon is to end.
 enum Why {
     Asked,
@@ -270,10 +273,10 @@ impl Running {
     async fn drain(mut self, why: Why) -> Ended {
         let within = self.config.daemon.drain_timeout;
         let end = Instant::now().saturating_add(within);
-        notify::stopping(within);
+        notify::stopping(within, self.config.http.request_timeout);
         self.care.shutdown().await;
         self.draining.cancel();
-        self.engine.stop_polling().await;
+        drop(timeout(within, self.engine.stop_polling()).await);
         let ended = match why {
             Why::Asked => {
                 tracing::info!("stopping");
@@ -291,12 +294,33 @@ impl Running {
                 Ended::ByHook(code)
             }
         };
-        self.engine.stop(end.duration_since(Instant::now())).await;
+        let left = end.duration_since(Instant::now());
+        let is_stored = self.engine.stop(left).await;
         self.closing.cancel();
-        if let Err(error) = self.server.await {
-            tracing::error!(%error, "the control API's server failed");
+        // A request that waits for a store that hangs isn't answered in its own time either.
+        let answering = match is_stored {
+            true => self
+                .config
+                .http
+                .request_timeout
+                .saturating_add(ANSWER_MARGIN),
+            false => ANSWER_MARGIN,
+        };
+        match timeout(answering, &mut self.server).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the control API's server failed"),
+            Err(_) => {
+                // With it goes the socket's file.
+                self.server.abort();
+                drop(self.server.await);
+            }
         }
-        self.store.close().await;
+        if timeout(notify::CLOSE_MARGIN, self.store.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the store couldn't be closed in time; what was stored is kept");
+        }
         tracing::info!("stopped");
         ended
     }

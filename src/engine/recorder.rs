@@ -5,6 +5,7 @@ mod notes;
 mod task;
 mod waiting;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -31,6 +32,7 @@ pub struct Recorder {
 struct Shared {
     notes: Mutex<Notes>,
     trouble: Mutex<Option<(String, usize)>>,
+    is_stalled: AtomicBool,
 }
 
 impl Shared {
@@ -101,8 +103,20 @@ impl Recorder {
         }
     }
 
+    /// Writes to the store, even where nothing is waiting: there is reason to believe that it can't
+    /// be written any more.
+    pub fn probe(&self) {
+        self.send(Request::Probe);
+    }
+
+    /// Whether a write has been under way for longer than any should be.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.shared.is_stalled.load(Ordering::Relaxed)
+    }
+
     /// Comes back once the task has stored what was asked before, save for attempts where many wait,
-    /// or has found that the store can't now: a sign of life, not of health.
+    /// or has found that the store can't now, or hangs: a sign of life, not of health.
     pub async fn pulse(&self) {
         let (reply, pulse) = oneshot::channel();
         self.send(Request::Pulse(reply));

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::active::{Active, Wish};
 use super::health::Health;
@@ -20,11 +20,15 @@ use crate::model::{
     WatchRecord,
 };
 use crate::poll::age_of;
+use crate::store::limits::WRITE_TIMEOUT;
 use crate::store::{self, Change, Effect, SharedStore, Store, StoreError};
 
 /// How long storing what came of everything may take, once the time to stop is over: an exit hook
-/// whose delivery isn't stored would end the next run as well.
-const FLUSH: Duration = Duration::from_secs(3);
+/// whose delivery isn't stored would end the next run as well. A write that fails has said so by then.
+const FLUSH_TIMEOUT: Duration = WRITE_TIMEOUT.saturating_add(Duration::from_secs(1));
+
+/// How long a look at the store's files may take.
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a watch that another daemon polls may take to end, once it is called off.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -39,6 +43,10 @@ const PAGE: u32 = 250;
 pub struct Engine(Arc<Shared>);
 
 impl Engine {
+    /// How much longer than it is given [`Engine::stop`] may take: to store what came of everything,
+    /// and to leave those that share the store.
+    pub const STOP_MARGIN: Duration = FLUSH_TIMEOUT.saturating_mul(2);
+
     /// Starts an engine that has no projects, hooks or watches.
     #[must_use]
     pub fn start(parts: Parts) -> Self {
@@ -287,6 +295,20 @@ impl Engine {
         self.0.recorder.pulse().await;
     }
 
+    /// Looks whether what is written would be found again, and has the store written where it
+    /// wouldn't: what is wrong shows in [`Engine::health`] from then on. Nothing is looked at while
+    /// something is wrong already.
+    pub async fn verify_store(&self) {
+        let Self(shared) = self;
+        if shared.recorder.trouble().is_some() {
+            return;
+        }
+        let verified = timeout(VERIFY_TIMEOUT, shared.store.verify()).await;
+        if !matches!(verified, Ok(Ok(()))) {
+            shared.recorder.probe();
+        }
+    }
+
     /// Forgets watches that ended before this time and owe nothing. Says how many.
     ///
     /// # Errors
@@ -313,12 +335,14 @@ impl Engine {
     }
 
     /// Stops everything: waits for what is under way, as long as `within`, and then for what is to
-    /// be stored, 3 seconds at least. All else stays in the store.
-    pub async fn stop(&self, within: Duration) {
+    /// be stored, longer than a write may take unless one hangs. All else stays in the store. Returns
+    /// whether everything was stored.
+    pub async fn stop(&self, within: Duration) -> bool {
         let Self(shared) = self;
         let now = Instant::now();
         let until = now.checked_add(within).unwrap_or(now);
-        self.stop_polling().await;
+        // One that can't stop in time is cut off.
+        drop(timeout_at(until, self.stop_polling()).await);
         // What isn't stored by then is polled for again by the next run.
         let settled = timeout_at(until, self.command(Command::Settled)).await;
         shared
@@ -326,20 +350,27 @@ impl Engine {
             .stop(until.saturating_duration_since(Instant::now()))
             .await;
         let flush = shared.recorder.flush();
-        let flushed = timeout_at(until.max(Instant::now().saturating_add(FLUSH)), flush).await;
-        if settled.is_err() || flushed.is_err() {
+        // A write that hangs has had its time.
+        let flush_until = match shared.recorder.is_stalled() {
+            true => until,
+            false => until.max(Instant::now().saturating_add(FLUSH_TIMEOUT)),
+        };
+        let flushed = timeout_at(flush_until, flush).await;
+        let is_stored = settled.is_ok() && flushed.is_ok();
+        if !is_stored {
             tracing::warn!("not everything could be stored in time");
         }
         if let Some(leases) = &shared.leases {
             drop(
                 timeout_at(
-                    until.max(Instant::now().saturating_add(FLUSH)),
+                    until.max(Instant::now().saturating_add(FLUSH_TIMEOUT)),
                     leases.leave(),
                 )
                 .await,
             );
         }
         shared.command(Command::Quit);
+        is_stored
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {

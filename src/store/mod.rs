@@ -8,6 +8,7 @@ mod changes;
 mod columns;
 mod copy;
 mod holds;
+pub(crate) mod limits;
 mod memory;
 mod postgres;
 mod shared;
@@ -317,6 +318,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When nothing was noted. [`StoreError::Unusable`] when another process copies into it.
     fn mark_unfinished(&self, is_unfinished: bool) -> StoreFuture<'_, ()>;
+
+    /// Looks whether what is written would be found again by the next process that opens the store,
+    /// without writing anything.
+    ///
+    /// # Errors
+    /// When it wouldn't, as where its file was removed.
+    fn verify(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// Whether a copy into this store isn't finished, of this process or another one.
     ///

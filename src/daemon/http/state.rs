@@ -4,9 +4,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use tokio::time::timeout;
+
 use super::problem::{Problem, json};
 use super::shapes::{AliveShape, ErrorShape, HealthShape};
 use super::{App, ask};
+use crate::daemon::care::COUNT_TIMEOUT;
 use crate::daemon::metrics::Seen;
 
 /// What Prometheus takes the text for.
@@ -65,10 +68,14 @@ pub(super) async fn readyz(State(app): State<App>, uri: Uri) -> Result<Response,
 pub(super) async fn metrics(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     ask::Asked::of(&uri, &[])?;
     // A store that can't be read is what metrics are needed for: all else is shown without it.
-    let counts = match app.engine.store().counts().await {
-        Ok(counts) => Some(counts),
-        Err(error) => {
+    let counts = match timeout(COUNT_TIMEOUT, app.engine.store().counts()).await {
+        Ok(Ok(counts)) => Some(counts),
+        Ok(Err(error)) => {
             tracing::warn!(%error, "metrics lack what is counted in the store, which can't be asked");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("metrics lack what is counted in the store, which doesn't answer");
             None
         }
     };

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
 use super::super::answer;
+use super::task::Request;
 use crate::store::{Change, Effect, StoreError};
 
 /// The most changes that go into one transaction, save where one is more by itself. The more there
@@ -24,6 +25,10 @@ pub(super) enum Reply {
 }
 
 impl Reply {
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self, Self::Keep(_))
+    }
+
     pub(super) fn done(self, effect: Effect) {
         match self {
             Self::Store(reply) => answer(reply, Ok(effect)),
@@ -64,6 +69,27 @@ impl Waiting {
 
     pub(super) fn push_pulse(&mut self, reply: oneshot::Sender<()>) {
         self.urgent.push_back(Item::Pulse(reply));
+    }
+
+    /// Takes out what need not be held: its caller can try again.
+    pub(super) fn take_unheld(&mut self) -> Vec<Request> {
+        let mut unheld = Vec::new();
+        for item in std::mem::take(&mut self.urgent) {
+            match item {
+                Item::Change(change, Reply::Store(reply)) => {
+                    unheld.push(Request::Store(change, reply));
+                }
+                Item::Pulse(reply) => unheld.push(Request::Pulse(reply)),
+                held => self.urgent.push_back(held),
+            }
+        }
+        for (change, reply) in std::mem::take(&mut self.deliveries) {
+            match reply {
+                Reply::Store(reply) => unheld.push(Request::Store(change, reply)),
+                held => self.deliveries.push_back((change, held)),
+            }
+        }
+        unheld
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -3,7 +3,8 @@
 use sqlx::{Connection, PgConnection};
 
 use super::errors::unfit;
-use super::{PostgresStore, SHORT, instance};
+use super::limits::QUERY_TIMEOUT;
+use super::{PostgresStore, instance};
 use crate::store::StoreError;
 
 /// Under which number one process after the other copies into the store. The connection that writes
@@ -12,7 +13,7 @@ const LOCK: i64 = 0x6463_7378;
 
 impl PostgresStore {
     pub(super) async fn mark(&self, is_unfinished: bool) -> Result<(), StoreError> {
-        let marked = self.writer.run(SHORT, |mut connection| async move {
+        let marked = self.writer.run(QUERY_TIMEOUT, |mut connection| async move {
             let marked = if is_unfinished {
                 begin(&mut connection).await?
             } else {

@@ -7,6 +7,7 @@ mod errors;
 mod holds;
 mod instance;
 mod lane;
+mod limits;
 mod notices;
 mod open;
 mod read;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 
 use self::errors::unfit;
 use self::lane::Lane;
+use self::limits::{BULK_QUERY_TIMEOUT, QUERY_TIMEOUT};
 use self::notices::Notices;
 use self::schema::Absent;
 use self::url::Address;
@@ -34,12 +36,6 @@ use super::{
     Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, StoreFuture, WatchFilter,
 };
 use crate::model::{Answers, Attempt, CredentialHold, Delivery, DeliveryId, WatchId, WatchRecord};
-
-/// How long anything may take, waiting for a connection included.
-const SHORT: Duration = Duration::from_secs(5);
-
-/// How long what changes much may take.
-const LONG: Duration = Duration::from_secs(30);
 
 /// Where a PostgreSQL database is, and how this process appears in it.
 #[derive(Debug, Clone)]
@@ -71,7 +67,7 @@ impl PostgresPlan {
 ///
 /// One connection writes, so that changes are made in their order; another keeps the lease, which
 /// can't wait for large changes; a few read; and one listens, once notices are waited for. What takes
-/// longer than 5 s, or 30 s for [`Change::Prune`], is given up as [`StoreError::NotNow`], and its
+/// longer than 7 s, or 30 s for [`Change::Prune`], is given up as [`StoreError::NotNow`], and its
 /// connection with it: it may have been stored all the same where that comes at its very end.
 pub struct PostgresStore {
     plan: PostgresPlan,
@@ -147,7 +143,11 @@ impl PostgresStore {
     async fn write(&self, changes: &[Change]) -> Result<Vec<Effect>, StoreError> {
         self.not_left()?;
         let prunes = changes.iter().any(|one| matches!(one, Change::Prune(_)));
-        let limit = if prunes { LONG } else { SHORT };
+        let limit = if prunes {
+            BULK_QUERY_TIMEOUT
+        } else {
+            QUERY_TIMEOUT
+        };
         let written = self.writer.run(limit, |mut connection| async move {
             let written = write::commit(&mut connection, self.this.author(), changes).await?;
             self.this.take_room(written.taken);
@@ -171,10 +171,12 @@ impl PostgresStore {
 macro_rules! reading {
     ($store:ident, $connection:ident => $query:expr) => {
         Box::pin(async move {
-            let found = $store.readers.run(SHORT, |mut $connection| async move {
-                let found = $query.await?;
-                Ok(($connection, found))
-            });
+            let found = $store
+                .readers
+                .run(QUERY_TIMEOUT, |mut $connection| async move {
+                    let found = $query.await?;
+                    Ok(($connection, found))
+                });
             found.await.map_err(|error| unfit("read", error))
         })
     };

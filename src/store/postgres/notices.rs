@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{SHORT, This};
+use super::This;
+use super::limits::QUERY_TIMEOUT;
 use crate::model::WatchId;
 use crate::store::Notice;
 
@@ -148,7 +149,7 @@ async fn listen_once(
 ) -> sqlx::Result<()> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(SHORT)
+        .acquire_timeout(QUERY_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options.clone());
@@ -176,7 +177,7 @@ async fn listen_once(
 
 /// A server may be gone without a word.
 async fn answered<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let answer = timeout(SHORT, answer).await;
+    let answer = timeout(QUERY_TIMEOUT, answer).await;
     answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 

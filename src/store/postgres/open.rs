@@ -11,12 +11,13 @@ use tokio::time::timeout;
 
 use super::errors::unopened;
 use super::lane::Lane;
+use super::limits::{BULK_QUERY_TIMEOUT, ServerLimits};
 use super::notices::Notices;
 use super::schema::Absent;
 use super::statements::PLANNING;
 use super::url::Address;
 use super::write::BOUNDLESS;
-use super::{LONG, PostgresPlan, PostgresStore, This, schema};
+use super::{PostgresPlan, PostgresStore, This, schema};
 use crate::environment::ProcessEnvironment;
 use crate::sanitize::system_words;
 use crate::secret::ExposeSecret;
@@ -48,7 +49,7 @@ pub(super) async fn open(plan: PostgresPlan, absent: Absent) -> Result<PostgresS
         Some(password) => options.password(password.expose_secret()),
         None => options,
     };
-    timeout(LONG, prepare(&address, &options, absent))
+    timeout(BULK_QUERY_TIMEOUT, prepare(&address, &options, absent))
         .await
         .unwrap_or_else(|_| {
             Err(StoreError::NotNow {
@@ -56,11 +57,10 @@ pub(super) async fn open(plan: PostgresPlan, absent: Absent) -> Result<PostgresS
                 why: format!(
                     "{} hasn't answered within {} s",
                     address.server(),
-                    LONG.as_secs()
+                    BULK_QUERY_TIMEOUT.as_secs()
                 ),
             })
         })?;
-    let options = options.options([("statement_timeout", "10s")]);
     let this = Arc::new(This {
         id: AtomicI64::new(0),
         has_left: AtomicBool::new(false),
@@ -85,8 +85,8 @@ async fn prepare(
 ) -> Result<(), StoreError> {
     let unopened = |error| unopened(address, error);
     let place = format!("{} at {}", address.database(), address.server());
-    // Whoever waits here does so for another that makes the tables.
-    let options = options.clone().options([("lock_timeout", "30s")]);
+    // Migrations take long, and another process that makes the tables holds locks meanwhile.
+    let options = options.clone().options(ServerLimits::BULK.parameters());
     let mut connection = options.connect().await.map_err(unopened)?;
     let migrated = schema::migrate(&mut connection, &place, absent).await;
     migrated.map_err(unopened)??;

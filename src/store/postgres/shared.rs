@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::errors::unfit;
-use super::{PostgresStore, SHORT, claim, instance, reading};
+use super::limits::QUERY_TIMEOUT;
+use super::{PostgresStore, claim, instance, reading};
 use crate::model::{BoxFuture, Delivery, DeliveryId, Fence, WatchId, WatchRecord};
 use crate::store::{
     Held, Instance, Notice, Renewal, SharedStore, StoreError, StoreFuture, Wish, Wished,
@@ -13,7 +14,7 @@ use crate::store::{
 /// Has a connection of `$lane` do `$work`, as `$connection`.
 macro_rules! writing {
     ($lane:expr, $connection:ident => $work:expr) => {{
-        let done = $lane.run(SHORT, |mut $connection| async move {
+        let done = $lane.run(QUERY_TIMEOUT, |mut $connection| async move {
             let done = $work.await?;
             Ok(($connection, done))
         });

@@ -10,6 +10,7 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::PostgresPlan;
+use super::limits::ServerLimits;
 use crate::environment::Environment;
 
 /// How a URL is written.
@@ -108,13 +109,8 @@ impl Address {
             })
             .application_name("dcs-wait")
             .options(KEEPALIVES)
-            .options([
-                ("lock_timeout", "5s"),
-                ("idle_in_transaction_session_timeout", "5s"),
-                // Of whoever reads no more of a large answer, and holds locks meanwhile.
-                ("tcp_user_timeout", "10s"),
-                ("default_transaction_isolation", "read committed"),
-            ])
+            .options(ServerLimits::QUERY.parameters())
+            .options([("default_transaction_isolation", "read committed")])
             .disable_statement_logging();
         let options = match &self.place {
             Ok(directory) => options.host("localhost").socket(directory),

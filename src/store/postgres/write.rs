@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use uuid::Uuid;
 
 pub(super) use self::accept::BOUNDLESS;
 use super::collisions::again;
 use super::holds;
+use super::limits::{ServerLimits, setting};
 use super::notices::{self, CHANNEL};
 use super::statements::{
     ADD_ANSWERS, ADD_DURATION, BEFORE_PRUNING, END, LEARN, NOTE, PRUNE, RELEASE, TELL, TO_PRUNE,
@@ -298,6 +299,9 @@ impl Writing<'_> {
     }
 
     async fn prune(&mut self, before: SystemTime) -> sqlx::Result<Effect> {
+        let limit = setting(ServerLimits::BULK.statement);
+        let limit = AssertSqlSafe(format!("SET LOCAL statement_timeout = '{limit}'"));
+        sqlx::raw_sql(limit).execute(&mut *self.connection).await?;
         sqlx::raw_sql(BEFORE_PRUNING)
             .execute(&mut *self.connection)
             .await?;

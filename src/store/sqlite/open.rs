@@ -15,6 +15,7 @@ use super::schema::{self, APPLICATION_ID, VERSION};
 use super::{SqliteStore, Writer};
 use crate::sanitize::system_words;
 use crate::store::StoreError;
+use crate::store::limits::{CLIENT_MARGIN, WRITE_TIMEOUT};
 
 /// How many connections read.
 const READERS: u32 = 2;
@@ -30,7 +31,7 @@ const WRITE_CACHE: &str = "-1024";
 const FOLD_AFTER: &str = "4096";
 
 /// How long to wait for another program that looks into the database, such as one that backs it up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = WRITE_TIMEOUT.saturating_sub(CLIENT_MARGIN);
 
 /// Rows that a connection reads ahead of whoever asked.
 const READ_AHEAD: usize = 256;

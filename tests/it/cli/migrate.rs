@@ -290,7 +290,7 @@ fn a_copy_that_is_interrupted_says_how_far_it_came() {
 fn a_copy_that_cannot_go_on_says_how_far_it_came() {
     held_up(Running::ended)
         .exits_with(75)
-        .complains("--to: the store can't be written: ")
+        .complains("--to: the store can't be written: canceling statement due to lock timeout")
         .says("; 13 of 13 watches are copied; the same command goes on");
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dcs_wait::config::StorePlace;
+use dcs_wait::engine::Engine;
 
 use super::good;
 
@@ -21,7 +22,13 @@ fn the_service_has_the_time_to_drain() {
         panic!("there is no time to stop");
     };
     let time = Duration::from_secs(seconds.parse().unwrap());
-    assert!(time > good("").daemon.drain_timeout);
+    let config = good("");
+    let parts = [
+        config.daemon.drain_timeout,
+        Engine::STOP_MARGIN,
+        config.http.request_timeout,
+    ];
+    assert!(time >= parts.iter().sum::<Duration>() + Duration::from_secs(10));
 }
 
 #[test]

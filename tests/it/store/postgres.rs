@@ -215,7 +215,7 @@ async fn what_cannot_be_had_within_its_time_is_given_up() {
     );
     for error in [written.err(), renewed.err(), read.err()] {
         let error = error.expect("nobody answers").to_string();
-        assert!(error.contains("hasn't answered within 5 s"), "{error}");
+        assert!(error.contains("hasn't answered within 7 s"), "{error}");
     }
     proxy.swallow(false);
     alive(&store).await;
