@@ -15,6 +15,7 @@ pub mod clock;
 pub mod environment;
 pub(crate) mod forms;
 pub mod secret;
+pub(crate) mod system_error;
 
 pub mod http;
 

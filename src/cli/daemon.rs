@@ -14,7 +14,6 @@ use super::signals::{Interrupts, Wish};
 use crate::daemon::{self, Asked, DaemonError, Ended, Start};
 use crate::environment::Environment;
 use crate::model::Exit;
-use crate::store::StoreError;
 
 /// Where the configuration is unless it is said.
 const CONFIG: &str = "/etc/dcs-wait/dcs-wait.toml";
@@ -57,9 +56,7 @@ pub(super) async fn run(
                     }
                     Ok(Exit::Usage)
                 }
-                Ok(Err(DaemonError::Store(error @ StoreError::NotNow { .. }))) => {
-                    Err(CliError::new(Exit::NotNow, error))
-                }
+                Ok(Err(error)) if error.is_temporary() => Err(CliError::new(Exit::NotNow, error)),
                 Ok(Err(error)) => Err(CliError::usage(error)),
                 Err(_) => Err(CliError::internal(
                     "the daemon failed; please report what is said above. What it accepted is kept",

@@ -27,6 +27,7 @@ use crate::environment::{Environment, ProcessEnvironment};
 use crate::hooks::{self, ExitRequest, HookError, Tools};
 use crate::secret::{SecretFileError, read_secret_file};
 use crate::store::StoreError;
+use crate::system_error::is_temporary;
 
 /// What a daemon starts from.
 pub struct Start {
@@ -80,6 +81,22 @@ pub enum DaemonError {
     /// There is no listening there.
     #[error(transparent)]
     Listen(#[from] ListenError),
+}
+
+impl DaemonError {
+    /// Whether the same start may succeed later, without a change to the configuration.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::NotNow { .. }),
+            Self::Token(SecretFileError::Unreadable { source, .. })
+            | Self::Password(SecretFileError::Unreadable { source, .. })
+            | Self::Listen(ListenError::Socket { source, .. } | ListenError::Tcp { source, .. }) => {
+                is_temporary(source)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Runs a daemon to its end: from the configuration until it has drained. Whoever asks for a stop

@@ -16,7 +16,7 @@ use tokens::Tokens;
 const FLOORS: [&[&str]; 16] = [
     &["sanitize"],
     &["decode", "model"],
-    &["clock", "environment", "forms", "secret"],
+    &["clock", "environment", "forms", "secret", "system_error"],
     &["http"],
     &["auth"],
     &["api"],

@@ -9,11 +9,10 @@ use crate::cli::connect::exit_of;
 use crate::cli::error::CliError;
 use crate::config::{Config, StorePlace};
 use crate::connect::{GateKey, Plan};
-use crate::daemon::{DaemonError, Opened};
+use crate::daemon::Opened;
 use crate::environment::Environment;
 use crate::model::{Exit, Outcome, ProjectName};
 use crate::poll::{Context, Verdict, judge};
-use crate::store::StoreError;
 
 /// What came of asking for a project.
 pub(super) struct Asked {
@@ -35,9 +34,7 @@ pub(super) async fn open(place: &StorePlace) -> Option<Opening> {
             opened.close().await;
             Ok(())
         }
-        Err(error @ DaemonError::Store(StoreError::NotNow { .. })) => {
-            Err(CliError::new(Exit::NotNow, error))
-        }
+        Err(error) if error.is_temporary() => Err(CliError::new(Exit::NotNow, error)),
         Err(error) => Err(CliError::usage(error)),
     })
 }

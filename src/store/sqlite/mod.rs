@@ -2,6 +2,9 @@
 //! from a state of things that stands still.
 
 mod batch;
+mod create;
+mod errors;
+mod files;
 mod holds;
 mod lock;
 mod open;
@@ -12,11 +15,13 @@ mod values;
 mod write;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
+use self::files::StoreFiles;
 use self::lock::StoreLock;
 use super::{
     Change, Counts, DeliveryFilter, Effect, Page, Store, StoreError, StoreFuture, WatchFilter,
@@ -33,9 +38,11 @@ use crate::store::columns::trouble;
 /// process that just ends loses nothing either.
 pub struct SqliteStore {
     options: SqliteConnectOptions,
+    files: Arc<StoreFiles>,
+    // Closed before the lock.
+    readers: SqlitePool,
     /// None once it is closed.
     writer: Mutex<Option<Writer>>,
-    readers: SqlitePool,
 }
 
 struct Writer {
@@ -50,8 +57,9 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when another daemon has it, when it is another program's or a newer
-    /// version's, when it is broken, or when it can't be written. It stays as it is then.
-    /// [`StoreError::NotNow`] when that may pass: somebody else is at it, or the disk is full.
+    /// version's, when it is empty or broken, or when it can't be written. It stays as it is then.
+    /// [`StoreError::NotNow`] when that may pass: another program uses it, the disk is full or fails,
+    /// or the system lacks a resource.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         open::open(path).await
     }
@@ -91,6 +99,8 @@ impl SqliteStore {
         let Some(writer) = writer.as_mut() else {
             return Err(unwritten(sqlx::Error::PoolClosed));
         };
+        // Nothing goes into files that are gone, and no new connection opens those in their place.
+        self.files.verify().await?;
         // The connection is put back when all went well. After an error, or when nobody waits for
         // this any more, it is dropped, and its transaction with it.
         let connection = match writer.connection.take() {
@@ -99,6 +109,8 @@ impl SqliteStore {
         };
         let (connection, result) = work(connection).await.map_err(unwritten)?;
         writer.connection = Some(connection);
+        // Only what the next start finds is acknowledged.
+        self.files.verify().await?;
         Ok(result)
     }
 }
@@ -180,6 +192,10 @@ impl Store for SqliteStore {
             write::mark_unfinished(&mut connection, is_unfinished).await?;
             Ok((connection, ()))
         }))
+    }
+
+    fn verify(&self) -> StoreFuture<'_, ()> {
+        Box::pin(self.files.verify())
     }
 
     fn is_unfinished(&self) -> StoreFuture<'_, bool> {

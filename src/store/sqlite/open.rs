@@ -1,19 +1,20 @@
 //! Opening a store: everything is looked at before anything is changed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
-use super::lock::StoreLock;
+use super::create::{self, Found};
+use super::errors::{broken, refused, unusable};
+use super::files::StoreFiles;
+use super::lock::LockFile;
 use super::schema::{self, APPLICATION_ID, VERSION};
 use super::{SqliteStore, Writer};
-use crate::sanitize::system_words;
 use crate::store::StoreError;
 use crate::store::limits::{CLIENT_MARGIN, WRITE_TIMEOUT};
 
@@ -40,9 +41,19 @@ const READ_AHEAD: usize = 256;
 const LOG_LIMIT: &str = "67108864";
 
 pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
-    let path = place(path)?;
-    let lock = StoreLock::take(&path)?;
-    create(&path).map_err(|error| unwritable(&path, &error))?;
+    let given = path.to_owned();
+    let (path, lock, found) = blocking(move || {
+        let path = place(&given)?;
+        let lock = LockFile::acquire(&path)?;
+        let found = create::find(&path)?;
+        Ok((path, lock, found))
+    })
+    .await?;
+    if found == Found::Nothing {
+        create::create(&path).await?;
+    }
+    let database = path.clone();
+    let lock = blocking(move || lock.with_database(&database)).await?;
     let unusable = |error| unusable(&path, &error);
     let plain = SqliteConnectOptions::new()
         .filename(&path)
@@ -85,8 +96,11 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         .connect_with(reading)
         .await
         .map_err(unusable)?;
+    let files = StoreFiles::of(&path, lock.database.id);
+    files.verify().await?;
     Ok(SqliteStore {
         options,
+        files,
         writer: Mutex::new(Some(Writer {
             connection: Some(writer),
             _lock: lock,
@@ -99,18 +113,22 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
 /// What else it may be, opening finds out.
 pub(super) async fn exists(path: &Path) -> Result<(), StoreError> {
     let shown = path.display();
-    let file = fs::metadata(path).map_err(|error| {
-        let why = system_words(&error);
-        StoreError::Unusable(format!(
-            "the file {shown} can't be read: {why}; check the path"
-        ))
-    })?;
+    let file = path.to_owned();
+    let size = blocking(move || {
+        let metadata = fs::metadata(&file).map_err(|error| {
+            let what = format!("the file {} can't be read", file.display());
+            refused(&what, &error, "check the path")
+        })?;
+        Ok(metadata.len())
+    })
+    .await?;
     let nothing = || {
         Err(StoreError::Unusable(format!(
             "there is no store in the file {shown}; check the path"
         )))
     };
-    if file.len() == 0 {
+    // To SQLite an empty file is a new database, and the log beside it is of no worth.
+    if size == 0 {
         return nothing();
     }
     let options = SqliteConnectOptions::new()
@@ -152,38 +170,30 @@ fn place(path: &Path) -> Result<PathBuf, StoreError> {
         )));
     };
     let place = directory.canonicalize().map_err(|error| {
-        StoreError::Unusable(format!(
-            "the store's directory {} can't be entered: {}; create it, owned by the user that \
-             the daemon runs as",
-            directory.display(),
-            system_words(&error)
-        ))
+        let what = format!(
+            "the store's directory {} can't be entered",
+            directory.display()
+        );
+        let advice = "create it, owned by the user that the daemon runs as";
+        refused(&what, &error, advice)
     })?;
     Ok(place.join(name))
 }
 
-/// Makes the file, where there is none, and its name durable.
-fn create(path: &Path) -> io::Result<()> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match made {
-        Ok(_) => match path.parent() {
-            Some(directory) => File::open(directory)?.sync_all(),
-            None => Ok(()),
-        },
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+/// Does what may block on a thread for that: a file system that hangs must not keep a signal waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(StoreError::NotNow {
+            doing: "opened",
+            why: error.to_string(),
+        })
+    })
 }
 
 /// Refuses what isn't this program's, isn't sound, or is too new. Changes nothing.
 async fn inspect(path: &Path, options: &SqliteConnectOptions) -> Result<(), StoreError> {
-    if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
-        return Ok(());
-    }
     let unusable = |error| unusable(path, &error);
     let mut connection = options.connect().await.map_err(unusable)?;
     let verdict = examine(path, &mut connection).await;
@@ -200,18 +210,18 @@ async fn examine(path: &Path, connection: &mut SqliteConnection) -> Result<(), S
     .fetch_one(&mut *connection)
     .await
     .map_err(unusable)?;
-    let path = path.display();
     if (application, tables) == (0, 0) {
-        return Ok(());
+        return Err(broken(path, "the database is empty"));
     }
+    let shown = path.display();
     if application != APPLICATION_ID {
         return Err(StoreError::Unusable(format!(
-            "{path} is the database of another program; give the store a file of its own"
+            "{shown} is the database of another program; give the store a file of its own"
         )));
     }
     if version > VERSION {
         return Err(StoreError::Unusable(format!(
-            "the store {path} has version {version}, and this program works with versions up to \
+            "the store {shown} has version {version}, and this program works with versions up to \
              {VERSION}; run the newer program, or restore a backup from before it"
         )));
     }
@@ -225,42 +235,5 @@ async fn examine(path: &Path, connection: &mut SqliteConnection) -> Result<(), S
         Ok(())
     } else {
         Err(broken(path, &verdict))
-    }
-}
-
-fn broken(path: std::path::Display<'_>, why: &str) -> StoreError {
-    StoreError::Unusable(format!(
-        "the store {path} is broken: {why}; restore a backup, or move the file away to begin with \
-         an empty store"
-    ))
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Unusable(format!(
-        "the store {} can't be written: {}; there must be room, and file and directory must be \
-         writable for the user that the daemon runs as",
-        path.display(),
-        system_words(error)
-    ))
-}
-
-/// What SQLite's error means. The low byte of its codes is the kind of error.
-fn unusable(path: &Path, error: &sqlx::Error) -> StoreError {
-    const BUSY: i64 = 5;
-    const CORRUPT: i64 = 11;
-    const FULL: i64 = 13;
-    // As a full disk is called where it is the readers' index that has no room.
-    const NO_ROOM_FOR_INDEX: i64 = 10 | 19 << 8;
-    const NOT_A_DATABASE: i64 = 26;
-    let said = error.as_database_error();
-    let why = said.map_or_else(|| error.to_string(), |said| said.message().to_owned());
-    let code = said.and_then(|said| said.code()?.parse::<i64>().ok());
-    match (code.map(|code| code & 0xff), code) {
-        (Some(CORRUPT | NOT_A_DATABASE), _) => broken(path.display(), &why),
-        (Some(BUSY | FULL), _) | (_, Some(NO_ROOM_FOR_INDEX)) => StoreError::NotNow {
-            doing: "opened",
-            why: format!("{}: {why}", path.display()),
-        },
-        _ => unwritable(path, &io::Error::other(why)),
     }
 }

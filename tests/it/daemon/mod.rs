@@ -12,4 +12,5 @@ pub(crate) mod receiver;
 mod refusals;
 mod reload;
 mod restarts;
+mod store;
 mod watches;

@@ -8,7 +8,7 @@ use dcs_wait::hooks::Receipt;
 use dcs_wait::model::Outcome;
 use dcs_wait::store::{Change, Store};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::harness::{House, Inbox, hook, job, order, pass, secs};
 use super::store::Fickle;
@@ -129,4 +129,20 @@ async fn a_recorder_that_has_failed_is_trouble_and_no_sign_of_life() {
     assert!(trouble.is_some_and(|why| why.contains("has failed")));
     let pulse = timeout(secs(3600), house.engine.pulse()).await;
     assert!(pulse.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_whose_store_hangs_stops_at_its_limit() {
+    let house = House::new();
+    house.jobs.answer("j1", [job("SUCCESS")]);
+    house.accept_id("j1").await;
+    let _until = house.store.hang();
+    pass(secs(30)).await;
+    let begun = Instant::now();
+    assert!(!house.engine.stop(secs(5)).await);
+    assert_eq!(begun.elapsed(), secs(5));
+    assert!(
+        house.inbox.types().is_empty(),
+        "nothing is delivered that isn't stored"
+    );
 }

@@ -195,7 +195,7 @@ async fn notes_outlast_a_full_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pulse_goes_on_with_a_full_store_and_stops_with_one_that_hangs() {
+async fn the_pulse_goes_on_with_a_store_that_is_full_or_known_to_hang() {
     let (store, full, _) = recorder(Fickle::new(), 0).await;
     store.set_full(true);
     let watch = watches(1).remove(0);
@@ -206,13 +206,15 @@ async fn the_pulse_goes_on_with_a_full_store_and_stops_with_one_that_hangs() {
     let asked = hanging.store(Change::Accept(watch));
     let pulse = async {
         tokio::task::yield_now().await;
-        timeout(secs(60), hanging.pulse()).await
+        assert!(timeout(secs(9), hanging.pulse()).await.is_err());
+        timeout(secs(2), hanging.pulse()).await
     };
     tokio::select! {
         biased;
         _ = asked => panic!("it hangs"),
-        pulse = pulse => assert!(pulse.is_err()),
+        pulse = pulse => assert!(pulse.is_ok()),
     }
+    assert!(hanging.trouble().is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,4 +230,74 @@ async fn a_flush_stores_what_waits_at_once() {
     recorder.flush().await;
     assert!(start.elapsed() < 10 * MILLI);
     assert_eq!(*store.groups.lock().unwrap(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_hangs_is_trouble_until_it_has_ended() {
+    let (store, recorder, watches) = recorder(Fickle::new(), 2).await;
+    let until = store.hang();
+    let mut first = keep_all(&recorder, &watches[..1]);
+    tokio::time::sleep(MILLI).await;
+    let waiting = tokio::spawn({
+        let recorder = recorder.clone();
+        async move { recorder.store(Change::Prune(std::time::UNIX_EPOCH)).await }
+    });
+    tokio::time::sleep(secs(9)).await;
+    assert_eq!(recorder.trouble(), None);
+    tokio::time::sleep(secs(2)).await;
+    let (why, held) = recorder.trouble().unwrap();
+    assert!(why.contains("more than 10 s"), "{why}");
+    assert_eq!(held, 1);
+    assert!(recorder.is_stalled());
+    // What waited behind it and what comes now is refused, as its caller can try again.
+    assert!(waiting.await.unwrap().is_err());
+    let refused = recorder.store(Change::Accept(watches[0].clone())).await;
+    assert!(refused.unwrap_err().to_string().contains("more than 10 s"));
+    recorder.pulse().await;
+    // What may not be lost is held.
+    let second = keep_all(&recorder, &watches[1..]);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(recorder.trouble().map(|(_, held)| held), Some(2));
+    assert_eq!(are_ended(&store, &watches).await, 0);
+    until.notify_one();
+    let effect = first.join_next().await.unwrap().unwrap();
+    assert!(matches!(effect, Effect::Done), "{effect:?}");
+    second.join_all().await;
+    assert_eq!(are_ended(&store, &watches).await, 2);
+    assert_eq!(recorder.trouble(), None);
+    assert!(!recorder.is_stalled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_hangs_and_fails_is_tried_again() {
+    let (store, recorder, watches) = recorder(Fickle::new(), 1).await;
+    let until = store.hang();
+    let ending = keep_all(&recorder, &watches);
+    tokio::time::sleep(secs(20)).await;
+    store.set_full(true);
+    until.notify_one();
+    tokio::time::sleep(secs(20)).await;
+    let (why, held) = recorder.trouble().unwrap();
+    assert!(why.contains("no space"), "{why}");
+    assert_eq!(held, 1);
+    store.set_full(false);
+    ending.join_all().await;
+    assert_eq!(are_ended(&store, &watches).await, 1);
+    assert_eq!(recorder.trouble(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspicion_is_found_out_by_writing() {
+    let (store, recorder, _) = recorder(Fickle::new(), 0).await;
+    recorder.probe();
+    recorder.flush().await;
+    assert_eq!(recorder.trouble(), None);
+    assert_eq!(*store.groups.lock().unwrap(), [0]);
+    store.set_full(true);
+    recorder.probe();
+    tokio::time::sleep(secs(1)).await;
+    assert!(recorder.trouble().is_some());
+    store.set_full(false);
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!(recorder.trouble(), None);
 }

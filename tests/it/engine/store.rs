@@ -11,6 +11,7 @@ use dcs_wait::store::{
     Change, Counts, DeliveryFilter, Effect, MemoryStore, Page, Store, StoreError, StoreFuture,
     WatchFilter,
 };
+use tokio::sync::Notify;
 
 /// Whether it is such a change.
 type IsIt = fn(&Change) -> bool;
@@ -29,6 +30,8 @@ pub(super) struct Fickle {
     pub(super) panics: AtomicBool,
     /// Before more is owed, everything that has ended is forgotten.
     pub(super) forgets: AtomicBool,
+    /// The next transaction waits for this.
+    pub(super) hangs: Mutex<Option<Arc<Notify>>>,
     /// How often deliveries can still be listed, where that is limited.
     pub(super) lists_left: Mutex<Option<usize>>,
     /// How many changes went into each transaction.
@@ -56,6 +59,13 @@ impl Fickle {
         })
     }
 
+    /// Has the next transaction hang, until the notification.
+    pub(super) fn hang(&self) -> Arc<Notify> {
+        let until = Arc::new(Notify::new());
+        *self.hangs.lock().unwrap() = Some(Arc::clone(&until));
+        until
+    }
+
     pub(super) fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
     }
@@ -77,6 +87,10 @@ impl Store for Fickle {
         Box::pin(async move {
             if !self.takes.is_zero() {
                 tokio::time::sleep(self.takes).await;
+            }
+            let hangs = self.hangs.lock().unwrap().take();
+            if let Some(until) = hangs {
+                until.notified().await;
             }
             let panics = self.panics.swap(false, Ordering::SeqCst);
             assert!(!panics, "as this test wants it");

@@ -6,12 +6,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use super::{crash, full_disk, opening};
+use super::{crash, full_disk, in_place, opening};
 
 /// What a child does, which the parent writes as its first line. The second is the store's path.
 pub(super) const COMMITS_FOR_EVER: &str = "commits for ever";
 pub(super) const FILLS_THE_DISK: &str = "fills the disk";
 pub(super) const OPENS: &str = "opens";
+pub(super) const LACKS_DESCRIPTORS: &str = "lacks descriptors";
 
 /// A child at work. It is killed when this is dropped.
 pub(super) struct Worker {
@@ -90,6 +91,7 @@ async fn works() {
         COMMITS_FOR_EVER => crash::commit_for_ever(path).await,
         FILLS_THE_DISK => full_disk::fill(path).await,
         OPENS => opening::open(path).await,
+        LACKS_DESCRIPTORS => in_place::lack_descriptors(path).await,
         other => panic!("{other:?} is no part"),
     }
 }

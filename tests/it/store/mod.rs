@@ -5,6 +5,7 @@ mod contract;
 pub(crate) mod copying;
 mod crash;
 mod full_disk;
+mod in_place;
 mod leases;
 mod opening;
 mod postgres;

@@ -81,10 +81,67 @@ async fn the_mode_of_a_file_that_is_there_stays() {
 }
 
 #[tokio::test]
-async fn an_empty_file_becomes_a_store() {
+async fn only_a_missing_file_becomes_a_store() {
+    for size in [0, 1, 15, 100, 511, 512, 4096] {
+        let (directory, path) = place();
+        fs::write(&path, vec![0; size]).unwrap();
+        fs::write(directory.path().join("store.db-wal"), "changes").unwrap();
+        let why = refusal(&path).await;
+        assert!(why.contains("is broken"), "{size}: {why}");
+        assert!(why.contains("restore a backup"), "{size}: {why}");
+        assert_eq!(fs::read(&path).unwrap(), vec![0; size], "{why}");
+        let log = fs::read(directory.path().join("store.db-wal")).unwrap();
+        assert_eq!(log, b"changes", "{size}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_without_tables_is_refused() {
     let (_directory, path) = place();
-    fs::write(&path, "").unwrap();
+    change(&path, "VACUUM").await;
+    assert!(fs::metadata(&path).unwrap().len() >= 512);
+    let why = refusal(&path).await;
+    assert!(why.contains("the database is empty"), "{why}");
+}
+
+#[tokio::test]
+async fn a_log_without_its_database_is_refused_and_kept() {
+    for suffix in ["-wal", "-journal"] {
+        let (directory, path) = place();
+        let log = directory.path().join(format!("store.db{suffix}"));
+        fs::write(&log, "changes").unwrap();
+        let why = refusal(&path).await;
+        assert!(why.contains(log.to_str().unwrap()), "{why}");
+        assert!(why.contains("restore a backup of both"), "{why}");
+        assert_eq!(fs::read(&log).unwrap(), b"changes");
+        assert!(!path.exists());
+        fs::remove_file(&log).unwrap();
+        with_one_watch(&path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_a_file_that_is_not_there_is_refused() {
+    let (directory, path) = place();
+    symlink(directory.path().join("unmounted/store.db"), &path).unwrap();
+    let why = refusal(&path).await;
+    assert!(why.contains("symbolic link"), "{why}");
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+}
+
+#[tokio::test]
+async fn what_a_start_left_that_was_cut_short_is_no_store_yet() {
+    let (directory, path) = place();
+    for rest in ["store.db.new", "store.db.new-journal"] {
+        fs::write(directory.path().join(rest), "half").unwrap();
+    }
     with_one_watch(&path).await;
+    let mut files: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["store.db", "store.db.lock"]);
 }
 
 #[tokio::test]
@@ -154,6 +211,42 @@ async fn a_second_daemon_is_refused_and_told_who_has_the_store() {
     }
     first.kill();
     with_one_watch(&path).await;
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_under_every_name_of_the_file() {
+    let (directory, path) = place();
+    let mut first = Worker::start(OPENS, &path);
+    assert_eq!(first.says().as_deref(), Some("opened"));
+    let hard_link = directory.path().join("hard-link.db");
+    fs::hard_link(&path, &hard_link).unwrap();
+    let refused = async |path: &Path| {
+        let why = refusal(path).await;
+        assert!(why.contains("in use by another process"), "{why}");
+        assert!(why.contains("stop that first"), "{why}");
+    };
+    refused(&hard_link).await;
+    fs::remove_file(directory.path().join("store.db.lock")).unwrap();
+    refused(&path).await;
+    let moved = directory.path().join("moved.db");
+    fs::rename(&path, &moved).unwrap();
+    refused(&moved).await;
+    fs::rename(&moved, &path).unwrap();
+    first.kill();
+    with_one_watch(&path).await;
+}
+
+#[tokio::test]
+async fn a_second_name_within_a_process_is_refused_and_leaves_the_first_its_locks() {
+    let (directory, path) = place();
+    let store = opened(&path).await;
+    let hard_link = directory.path().join("hard-link.db");
+    fs::hard_link(&path, &hard_link).unwrap();
+    let why = refusal(&hard_link).await;
+    assert!(why.contains("in use by this process"), "{why}");
+    commit(&store, &[accept(1)]).await;
+    store.close().await;
+    with_one_watch(&hard_link).await;
 }
 
 #[tokio::test]

@@ -147,6 +147,7 @@ async fn a_store_that_is_to_be_there_is_not_made() {
     let refused = refused.map(drop).unwrap_err().to_string();
     assert!(refused.starts_with("there is no store in the file "));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    std::fs::remove_file(&path).unwrap();
     opened(&path).await.close().await;
     let store = SqliteStore::open_existing(&path).await;
     store.unwrap().close().await;

@@ -104,3 +104,17 @@ fn an_answer_of_another_version_is_told_as_such() {
             .says(env!("CARGO_PKG_VERSION"));
     }
 }
+
+#[test]
+fn a_daemon_that_takes_too_long_may_be_faster_later() {
+    let daemon = StandIn::new().answers(
+        "GET /v1/watches?limit=100",
+        408,
+        error("too_slow", "it couldn't be answered in time"),
+    );
+    daemon
+        .asked(["watch", "list"])
+        .run()
+        .exits_with(75)
+        .complains("it couldn't be answered in time");
+}
