@@ -11,9 +11,11 @@ pub mod sanitize;
 pub mod decode;
 pub mod model;
 
+pub(crate) mod children;
 pub mod clock;
 pub mod environment;
 pub(crate) mod forms;
+pub(crate) mod output;
 pub mod secret;
 pub(crate) mod system_error;
 

@@ -37,12 +37,12 @@ pub(super) async fn run(
     let store = store.as_ref();
     match args.form {
         Form::Text => {
-            print_text(&path, &checked, asked.as_deref(), environment.as_ref());
-            print_store(store, environment.as_ref());
+            print_text(&path, &checked, asked.as_deref(), environment.as_ref()).await;
+            print_store(store, environment.as_ref()).await;
         }
         Form::Json => {
             let json = as_json(&path, &checked, asked.as_deref(), store);
-            output::print(&escape_json(&json.to_string()));
+            output::print(&escape_json(&json.to_string())).await;
         }
     }
     Ok(exit(&checked, asked.as_deref(), store))
@@ -69,14 +69,14 @@ fn exit(
     }
 }
 
-fn print_text(
+async fn print_text(
     path: &Path,
     checked: &Result<Config, ConfigErrors>,
     asked: Option<&[Asked]>,
     environment: &dyn Environment,
 ) {
     match checked {
-        Ok(config) => output::print(&summary(path, config)),
+        Ok(config) => output::print(&summary(path, config)).await,
         Err(errors) => {
             for line in errors.lines() {
                 output::complain(&CliError::usage(line), environment);
@@ -85,7 +85,9 @@ fn print_text(
     }
     for Asked { project, result } in asked.unwrap_or_default() {
         match result {
-            Ok(()) => output::print(&format!("project {project}: ok: the credential works")),
+            Ok(()) => {
+                output::print(&format!("project {project}: ok: the credential works")).await;
+            }
             Err(error) => {
                 let message = format!("project {project}: {}", error.message);
                 output::complain(&CliError::usage(message), environment);
@@ -94,10 +96,10 @@ fn print_text(
     }
 }
 
-fn print_store(store: Option<&Opening>, environment: &dyn Environment) {
+async fn print_store(store: Option<&Opening>, environment: &dyn Environment) {
     match store {
         None => {}
-        Some(Ok(())) => output::print("store: ok: the database can be used"),
+        Some(Ok(())) => output::print("store: ok: the database can be used").await,
         Some(Err(error)) => {
             let message = format!("store: {}", error.message);
             output::complain(&CliError::usage(message), environment);

@@ -20,17 +20,13 @@ pub(super) async fn run(
     let daemon = Daemon::of(&args.control, environment)?;
     let cluster: ClusterShape = daemon.get("v1/cluster", &[]).await?;
     match args.form.form {
-        Form::Json => output::print(&json(&cluster)),
-        Form::Text if !cluster.shared => output::print(&unshared(&cluster)),
+        Form::Json => output::print(&json(&cluster)).await,
+        Form::Text if !cluster.shared => output::print(&unshared(&cluster)).await,
         Form::Text if io::stdout().is_terminal() => {
-            for line in for_people(&cluster) {
-                output::print(&line);
-            }
+            output::print_all(for_people(&cluster)).await;
         }
         Form::Text => {
-            for one in &cluster.instances {
-                output::print(&for_programs(one));
-            }
+            output::print_all(cluster.instances.iter().map(for_programs)).await;
             orphans(cluster.orphans)
                 .iter()
                 .for_each(|line| output::warn(line));

@@ -36,7 +36,7 @@ pub(super) async fn run(
             Verdict::Broken(error) => ("!", format!("present, but broken: {error}")),
             Verdict::NotReached => ("-", "not looked at".to_owned()),
         };
-        output::print(&format!("{mark} {name}: {text}", name = source.name));
+        output::print(&format!("{mark} {name}: {text}", name = source.name)).await;
     }
     let Some(found) = used else {
         let is_broken = |source: &Considered| matches!(source.verdict, Verdict::Broken(_));
@@ -51,15 +51,16 @@ pub(super) async fn run(
     let endpoint = place
         .endpoint(found, environment)
         .map_err(CliError::usage)?;
-    output::print("");
-    output::print(&format!("endpoint: {endpoint}"));
+    output::print("").await;
+    output::print(&format!("endpoint: {endpoint}")).await;
     let project = place.project(found, environment).map_err(CliError::usage)?;
-    output::print(&match project {
+    let line = match project {
         Some(project_id) => format!("project:  {project_id}"),
         None => format!(
             "project:  to be looked up at IAM by the name {:?}",
             ForeignText::from(place.project_name(found).map_err(CliError::usage)?)
         ),
-    });
+    };
+    output::print(&line).await;
     Ok(Exit::Success)
 }

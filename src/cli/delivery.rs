@@ -54,15 +54,11 @@ async fn list(args: DeliveryListArgs, environment: &dyn Environment) -> Result<E
     }
     let deliveries = read(&daemon, &filter, args.limit).await?;
     match args.form.form {
-        Form::Json => deliveries.iter().for_each(|one| output::print(&json(one))),
+        Form::Json => output::print_all(deliveries.iter().map(json)).await,
         Form::Text if io::stdout().is_terminal() => {
-            for line in for_people(&deliveries, SystemClock.now()) {
-                output::print(&line);
-            }
+            output::print_all(for_people(&deliveries, SystemClock.now())).await;
         }
-        Form::Text => deliveries
-            .iter()
-            .for_each(|one| output::print(&for_programs(one))),
+        Form::Text => output::print_all(deliveries.iter().map(for_programs)).await,
     }
     Ok(Exit::Success)
 }
@@ -123,12 +119,8 @@ async fn show(args: OneDeliveryArgs, environment: &dyn Environment) -> Result<Ex
     let path = format!("v1/deliveries/{}", args.id);
     let detail: DeliveryDetail = daemon.get(&path, &[]).await?;
     match args.form.form {
-        Form::Json => output::print(&json(&detail)),
-        Form::Text => {
-            for line in lines(&detail, SystemClock.now()) {
-                output::print(&line);
-            }
-        }
+        Form::Json => output::print(&json(&detail)).await,
+        Form::Text => output::print_all(lines(&detail, SystemClock.now())).await,
     }
     Ok(Exit::Success)
 }
@@ -177,15 +169,16 @@ async fn replay(args: ReplayArgs, environment: &dyn Environment) -> Result<Exit,
     }
     for id in ids {
         let replayed: DeliveryShape = daemon.post(&format!("v1/deliveries/{id}/replay")).await?;
-        match args.form.form {
-            Form::Json => output::print(&json(&replayed)),
-            Form::Text => output::print(&format!(
+        let line = match args.form.form {
+            Form::Json => json(&replayed),
+            Form::Text => format!(
                 "{} {} {}",
                 replayed.id,
                 replayed.hook,
                 state(replayed.state)
-            )),
-        }
+            ),
+        };
+        output::print(&line).await;
     }
     Ok(Exit::Success)
 }

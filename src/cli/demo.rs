@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use super::args::{Args, DemoArgs, WaitArgs};
 use super::error::CliError;
+use super::progress::style;
 use super::signals::Interrupts;
-use super::wait::{Settings, follow, prepare, style};
+use super::wait::{Settings, follow, prepare};
 use super::{jobs, output};
 use crate::environment::Environment;
 use crate::model::{Exit, JobId};

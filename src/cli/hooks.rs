@@ -68,9 +68,20 @@ fn specs(args: &HookArgs) -> Result<Vec<HookSpec>, CliError> {
     let writes = writes.collect::<Result<Vec<_>, _>>()?;
     let execs = args.exec.iter().map(|text| exec(text));
     let execs = execs.collect::<Result<Vec<_>, _>>()?;
-    if webhooks.is_empty() && writes.is_empty() && execs.is_empty() && !args.hook_on.is_empty() {
+    if webhooks.is_empty() && writes.is_empty() && execs.is_empty() {
+        let given = [
+            (!args.hook_on.is_empty(), "--hook-on"),
+            (args.hook_timeout.is_some(), "--hook-timeout"),
+        ];
+        if let Some((_, option)) = given.into_iter().find(|(given, _)| *given) {
+            return Err(CliError::usage(format!(
+                "{option} is given and no hook; give --webhook, --write or --exec as well"
+            )));
+        }
+    }
+    if args.hook_timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Err(CliError::usage(
-            "--hook-on is given and no hook; give --webhook, --write or --exec as well",
+            "--hook-timeout is zero; give the time that hooks may take, such as 1min",
         ));
     }
     let mut on = if args.hook_on.is_empty() {

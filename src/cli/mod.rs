@@ -15,6 +15,7 @@ mod hooks;
 mod jobs;
 mod output;
 mod pacing;
+mod progress;
 mod signals;
 mod simulate;
 mod store;
@@ -28,20 +29,28 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use tokio::runtime::Builder;
 
 use crate::environment::{Environment, ProcessEnvironment};
 use crate::model::Exit;
+use crate::output::report_panics;
 use args::{Args, Command, StoreCommand};
 use error::CliError;
+use output::{NOT_TAKEN, Taken};
 use signals::Interrupts;
 
 /// Runs the command that the process's arguments name, and says how the process is to end.
 #[must_use]
 pub fn main() -> ExitCode {
+    report_panics();
     let exit = caught(run).unwrap_or_else(|error| {
         output::complain(&error, &ProcessEnvironment);
         error.exit
     });
+    // It needs no descriptors, so there is one even where the first could not be made.
+    if let Ok(runtime) = Builder::new_current_thread().enable_time().build() {
+        runtime.block_on(output::flush());
+    }
     ExitCode::from(exit.code())
 }
 
@@ -57,24 +66,49 @@ fn caught(run: impl FnOnce() -> Result<Exit, CliError> + UnwindSafe) -> Result<E
 fn run() -> Result<Exit, CliError> {
     // One thread: what this program does is wait. Reading standard input and looking up names,
     // which block, have threads of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::internal(format!("can't start: {error}")))?;
     let exit = runtime.block_on(async {
         // Before anything else: a signal that comes early is to be heard as well.
         let interrupts = Interrupts::install()?;
-        dispatch(interrupts).await
+        let while_flushing = Interrupts::install()?;
+        signals::survive_file_size_limit()?;
+        // Aborted with the runtime.
+        tokio::spawn(signals::reap_orphans());
+        let exit = dispatch(interrupts).await;
+        results_taken(exit, while_flushing).await
     });
     // A thread that still blocks, as one that reads standard input, must not keep the process.
     runtime.shutdown_background();
     exit
 }
 
+/// Waits until standard output has taken the results. A signal ends that, whether it came before or
+/// comes now, and decides how the process ends where results are lost.
+async fn results_taken(
+    exit: Result<Exit, CliError>,
+    mut interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    let signal = match interrupts.came_before().await {
+        Some(_) if output::flush_results().await => return exit,
+        Some(signal) => signal,
+        None => match output::results_taken(None, &mut interrupts).await {
+            Taken::All | Taken::Late => return exit,
+            Taken::Interrupted(signal) => signal,
+        },
+    };
+    if let Err(error) = exit {
+        output::complain(&error, &ProcessEnvironment);
+    }
+    Err(CliError::new(signal, NOT_TAKEN))
+}
+
 async fn dispatch(interrupts: Interrupts) -> Result<Exit, CliError> {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return Ok(output::usage(error)),
+        Err(error) => return Ok(output::usage(error, &ProcessEnvironment)),
     };
     let environment: Arc<dyn Environment> = Arc::new(ProcessEnvironment);
     match args.command {

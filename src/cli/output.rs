@@ -1,31 +1,56 @@
-//! Standard output and standard error. A closed one ends nothing: the exit code still tells.
+//! What the commands print: results on standard output, all else on standard error. A closed stream
+//! ends nothing: the exit code still tells. A stalled one blocks nobody, see [`crate::output`].
 
-use std::io::{self, ErrorKind, Write};
+use std::future::pending;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 use clap::error::{ContextKind, ContextValue};
 
 use super::error::CliError;
+use super::signals::Interrupts;
 use crate::environment::Environment;
 use crate::model::Exit;
+use crate::output::{stderr, stdout};
 use crate::report::{error_command, sanitize_message};
 use crate::sanitize::sanitize_line;
 
-/// Prints a line of results. Where nobody reads, nobody misses it; any other failure is told.
-pub(super) fn print(line: &str) {
-    print_while_read(line);
+/// How long a reader may take nothing until what it hasn't read is given up at the end.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the end waits for a reader that is slow.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a command ends whose results have no reader.
+pub(super) const NOT_TAKEN: &str =
+    "standard output isn't read, and what waited there is lost; read it, or write it to a file";
+
+/// Prints a line of results, once there is room for it. A reader that is gone misses nothing; any
+/// other failure is reported on standard error.
+pub(super) async fn print(line: &str) {
+    stdout().room().await;
+    print_now(line);
+}
+
+/// Prints a line of results, however many wait. For results that are held in memory in any case.
+pub(super) fn print_now(line: &str) {
+    stdout().result(format!("{}\n", sanitize_line(line)));
+}
+
+/// Prints lines of results.
+pub(super) async fn print_all(lines: impl IntoIterator<Item = impl AsRef<str>>) {
+    for line in lines {
+        print(line.as_ref()).await;
+    }
 }
 
 /// Prints a line of results, and says whether somebody may read on.
-pub(super) fn print_while_read(line: &str) -> bool {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", sanitize_line(line)).and_then(|()| stdout.flush()) {
-        Ok(()) => true,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
-        Err(error) => {
-            warn(&format!("can't write to standard output: {error}"));
-            true
-        }
-    }
+pub(super) async fn print_while_read(line: &str) -> bool {
+    print(line).await;
+    stdout().results_written().await;
+    !stdout().are_results_closed()
 }
 
 /// Tells of an error, in GitHub Actions so that it is shown at the step.
@@ -40,8 +65,7 @@ pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
 
 /// Prints a line that is no result.
 pub(super) fn warn(line: &str) {
-    // There is nowhere left to tell of a failure.
-    drop(writeln!(io::stderr().lock(), "{}", sanitize_line(line)));
+    stderr().log(format!("{}\n", sanitize_line(line)));
 }
 
 /// Prints several lines that are no result.
@@ -70,18 +94,75 @@ pub(super) fn columns() -> usize {
 }
 
 /// Prints what clap has to say: an answer on standard output, an error on standard error.
-pub(super) fn usage(error: clap::Error) -> Exit {
+pub(super) fn usage(error: clap::Error, environment: &dyn Environment) -> Exit {
     let error = sanitized(error);
+    let is_terminal = if error.use_stderr() {
+        io::stderr().is_terminal()
+    } else {
+        io::stdout().is_terminal()
+    };
+    let is_dumb = environment.var("TERM").is_none_or(|term| term == "dumb");
+    let is_colored = is_terminal && !is_dumb && environment.var("NO_COLOR").is_none();
     let text = error.render().to_string();
     // Colors are for what needs no sanitizing.
-    if error.use_stderr() && text.lines().any(|line| sanitize_line(line) != line) {
+    let is_clean = text.lines().all(|line| sanitize_line(line) == line);
+    if error.use_stderr() && !is_clean {
         warn_lines(text.trim_end());
-    } else {
-        drop(error.print());
+        return Exit::Usage;
     }
+    let text = if is_colored {
+        error.render().ansi().to_string()
+    } else {
+        text
+    };
     if error.use_stderr() {
+        stderr().log(text);
         Exit::Usage
     } else {
+        stdout().result(text);
         Exit::Success
     }
+}
+
+/// What ended the wait for a reader of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// They are all written, or nobody reads any more.
+    All,
+    /// The deadline came first.
+    Late,
+    /// A signal came first.
+    Interrupted(Exit),
+}
+
+/// Waits until all results are written, but no longer than until the deadline or a signal.
+pub(super) async fn results_taken(deadline: Option<Instant>, interrupts: &mut Interrupts) -> Taken {
+    let late = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stdout().results_written() => Taken::All,
+        exit = interrupts.next() => Taken::Interrupted(exit),
+        () = late => {
+            stdout().give_up_results();
+            Taken::Late
+        }
+    }
+}
+
+/// Waits for a reader of the results that reads, and says whether it has taken them all.
+pub(super) async fn flush_results() -> bool {
+    stdout().flush(IDLE_TIMEOUT, FLUSH_TIMEOUT).await
+}
+
+/// Waits for readers that read, and gives up on those that don't.
+pub(super) async fn flush() {
+    tokio::join!(
+        stdout().flush(IDLE_TIMEOUT, FLUSH_TIMEOUT),
+        stderr().flush(IDLE_TIMEOUT, FLUSH_TIMEOUT)
+    );
 }

@@ -22,7 +22,7 @@ pub(super) async fn run(args: SimulateArgs, mut interrupts: Interrupts) -> Resul
     let simulator = Simulator::start(args.listen, options)
         .await
         .map_err(|error| CliError::usage(with_cause(&error)))?;
-    output::print(&simulator.url());
+    output::print(&simulator.url()).await;
     if io::stderr().is_terminal() {
         output::warn_lines(&invitation(&args, &simulator.url(), &jobs));
     }

@@ -83,7 +83,7 @@ async fn between(
     };
     match copied {
         Ok(copied) => {
-            output::print(&progress::result(copied, &duration(began.elapsed())));
+            output::print(&progress::result(copied, &duration(began.elapsed()))).await;
             Ok(Exit::Success)
         }
         Err(CopyError::From(error)) => Err(cut_short(from.trouble(&error))),

@@ -1,38 +1,37 @@
 //! `dcs-wait JOB_ID...`: waits, tells, and ends with the code that the outcomes call for.
 
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tokio::time::Instant;
 
-use super::args::{OutputArg, OutputArgs, WaitArgs};
+use super::args::WaitArgs;
 use super::connect::{Pace, connect};
 use super::error::CliError;
 use super::history::History;
 use super::hooks::WaitHooks;
+use super::output::{NOT_TAKEN, Taken};
 use super::pacing::Pacing;
+use super::progress::{log_to_stderr, narrate, style};
 use super::signals::Interrupts;
 use super::values::{Timeout, parse_timeout};
 use super::{jobs, output};
 use crate::api::Session;
-use crate::clock::{Clock, SystemClock};
-use crate::engine::{Retries, Told, Until, WaitResult, WaitSpec, wait};
+use crate::clock::SaturatingAdd as _;
+use crate::engine::{Retries, Until, WaitResult, WaitSpec, wait};
 use crate::environment::Environment;
-use crate::model::{DeliveryState, Exit, Fault, JobId, Outcome, WatchEventKind, WatchReport};
+use crate::model::{Exit, Fault, JobId, Outcome, WatchReport};
 use crate::poll::{Deadline, WatchSpec};
-use crate::report::{self, AttemptEvent, Output, Progress, Reporter, Style, Surroundings, Then};
-use crate::sanitize::EventWriter;
+use crate::report::{self, Progress, Style};
 
 /// How long to wait when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How long the reader of standard output has after a time-out to take what waits there.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+/// How long hooks have after the end of the wait when nothing else is said.
+const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// After how long a hook is tried again; somebody is waiting.
 const HOOK_RETRIES: [Duration; 3] = [
@@ -76,6 +75,8 @@ pub(super) async fn run(
             if style.print_results {
                 print_unasked(&jobs, &error, start, &style);
             }
+            let deadline = Deadline::new(start, settings.timeout, args.request_timeout).at();
+            results_taken(deadline, error.exit, &mut interrupts).await?;
             return Err(error);
         }
     };
@@ -90,7 +91,36 @@ pub(super) async fn run(
         // How the jobs ended is told, and stands.
         _ = interrupts.next() => {}
     }
-    interrupted.map_or_else(|| Ok(result.exit(spec.until)), Err)
+    if let Some(error) = interrupted {
+        return Err(error);
+    }
+    let exit = result.exit(spec.until);
+    results_taken(spec.deadline, exit, &mut interrupts).await
+}
+
+/// Waits until the results are written, but no longer than the deadline. Where they aren't, success
+/// becomes a time-out; any other code goes on to say how the jobs ended.
+pub(super) async fn results_taken(
+    deadline: Option<Instant>,
+    exit: Exit,
+    interrupts: &mut Interrupts,
+) -> Result<Exit, CliError> {
+    if interrupts.have_come() {
+        // Nobody waits any longer then; what is lost is reported at the end.
+        return Ok(exit);
+    }
+    // A reader that begins to read at the end gets some time for it.
+    let soon = Instant::now().saturating_add(LAST_CHANCE);
+    let deadline = deadline.map(|deadline| deadline.max(soon));
+    match output::results_taken(deadline, interrupts).await {
+        Taken::All => Ok(exit),
+        Taken::Late if exit == Exit::Success => Err(CliError::new(Exit::TimedOut, NOT_TAKEN)),
+        Taken::Late => {
+            output::warn(NOT_TAKEN);
+            Ok(exit)
+        }
+        Taken::Interrupted(exit) => Err(CliError::new(exit, NOT_TAKEN)),
+    }
 }
 
 /// Tells what is not well where nothing else was told.
@@ -162,9 +192,11 @@ pub(super) async fn prepare(
         deadline,
         until,
         hooks: Vec::new(),
+        hook_timeout: args.hooks.hook_timeout.unwrap_or(DEFAULT_HOOK_TIMEOUT),
         retries: Retries {
             after: HOOK_RETRIES.to_vec(),
             jitter: 0.2,
+            heeds_receiver: false,
         },
         seed: fastrand::u64(..),
         known: Vec::new(),
@@ -190,7 +222,7 @@ fn print_unasked(jobs: &[JobId], error: &CliError, start: Instant, style: &Style
             waited: start.elapsed(),
             fault: Some(Fault::local(error.message.as_str())),
         };
-        output::print(&report::result_line(&report, style.results));
+        output::print_now(&report::result_line(&report, style.results));
     }
 }
 
@@ -234,159 +266,6 @@ pub(super) async fn follow(
         _ => None,
     };
     (result, error)
-}
-
-/// Does work that takes its time, and tells what happens meanwhile. The first signal calls the work
-/// off, and is handed back.
-pub(super) async fn narrate<T>(
-    style: &Style,
-    environment: &dyn Environment,
-    start: Instant,
-    interrupts: &mut Interrupts,
-    work: impl AsyncFnOnce(UnboundedSender<Told>, CancellationToken) -> T,
-) -> (T, Option<Exit>) {
-    let cancel = CancellationToken::new();
-    let (sender, receiver) = unbounded_channel();
-    let telling = async {
-        let summary = match style.progress {
-            Progress::Github => step_summary(environment),
-            _ => None,
-        };
-        let reporter = report::reporter(style, Box::new(io::stderr()), summary);
-        tell(receiver, reporter, style, start, interrupts, &cancel).await
-    };
-    // With the end of the work the sender is dropped, which ends the telling, too.
-    tokio::join!(work(sender, cancel.clone()), telling)
-}
-
-/// Tells what happens until nothing more can. The first signal calls the wait off.
-async fn tell(
-    mut told: UnboundedReceiver<Told>,
-    mut reporter: Box<dyn Reporter>,
-    style: &Style,
-    start: Instant,
-    interrupts: &mut Interrupts,
-    cancel: &CancellationToken,
-) -> Option<Exit> {
-    let mut interrupted = None;
-    let mut jobs = HashMap::new();
-    let mut ticks = interval(reporter.tick_every());
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            biased;
-            next = told.recv() => match next {
-                Some(Told::Watch { watch_id, event, .. }) => {
-                    reporter.event(&event);
-                    if let WatchEventKind::Ended(ended) = &event.kind && style.print_results {
-                        let line = report::result_line(ended, style.results);
-                        reporter.suspend(&mut || output::print(&line));
-                    }
-                    jobs.insert(watch_id, event.job_id);
-                }
-                Some(Told::Delivery { watch_id, hook, attempt, answer, state, .. }) => {
-                    let Some(job_id) = jobs.get(&watch_id).cloned() else {
-                        continue;
-                    };
-                    let then = then(state);
-                    let waited = start.elapsed();
-                    let event = AttemptEvent { job_id, hook, waited, attempt, answer, then };
-                    reporter.delivery(&event);
-                    // What else is told is for those who want to be told.
-                    if then == Then::Dead && style.progress == Progress::Silent {
-                        output::warn(&report::undelivered_line(&event));
-                    }
-                }
-                // Those are of daemons.
-                Some(Told::Elsewhere(_) | Told::Missed) => {}
-                None => break,
-            },
-            exit = interrupts.next(), if interrupted.is_none() => {
-                interrupted = Some(exit);
-                cancel.cancel();
-            }
-            _ = ticks.tick() => reporter.tick(start.elapsed()),
-        }
-    }
-    reporter.finish();
-    interrupted
-}
-
-fn then(state: DeliveryState) -> Then {
-    match state {
-        DeliveryState::Delivered => Then::Delivered,
-        DeliveryState::Pending(at) => {
-            Then::Retry(at.duration_since(SystemClock.now()).unwrap_or_default())
-        }
-        DeliveryState::Dead => Then::Dead,
-    }
-}
-
-/// The file that GitHub Actions shows below the job, where there is one.
-fn step_summary(environment: &dyn Environment) -> Option<Box<dyn Write + Send>> {
-    let path = environment.var("GITHUB_STEP_SUMMARY")?;
-    match OpenOptions::new().append(true).create(true).open(&path) {
-        Ok(file) => Some(Box::new(Summary { file, path })),
-        Err(error) => {
-            output::warn(&format!("there will be no step summary: {path}: {error}"));
-            None
-        }
-    }
-}
-
-/// The step summary. That it can't be written is told, and ends nothing.
-struct Summary {
-    file: File,
-    path: String,
-}
-
-impl Write for Summary {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).inspect_err(|error| {
-            output::warn(&format!(
-                "the step summary {} is incomplete: {error}",
-                self.path
-            ));
-        })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-pub(super) fn style(args: &OutputArgs, environment: &dyn Environment) -> Style {
-    report::choose(&Surroundings {
-        // A log and lines that are redrawn don't go together.
-        stderr_is_terminal: io::stderr().is_terminal() && !args.verbose,
-        stdout_is_terminal: io::stdout().is_terminal(),
-        ci: environment.flag("CI"),
-        github_actions: environment.flag("GITHUB_ACTIONS"),
-        no_color: environment.var("NO_COLOR").is_some(),
-        term_is_dumb: environment.var("TERM").is_some_and(|term| term == "dumb"),
-        quiet: args.quiet,
-        output: args.output.map(|output| match output {
-            OutputArg::Text => Output::Text,
-            OutputArg::Json => Output::Json,
-            OutputArg::Github => Output::Github,
-        }),
-    })
-}
-
-/// Only this program's own events: those of the libraries below may show headers.
-pub(super) fn log_to_stderr(verbose: bool) {
-    let level = if verbose {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::ERROR
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(|| EventWriter(io::stderr()))
-        .with_ansi(false);
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(Targets::new().with_target("dcs_wait", level))
-        .init();
 }
 
 fn goes_on(jobs: &[JobId]) -> &'static str {

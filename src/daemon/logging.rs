@@ -1,11 +1,12 @@
 //! Where this program's own events go: to the journal with fields, or to standard error as lines.
 
+mod journald;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -13,15 +14,15 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{LogLevel, LogTarget};
 use crate::environment::Environment;
+use crate::output::{LogWriter, Writer, stderr};
 use crate::sanitize::EventWriter;
-
-/// What the names of all fields in the journal begin with, as in `DCS_JOB_ID`.
-const FIELD_PREFIX: &str = "DCS";
+use journald::Journald;
 
 /// Changes what is logged while the daemon runs.
 #[derive(Debug)]
 pub(super) struct Logging {
     filter: reload::Handle<Targets, Registry>,
+    writer: Writer,
 }
 
 impl Logging {
@@ -34,10 +35,19 @@ impl Logging {
             LogTarget::Stderr => false,
             LogTarget::Auto => is_the_journal(io::stderr(), environment),
         };
-        if let Err(error) = log(filtered, wanted) {
+        let (writer, error) = log(filtered, wanted);
+        if let Some(error) = error {
             tracing::warn!(%error, "the journal can't be reached; logging to standard error");
         }
-        Self { filter: handle }
+        Self {
+            filter: handle,
+            writer,
+        }
+    }
+
+    /// The queue that all lines go through.
+    pub(super) fn writer(&self) -> Writer {
+        self.writer.clone()
     }
 
     /// Logs this and all that is graver from now on.
@@ -52,33 +62,21 @@ impl Logging {
 fn log(
     filtered: Layered<reload::Layer<Targets, Registry>, Registry>,
     to_journal: bool,
-) -> io::Result<()> {
-    let journal = if to_journal {
-        tracing_journald::layer().map(Some)
-    } else {
-        Ok(None)
+) -> (Writer, Option<io::Error>) {
+    let error = match to_journal.then(Journald::connect) {
+        Some(Ok(journald)) => {
+            let writer = journald.writer();
+            filtered.with(journald).init();
+            return (writer, None);
+        }
+        Some(Err(error)) => Some(error),
+        None => None,
     };
-    match journal {
-        Ok(Some(journal)) => {
-            let journal = journal
-                .with_field_prefix(Some(FIELD_PREFIX.to_owned()))
-                .with_syslog_identifier("dcs-wait".to_owned())
-                .with_priority_mappings(PriorityMappings {
-                    info: Priority::Informational,
-                    debug: Priority::Debug,
-                    ..PriorityMappings::new()
-                });
-            filtered.with(journal).init();
-            Ok(())
-        }
-        lines => {
-            let layer = fmt::layer()
-                .with_writer(|| EventWriter(io::stderr()))
-                .with_ansi(false);
-            filtered.with(layer.with_target(false)).init();
-            lines.map(drop)
-        }
-    }
+    let layer = fmt::layer()
+        .with_writer(|| EventWriter(LogWriter))
+        .with_ansi(false);
+    filtered.with(layer.with_target(false)).init();
+    (stderr().clone(), error)
 }
 
 /// Other crates' events may hold what is no business of a log.

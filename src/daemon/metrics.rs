@@ -1,11 +1,12 @@
 //! What is measured, in Prometheus' terms.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -14,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::engine::Health;
 use crate::model::{HookName, Meter};
+use crate::output::Writer;
 use crate::store::Counts;
 
 /// What all names begin with.
@@ -50,6 +52,7 @@ pub struct Metrics {
     restarts: Counter,
     attempts: Family<Labels<2>, Counter>,
     attempts_took: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    log: OnceLock<Writer>,
 }
 
 /// What is looked up at the moment that metrics are asked for.
@@ -77,6 +80,7 @@ impl Default for Metrics {
             restarts: Counter::default(),
             attempts: Family::default(),
             attempts_took: Family::new_with_constructor(|| Histogram::new(TOOK)),
+            log: OnceLock::new(),
         };
         metrics.registered()
     }
@@ -139,6 +143,12 @@ impl Metrics {
         self
     }
 
+    /// Counts the lines of the log that are dropped, as they are not read in time.
+    pub(super) fn count_dropped_lines_of(&self, log: Writer) {
+        // A process has one log.
+        self.log.set(log).ok();
+    }
+
     /// All metrics as OpenMetrics text.
     pub(super) fn render(&self, seen: &Seen) -> String {
         let mut text = String::new();
@@ -148,9 +158,21 @@ impl Metrics {
         text
     }
 
+    fn log_registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix(PREFIX);
+        let dropped = self.log.get().map_or(0, Writer::lines_dropped);
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that were dropped, as the journal or standard error wasn't read in time",
+            ConstCounter::new(dropped),
+        );
+        registry
+    }
+
     fn write(&self, text: &mut String, seen: &Seen) -> fmt::Result {
         encode_registry(text, &self.registry)?;
         encode_registry(text, &seen.registry())?;
+        encode_registry(text, &self.log_registry())?;
         encode_eof(text)
     }
 }

@@ -1,14 +1,23 @@
 //! What the service manager is told: that the daemon is ready, reloads or stops, how it is, and that
 //! it is alive. Where there is no service manager, nobody is told.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 use crate::engine::Engine;
+use crate::environment::{Environment, ProcessEnvironment};
+use crate::output::{Delivery, Destination, Kind, Writer};
 
 /// How long the store may take to close, and the process to end.
 pub(super) const CLOSE_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a service manager may read nothing at the end.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Messages wait here: sending one blocks while the service manager doesn't read.
+static WRITER: OnceLock<Option<Writer>> = OnceLock::new();
 
 /// Everything that was accepted is watched again, and new jobs are accepted.
 pub(super) fn ready() {
@@ -49,8 +58,45 @@ pub(super) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled()
 }
 
+/// Waits until the service manager has read everything, as long as it reads.
+pub(super) async fn flush() {
+    if let Some(writer) = writer() {
+        writer.flush(IDLE_TIMEOUT, IDLE_TIMEOUT).await;
+    }
+}
+
 fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager can't be told");
+    if let Some(writer) = writer() {
+        let lines: Vec<String> = states.iter().map(ToString::to_string).collect();
+        writer.log(lines.join("\n"));
+    }
+}
+
+fn writer() -> Option<&'static Writer> {
+    let start = || Writer::start("notify", ServiceManager);
+    let writer = WRITER.get_or_init(|| ProcessEnvironment.var("NOTIFY_SOCKET").map(|_| start()));
+    writer.as_ref()
+}
+
+struct ServiceManager;
+
+impl Destination for ServiceManager {
+    fn write(&mut self, _kind: Kind, message: &[u8], progress: &dyn Fn()) -> Delivery {
+        let message = String::from_utf8_lossy(message);
+        match sd_notify::notify(&[NotifyState::Custom(&message)]) {
+            Ok(()) => {
+                progress();
+                Delivery::Written
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the service manager can't be told");
+                Delivery::Lost
+            }
+        }
+    }
+
+    /// A newer message replaces what an older one said.
+    fn report(&self, _dropped: u64) -> Vec<u8> {
+        Vec::new()
     }
 }

@@ -170,6 +170,7 @@ impl Running {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %start.config.display(), "starting");
 
         let metrics = Arc::new(Metrics::default());
+        metrics.count_dropped_lines_of(logging.writer());
         let (requests, exits) = unbounded_channel();
         let tools = Tools {
             exits: requests,
@@ -339,6 +340,7 @@ impl Running {
             tracing::warn!("the store couldn't be closed in time; what was stored is kept");
         }
         tracing::info!("stopped");
+        notify::flush().await;
         ended
     }
 }
@@ -350,6 +352,7 @@ fn retries() -> Retries {
     Retries {
         after: after.map(Duration::from_secs).to_vec(),
         jitter: 0.1,
+        heeds_receiver: true,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::active::Wish;
@@ -20,8 +21,8 @@ use crate::api::Session;
 use crate::clock::{Clock as _, SystemClock};
 use crate::hooks::Configured;
 use crate::model::{
-    DeliveryState, Durations, Exit, JobId, JobType, Outcome, ProjectName, Watch, WatchEventKind,
-    WatchId, WatchReport,
+    Delivery, DeliveryState, Durations, Exit, JobId, JobType, Outcome, ProjectName, Watch,
+    WatchEventKind, WatchId, WatchReport,
 };
 use crate::poll::WatchSpec;
 use crate::store::{MemoryStore, StoreError};
@@ -54,6 +55,9 @@ pub struct WaitSpec {
     pub hooks: Vec<Configured>,
     /// When they are tried again.
     pub retries: Retries,
+    /// How long their deliveries may take after the end of the last watch, attempts and the waits
+    /// between them included.
+    pub hook_timeout: Duration,
     /// The seed of all jitter.
     pub seed: u64,
     /// How long jobs took before, by their type.
@@ -69,8 +73,8 @@ pub struct WaitResult {
     pub misconfigured: bool,
     /// How many polling loops panicked.
     pub panicked: usize,
-    /// How many deliveries didn't arrive: they are dead, or the wait was called off before they
-    /// were.
+    /// How many deliveries didn't arrive: they are dead, had no more time, or the wait was called
+    /// off before.
     pub undelivered: usize,
 }
 
@@ -275,22 +279,42 @@ impl Waiting<'_> {
                 engine.settled(*id).await;
             }
         });
-        loop {
+        let mut late = Box::pin(sleep(self.spec.hook_timeout));
+        let is_late = loop {
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => break,
+                () = cancel.cancelled() => break false,
                 Some(next) = heard.recv() => if let Heard::Told(what) = next {
                     drop(told.send(what));
                 },
-                () = &mut settled => break,
+                () = &mut settled => break false,
+                () = &mut late => break true,
             }
-        }
+        };
         drop(settled);
         for id in &self.watches {
             let owed = deliveries_of(engine.shared(), *id).await;
-            let owed = owed.unwrap_or_default();
-            let arrived = |state| matches!(state, DeliveryState::Delivered);
-            self.result.undelivered += owed.iter().filter(|one| !arrived(one.state)).count();
+            for one in owed.unwrap_or_default() {
+                match one.state {
+                    DeliveryState::Delivered => continue,
+                    DeliveryState::Pending(_) if is_late => drop(told.send(self.gave_up(&one))),
+                    DeliveryState::Pending(_) | DeliveryState::Dead => {}
+                }
+                self.result.undelivered += 1;
+            }
+        }
+    }
+
+    /// The end of a delivery that has no more time.
+    fn gave_up(&self, delivery: &Delivery) -> Told {
+        let limit = humantime::format_duration(self.spec.hook_timeout);
+        Told::Delivery {
+            delivery_id: delivery.id,
+            watch_id: delivery.watch_id,
+            hook: delivery.hook.clone(),
+            attempt: delivery.tries.max(1),
+            answer: format!("not delivered within {limit} after the end of the wait"),
+            state: DeliveryState::Dead,
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::{ANSWER, ExecSpec, Hook, Message, Payload, Problem, Receipt};
+use crate::children::{self, OwnChild};
 use crate::model::BoxFuture;
 use crate::sanitize::{sanitize, system_words};
 use group::Group;
@@ -78,7 +79,8 @@ impl Exec {
     fn start(&self, message: &Message, payload: &Payload) -> io::Result<Running> {
         let (output, writer) = Output::pipe()?;
         // The command is dropped at the end, and with it this program's hold on the pipe.
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .env_clear()
             .envs(self.inherited.iter().map(|(name, value)| (name, value)))
@@ -86,13 +88,14 @@ impl Exec {
             .stdin(Stdio::piped())
             .stdout(writer.try_clone()?)
             .stderr(writer)
-            .process_group(0)
-            .spawn()?;
+            .process_group(0);
+        let (mut child, own) = children::spawn(&mut command)?;
         Ok(Running {
             group: Group::led_by(child.id()),
             input: child.stdin.take(),
             body: format!("{}\n", message.body),
             child,
+            _own: own,
             output,
         })
     }
@@ -127,6 +130,7 @@ struct Running {
     // Ended first, where this is dropped before the program has ended.
     group: Group,
     child: Child,
+    _own: OwnChild,
     input: Option<ChildStdin>,
     body: String,
     output: Output,

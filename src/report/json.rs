@@ -12,6 +12,21 @@ use crate::forms::{EstimateShape, millis};
 use crate::model::{JobType, WatchEvent, WatchEventKind};
 use crate::sanitize::ForeignText;
 
+/// The event that reports how many lines of progress were dropped, as they were not read in time.
+#[must_use]
+pub fn lines_dropped(lines: u64) -> String {
+    json(&DroppedObject {
+        event: "lines_dropped",
+        lines,
+    })
+}
+
+#[derive(Serialize)]
+struct DroppedObject {
+    event: &'static str,
+    lines: u64,
+}
+
 pub(super) struct JsonLines {
     out: Sink,
 }

@@ -27,6 +27,7 @@ pub use delivery::{AttemptEvent, Then, undelivered_line};
 pub use duration::duration;
 pub use estimate::estimate_line;
 pub use github::error_command;
+pub use json::lines_dropped;
 pub use results::{json, result_line};
 pub use text::{ended_line, event_line};
 

@@ -16,7 +16,15 @@ use tokens::Tokens;
 const FLOORS: [&[&str]; 16] = [
     &["sanitize"],
     &["decode", "model"],
-    &["clock", "environment", "forms", "secret", "system_error"],
+    &[
+        "children",
+        "clock",
+        "environment",
+        "forms",
+        "output",
+        "secret",
+        "system_error",
+    ],
     &["http"],
     &["auth"],
     &["api"],

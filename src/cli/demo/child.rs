@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::children::{self, OwnChild};
 use crate::cli::control::Daemon;
 use crate::cli::error::CliError;
 use crate::daemon::http::shapes::HealthShape;
@@ -56,6 +57,7 @@ impl Drop for Folder {
 /// A daemon under way. Dropping it kills it.
 pub(super) struct Process {
     child: Child,
+    _own: OwnChild,
     log: PathBuf,
 }
 
@@ -67,7 +69,8 @@ impl Process {
         variables: &[(&str, &str)],
     ) -> io::Result<Self> {
         let log = folder.path().join("daemon.log");
-        let child = Command::new(std::env::current_exe()?)
+        let mut command = Command::new(std::env::current_exe()?);
+        command
             .args(["daemon", "--config"])
             .arg(folder.path().join(config))
             .env_clear()
@@ -78,9 +81,13 @@ impl Process {
             .stderr(File::create(&log)?)
             // Ctrl+C is for the demo, which ends the daemon then.
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        Ok(Self { child, log })
+            .kill_on_drop(true);
+        let (child, own) = children::spawn(&mut command)?;
+        Ok(Self {
+            child,
+            _own: own,
+            log,
+        })
     }
 
     /// The process's ID.

@@ -36,12 +36,10 @@ pub(in crate::cli) async fn run(
         output::warn(&sanitize_message(&nothing));
     }
     match args.form.form {
-        Form::Json => types.iter().for_each(|one| output::print(&json(one))),
+        Form::Json => output::print_all(types.iter().map(json)).await,
         Form::Text => {
             let columns = io::stdout().is_terminal().then(output::columns);
-            for line in lines(&types, columns.unwrap_or(usize::MAX)) {
-                output::print(&line);
-            }
+            output::print_all(lines(&types, columns.unwrap_or(usize::MAX))).await;
         }
     }
     Ok(Exit::Success)

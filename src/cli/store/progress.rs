@@ -1,12 +1,13 @@
 //! How far a copy has come, told at standard error: on a line of the terminal, or now and then.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::clock::SaturatingAdd as _;
+use crate::output::stderr;
 use crate::store::Copied;
 
 /// How often the line of a terminal is written at most.
@@ -116,10 +117,7 @@ impl State {
 }
 
 fn write(text: &str) {
-    let mut stderr = io::stderr().lock();
-    // A terminal that is gone is missed by nobody.
-    drop(stderr.write_all(text.as_bytes()));
-    drop(stderr.flush());
+    stderr().log(text);
 }
 
 /// What was copied, and what was there before: `12 watches, 3 deliveries in 1s; 40,000 watches, 0

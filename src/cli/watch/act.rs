@@ -31,10 +31,13 @@ pub(super) async fn run(
     let mut exit = Exit::Success;
     for text in &args.watches {
         match one(&daemon, text, &args, act).await {
-            Ok(watch) => output::print(&match args.form.form {
-                Form::Json => json(&watch),
-                Form::Text => line(&watch, act, SystemClock.now()),
-            }),
+            Ok(watch) => {
+                let line = match args.form.form {
+                    Form::Json => json(&watch),
+                    Form::Text => line(&watch, act, SystemClock.now()),
+                };
+                output::print(&line).await;
+            }
             Err(error) => {
                 output::complain(&error, environment);
                 if exit == Exit::Success {

@@ -8,8 +8,9 @@ use super::wait::Wait;
 use crate::cli::args::{AddArgs, OutputArg};
 use crate::cli::control::Daemon;
 use crate::cli::error::CliError;
+use crate::cli::progress::{log_to_stderr, narrate, style};
 use crate::cli::signals::Interrupts;
-use crate::cli::wait::{explain, log_to_stderr, narrate, style};
+use crate::cli::wait::{explain, results_taken};
 use crate::cli::{jobs, output};
 use crate::daemon::http::shapes::{
     AcceptedBatch, AcceptedOne, AcceptedShape, NewWatch, NewWatches, WatchShape,
@@ -95,10 +96,11 @@ async fn add(
     for job_id in &jobs {
         let accepted: AcceptedShape = daemon.post_body("v1/watches", &new(job_id)).await?;
         if !args.wait {
-            output::print(&match is_json {
+            let line = match is_json {
                 true => json(&accepted),
                 false => line(&AcceptedOne::from(&accepted)),
-            });
+            };
+            output::print(&line).await;
         }
         watches.push(accepted.watch);
     }
@@ -108,9 +110,7 @@ async fn add(
 /// Adds jobs at once, and says so line by line.
 async fn add_batch(daemon: &Daemon, batch: &NewWatches) -> Result<(), CliError> {
     let accepted: AcceptedBatch = daemon.post_body("v1/watches/batch", batch).await?;
-    for one in &accepted.watches {
-        output::print(&line(one));
-    }
+    output::print_all(accepted.watches.iter().map(line)).await;
     Ok(())
 }
 
@@ -160,7 +160,9 @@ async fn wait(
     } else if !going_on.is_empty() {
         output::warn(&goes_on_beside(&going_on));
     }
-    Ok(exit)
+    let timeout = args.timeout.and_then(|timeout| timeout.0);
+    let deadline = timeout.and_then(|timeout| start.checked_add(timeout));
+    results_taken(deadline, exit, interrupts).await
 }
 
 fn goes_on(jobs: &[JobId]) -> String {

@@ -43,8 +43,8 @@ async fn follow(daemon: &Daemon, args: &FollowArgs) -> Result<(), CliError> {
                 continue;
             };
             let is_read = match args.form.form {
-                Form::Json => output::print_while_read(&json(&event)),
-                Form::Text => tell(&event),
+                Form::Json => output::print_while_read(&json(&event)).await,
+                Form::Text => tell(&event).await,
             };
             if !is_read || (!query.is_empty() && is_end(&event)) {
                 return Ok(());
@@ -67,11 +67,12 @@ fn is_end(event: &EventShape) -> bool {
 }
 
 /// Prints the event, and says whether somebody may read on.
-fn tell(event: &EventShape) -> bool {
-    line(event).is_none_or(|line| {
-        let now = table::time(SystemClock.now());
-        output::print_while_read(&format!("{now}  {line}"))
-    })
+async fn tell(event: &EventShape) -> bool {
+    let Some(line) = line(event) else {
+        return true;
+    };
+    let now = table::time(SystemClock.now());
+    output::print_while_read(&format!("{now}  {line}")).await
 }
 
 /// The event in a line; nothing where it is no news.

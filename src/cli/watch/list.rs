@@ -24,15 +24,12 @@ pub(super) async fn run(
     let daemon = Daemon::of(&args.control, environment)?;
     let watches = read(&daemon, &args).await?;
     match args.form.form {
-        Form::Json => watches.iter().for_each(|watch| output::print(&json(watch))),
+        Form::Json => output::print_all(watches.iter().map(json)).await,
         Form::Text if io::stdout().is_terminal() => {
-            for line in for_people(&watches, SystemClock.now(), output::columns()) {
-                output::print(&line);
-            }
+            let lines = for_people(&watches, SystemClock.now(), output::columns());
+            output::print_all(lines).await;
         }
-        Form::Text => watches
-            .iter()
-            .for_each(|watch| output::print(&for_programs(watch))),
+        Form::Text => output::print_all(watches.iter().map(for_programs)).await,
     }
     Ok(Exit::Success)
 }

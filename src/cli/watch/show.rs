@@ -25,12 +25,8 @@ pub(super) async fn run(
     let path = format!("v1/watches/{}", watch.id);
     let detail: WatchDetail = daemon.get(&path, &[]).await?;
     match args.form.form {
-        Form::Json => output::print(&json(&detail)),
-        Form::Text => {
-            for line in lines(&detail, SystemClock.now()) {
-                output::print(&line);
-            }
-        }
+        Form::Json => output::print(&json(&detail)).await,
+        Form::Text => output::print_all(lines(&detail, SystemClock.now())).await,
     }
     Ok(Exit::Success)
 }

@@ -9,11 +9,13 @@ pub struct Retries {
     pub after: Vec<Duration>,
     /// The share of an interval that it may be longer by chance, 0 to 1.
     pub jitter: f64,
+    /// Whether a receiver may ask for a longer wait, as by `Retry-After`.
+    pub heeds_receiver: bool,
 }
 
 impl Retries {
     /// How long to wait after so many tries in vain; `None` when it was the last. A receiver may
-    /// `ask` for more time, and never for less.
+    /// `ask` for more time where it is heeded, and never for less.
     pub(super) fn next(
         &self,
         tries: u32,
@@ -23,6 +25,7 @@ impl Retries {
         let index = usize::try_from(tries.checked_sub(1)?).ok()?;
         let interval = self.after.get(index)?;
         let wait = interval.mul_f64(1.0 + self.jitter.clamp(0.0, 1.0) * random.f64());
+        let ask = ask.filter(|_| self.heeds_receiver);
         Some(wait.max(ask.unwrap_or_default()))
     }
 }
@@ -39,6 +42,7 @@ mod tests {
         Retries {
             after: vec![secs(5), secs(300)],
             jitter,
+            heeds_receiver: true,
         }
     }
 
@@ -56,6 +60,17 @@ mod tests {
             let next = retries(0.0).next(2, Some(secs(ask)), &mut random);
             assert_eq!(next, Some(secs(wait)));
         }
+    }
+
+    #[test]
+    fn a_receiver_that_is_not_heeded_changes_nothing() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let retries = Retries {
+            heeds_receiver: false,
+            ..retries(0.0)
+        };
+        let next = retries.next(2, Some(secs(86400)), &mut random);
+        assert_eq!(next, Some(secs(300)));
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub(super) fn dcs_wait<'a>(arguments: impl AsRef<[&'a str]>) -> Invocation {
 
 /// A command to be run in its home, which holds nothing but what the test puts there.
 pub(super) struct Invocation {
-    command: Command,
+    pub(super) command: Command,
     pub(super) home: TempDir,
 }
 
@@ -234,7 +234,15 @@ fn closed() -> PipeWriter {
 }
 
 /// A child process that no failing test leaves behind.
-struct KilledOnDrop(Child);
+pub(super) struct KilledOnDrop(pub(super) Child);
+
+impl KilledOnDrop {
+    pub(super) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.0.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(status.success(), "{kill}: {status}");
+    }
+}
 
 impl Drop for KilledOnDrop {
     fn drop(&mut self) {
@@ -276,9 +284,7 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub(super) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.0.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
-        assert!(status.success(), "{kill}: {status}");
+        self.child.signal(name);
     }
 
     /// Waits for the command's end. What was read before isn't in it.
@@ -307,7 +313,7 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    fn new(output: Output, home: TempDir) -> Self {
+    pub(super) fn new(output: Output, home: TempDir) -> Self {
         let ended = Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

@@ -85,6 +85,7 @@ impl House {
             retries: Retries {
                 after: INTERVALS.map(secs).to_vec(),
                 jitter: 0.0,
+                heeds_receiver: true,
             },
             tenure: Tenure::without_end(),
             seed: 1,

@@ -20,9 +20,11 @@ async fn waited(jobs: &Arc<Jobs>, inbox: &Arc<Inbox>, cancel: &CancellationToken
         deadline: Some(start + secs(60)),
         until: Until::AllEnd,
         hooks: vec![hook("inbox", inbox)],
+        hook_timeout: secs(3600),
         retries: Retries {
             after: vec![secs(1), secs(5)],
             jitter: 0.0,
+            heeds_receiver: true,
         },
         known: Vec::new(),
         seed: 1,

@@ -328,9 +328,11 @@ impl Wait {
             deadline: self.timeout.map(|timeout| start + timeout),
             until: self.until,
             hooks: Vec::new(),
+            hook_timeout: Duration::from_secs(3600),
             retries: Retries {
                 after: Vec::new(),
                 jitter: 0.0,
+                heeds_receiver: true,
             },
             seed: 7,
             known: self.known,
