@@ -93,7 +93,7 @@ pub(super) async fn look(engine: Engine) {
 }
 
 /// Shows the service manager that the daemon lives, but only while supervisor, dispatcher and
-/// recorder make progress: where one is stuck, the service manager hears nothing, and starts another
+/// recorder make progress, or the recorder knows that its file system hangs: where one is stuck, the service manager hears nothing, and starts another
 /// daemon.
 pub(super) async fn show_life(engine: Engine, within: Duration) {
     let mut signs = interval(within.checked_div(3).unwrap_or(within));

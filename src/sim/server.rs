@@ -162,6 +162,8 @@ async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, service: Arc<Service
 async fn serve<S: Socket>(socket: S, service: Arc<Service>) {
     let mut connection = http1::Builder::new()
         .title_case_headers(true)
+        // A client that sends nothing more may still wait for its answer.
+        .half_close(true)
         .serve_connection(
             TokioIo::new(socket),
             service_fn(move |request| {

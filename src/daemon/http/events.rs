@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -12,8 +13,10 @@ use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::problem::{Problem, text};
+use super::serve::HalfClosed;
 use super::shapes::{ErrorShape, EventShape};
 use super::{App, ask, watches};
 use crate::engine::{Engine, Told};
@@ -22,6 +25,9 @@ use crate::store::StoreError;
 
 /// How often a stream on which nothing happens shows that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The same while the reader sends nothing more: it may be gone, and holds one of few seats.
+const HALF_CLOSED_HEARTBEAT: Duration = Duration::from_secs(1);
 /// How many events wait for a reader, beside those in the socket's buffers and in the channel that
 /// all streams share.
 const AHEAD: usize = 16;
@@ -46,7 +52,11 @@ const AHEAD: usize = 16;
         (status = NOT_FOUND, description = "`unknown_watch`", body = ErrorShape),
     )
 )]
-pub(super) async fn follow(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn follow(
+    State(app): State<App>,
+    Extension(HalfClosed(half_closed)): Extension<HalfClosed>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let asked = ask::Asked::of(&uri, &["watch_id"])?;
     let one: Option<WatchId> = asked.parsed("watch_id")?;
     let seat = std::sync::Arc::clone(&app.streams).try_acquire_owned();
@@ -68,6 +78,7 @@ pub(super) async fn follow(State(app): State<App>, uri: Uri) -> Result<Response,
         None => None,
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
+    let beats = sender.clone();
     let teller = Teller {
         app: App::clone(&app),
         one,
@@ -82,11 +93,28 @@ pub(super) async fn follow(State(app): State<App>, uri: Uri) -> Result<Response,
                 None => teller.tell_all().await,
             }
         };
+        let until_gone = async {
+            half_closed.cancelled().await;
+            beat(&beats).await;
+        };
+        let telling = async {
+            tokio::select! {
+                () = telling => {}
+                () = until_gone => {}
+            }
+        };
         stop.run_until_cancelled(telling).await;
         drop(seat);
     });
     let stream = Sse::new(Events(receiver)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     Ok(stream.into_response())
+}
+
+/// Sends comments until the reader is gone, which only writing finds out once it sends nothing more.
+async fn beat(reader: &mpsc::Sender<Event>) {
+    while reader.send(Event::default().comment("")).await.is_ok() {
+        sleep(HALF_CLOSED_HEARTBEAT).await;
+    }
 }
 
 async fn read(engine: &Engine, id: WatchId) -> Result<Option<WatchRecord>, StoreError> {

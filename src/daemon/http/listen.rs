@@ -1,18 +1,16 @@
 //! Where the server listens: the Unix socket's file, and the TCP address.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
+use super::control_socket::{Access, ControlSocket};
 use super::door::Token;
 use crate::secret::Secret;
-
-/// The socket's owner and its group may use it.
-const MODE: u32 = 0o660;
 
 /// Why there is no listening there.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +48,7 @@ pub enum ListenError {
 /// Where the server listens. Bound before anything else is ready, so that errors come early.
 #[derive(Debug)]
 pub struct Listeners {
-    pub(super) unix: UnixListener,
-    /// Removed once this is dropped.
-    pub(super) file: SocketFile,
+    pub(super) unix: ControlSocket,
     pub(super) tcp: Option<(TcpListener, Token)>,
 }
 
@@ -81,9 +77,8 @@ impl Listeners {
             path: socket.clone(),
             source,
         };
-        let unix = make(&socket).map_err(failed)?;
-        let file = SocketFile::of(socket.clone()).map_err(failed)?;
-        Ok(Self { unix, file, tcp })
+        let unix = ControlSocket::bind(socket.clone()).map_err(failed)?;
+        Ok(Self { unix, tcp })
     }
 
     /// The TCP address that is listened on: the one to ask for where port 0 was given.
@@ -103,7 +98,7 @@ fn directory(path: &Path) -> &Path {
 }
 
 /// Makes sure that a socket can be put there: nobody would lose theirs.
-async fn look(path: &Path) -> Result<(), ListenError> {
+pub(super) async fn look(path: &Path) -> Result<(), ListenError> {
     let directory = directory(path);
     if !directory.is_dir() {
         return Err(ListenError::NoDirectory(directory.to_owned()));
@@ -131,9 +126,9 @@ async fn look(path: &Path) -> Result<(), ListenError> {
     }
 }
 
-/// Makes the socket where nobody else can reach it, gives it its mode, and moves it into its place,
-/// so that it is never open wider.
-fn make(path: &Path) -> io::Result<UnixListener> {
+/// Makes the socket where nobody else can reach it, gives it its mode and owners, and moves it into its
+/// place, so that it is never open wider.
+pub(super) fn make(path: &Path, access: Access) -> io::Result<UnixListener> {
     // Short: a socket's path has room for 107 bytes.
     let private = directory(path).join(format!(".{}", std::process::id()));
     let new = private.join("s");
@@ -143,7 +138,7 @@ fn make(path: &Path) -> io::Result<UnixListener> {
     }
     DirBuilder::new().mode(0o700).create(&private)?;
     let made = UnixListener::bind(&new).and_then(|listener| {
-        fs::set_permissions(&new, Permissions::from_mode(MODE))?;
+        access.give(&new)?;
         fs::rename(&new, path)?;
         Ok(listener)
     });
@@ -152,39 +147,4 @@ fn make(path: &Path) -> io::Result<UnixListener> {
     }
     fs::remove_dir(&private)?;
     made
-}
-
-/// A socket's file, which is removed when this is dropped: unless another is in its place by then.
-#[derive(Debug)]
-pub(super) struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl SocketFile {
-    fn of(path: PathBuf) -> io::Result<Self> {
-        let metadata = fs::symlink_metadata(&path)?;
-        Ok(Self {
-            path,
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
-    }
-
-    fn remove(&self) -> io::Result<()> {
-        let metadata = fs::symlink_metadata(&self.path)?;
-        if (metadata.dev(), metadata.ino()) == (self.device, self.inode) {
-            fs::remove_file(&self.path)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if let Err(error) = self.remove() {
-            tracing::warn!(path = %self.path.display(), %error, "the control socket stays behind");
-        }
-    }
 }

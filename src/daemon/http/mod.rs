@@ -2,6 +2,7 @@
 
 mod ask;
 mod cluster;
+mod control_socket;
 mod convert;
 mod deliveries;
 mod description;

@@ -1,4 +1,5 @@
-//! A connection that is given up when its other end stops reading.
+//! A connection that is given up when its other end stops reading, and that notices when it stops
+//! sending.
 
 use std::io;
 use std::pin::Pin;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// A socket that fails once nothing could be written to it for a while, although there was
 /// something. How long reading may take is for others to say.
@@ -15,6 +17,10 @@ pub(super) struct Patient<S> {
     patience: Duration,
     /// Runs while something waits to be written.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// What was read while nobody asked for it.
+    ahead: Option<u8>,
+    /// Cancelled once the other end sends nothing more: it may be gone, or wait for the answer.
+    half_closed: CancellationToken,
 }
 
 impl<S> Patient<S> {
@@ -23,7 +29,14 @@ impl<S> Patient<S> {
             socket,
             patience,
             waiting: None,
+            ahead: None,
+            half_closed: CancellationToken::new(),
         }
+    }
+
+    /// A token that is cancelled once the other end sends nothing more.
+    pub(super) fn half_closed(&self) -> CancellationToken {
+        self.half_closed.clone()
     }
 
     fn wait<T>(
@@ -44,17 +57,58 @@ impl<S> Patient<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Reads a byte ahead. While an answer is made, the server reads nothing, and wouldn't notice the
+    /// other end's close or reset.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.ahead.is_some() || self.half_closed.is_cancelled() {
+            return Ok(());
+        }
+        let mut byte = [0];
+        let mut into = ReadBuf::new(&mut byte);
+        match Pin::new(&mut self.socket).poll_read(cx, &mut into) {
+            Poll::Pending => return Ok(()),
+            Poll::Ready(read) => read?,
+        }
+        match into.filled().first() {
+            Some(byte) => {
+                self.ahead = Some(*byte);
+                // A reader that waits for it hears of it from nobody else.
+                cx.waker().wake_by_ref();
+            }
+            None => self.half_closed.cancel(),
+        }
+        Ok(())
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, into)
+        let ahead = self.ahead.take();
+        if let Some(byte) = ahead {
+            into.put_slice(&[byte]);
+        }
+        let before = into.filled().len();
+        // One byte at a time, a large body would take minutes.
+        let read = Pin::new(&mut self.socket).poll_read(cx, into);
+        if matches!(read, Poll::Ready(Ok(())))
+            && into.filled().len() == before
+            && into.remaining() > 0
+        {
+            self.half_closed.cancel();
+        }
+        match (ahead, read) {
+            (Some(_), Poll::Pending) => Poll::Ready(Ok(())),
+            (_, read) => read,
+        }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -78,6 +132,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look_ahead(cx)?;
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
@@ -100,6 +155,32 @@ mod tests {
         let mut near = Patient::new(near, PATIENCE);
         let error = near.write_all(b"more than fits").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_ahead_is_not_lost_and_the_end_is_noticed() {
+        let (near, mut far) = duplex(64);
+        let mut near = Patient::new(near, PATIENCE);
+        let half_closed = near.half_closed();
+        far.write_all(b"first").await.unwrap();
+        near.flush().await.unwrap();
+        assert!(!half_closed.is_cancelled());
+        far.write_all(b"second").await.unwrap();
+        far.shutdown().await.unwrap();
+        let mut read = Vec::new();
+        near.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, b"firstsecond");
+        assert!(half_closed.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn an_end_is_noticed_while_nobody_reads() {
+        let (near, mut far) = duplex(64);
+        let mut near = Patient::new(near, PATIENCE);
+        far.shutdown().await.unwrap();
+        near.flush().await.unwrap();
+        assert!(near.half_closed().is_cancelled());
+        near.write_all(b"answer").await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -42,7 +42,9 @@ impl Listeners {
     /// Serves until `stop`, then answers what was asked before, for `request_timeout` at most; ends
     /// event streams; and removes the socket file.
     pub async fn serve(self, parts: ServerParts, stop: CancellationToken) {
-        let Self { unix, file, tcp } = self;
+        let Self { unix, tcp } = self;
+        // The file goes when all have their answers.
+        let file = unix.file();
         let most = parts.max_connections.max(1);
         let patience = parts.request_timeout;
         let (routes, description) = description::routes();
@@ -144,6 +146,11 @@ impl Hall {
     }
 }
 
+/// Part of each request: cancelled once its client sends nothing more. It may be gone, or wait for the
+/// answer.
+#[derive(Debug, Clone)]
+pub(super) struct HalfClosed(pub(super) CancellationToken);
+
 /// What a connection's requests are answered with.
 struct Guest {
     router: Router,
@@ -158,14 +165,19 @@ where
 {
     let patience = guest.patience;
     let guest = Arc::new(guest);
-    let service = service_fn(move |request| {
+    let socket = Patient::new(socket, patience);
+    let half_closed = HalfClosed(socket.half_closed());
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let guest = Arc::clone(&guest);
+        request.extensions_mut().insert(half_closed.clone());
         Box::pin(async move { Ok::<_, Infallible>(guest.answer(request).await) })
     });
-    let io = TokioIo::new(Patient::new(socket, patience));
+    let io = TokioIo::new(socket);
     // The time for a head runs from the end of the answer before: it ends idle connections too.
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // A client that sends nothing more may still wait for its answer.
+        .half_close(true)
         .header_read_timeout(patience)
         .max_buf_size(MAX_HEAD)
         .serve_connection(io, service);

@@ -162,3 +162,65 @@ async fn a_flood_on_the_socket_is_served_to_the_last() {
     let statuses = asking.join_all().await;
     assert!(statuses.len() == 2000 && statuses.iter().all(|status| *status == 200));
 }
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_more_gets_its_answer() {
+    let served = Served::new().await;
+    let body = r#"{"job_id": "a1"}"#;
+    let length = body.len().to_string();
+    let request = head("POST", "/v1/watches", &[JSON, ("content-length", &length)]) + body;
+    let mut socket = served.connect().await;
+    socket.write_all(request.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+    assert_eq!(reply(socket).await.status, 201);
+
+    let authorization = format!("Bearer {TOKEN}");
+    let list = head("GET", "/v1/watches", &[("authorization", &authorization)]);
+    let mut socket = served.connect_tcp().await;
+    socket.write_all(list.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+    assert_eq!(reply(socket).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_to_a_reader_that_sends_nothing_more_and_ends_once_it_is_gone() {
+    let served = Served::planned(Plan {
+        max_connections: 2,
+        ..Plan::default()
+    })
+    .await;
+    let id = served.add("a1").await["id"].as_str().unwrap().to_owned();
+    let mut socket = served.connect().await;
+    let request = head("GET", &format!("/v1/events?watch_id={id}"), &[]);
+    socket.write_all(request.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+    let mut told = Vec::new();
+    served.service.end("a1", "SUCCESS");
+    while !String::from_utf8_lossy(&told).contains("succeeded") {
+        assert_ne!(
+            socket.read_buf(&mut told).await.unwrap(),
+            0,
+            "it ended early"
+        );
+    }
+    drop(socket);
+    for tcp in [false, true] {
+        let authorization = format!("Bearer {TOKEN}");
+        let request = head("GET", "/v1/events", &[("authorization", &authorization)]);
+        let mut first = [0; 12];
+        // Its one seat is free again soon, whichever way it goes.
+        if tcp {
+            let mut socket = served.connect_tcp().await;
+            socket.write_all(request.as_bytes()).await.unwrap();
+            socket.read_exact(&mut first).await.unwrap();
+        } else {
+            let mut socket = served.connect().await;
+            socket.write_all(request.as_bytes()).await.unwrap();
+            socket.read_exact(&mut first).await.unwrap();
+        }
+        assert_eq!(&first, b"HTTP/1.1 200", "tcp: {tcp}");
+        while served.probe_events().await == 503 {
+            tokio::time::sleep(PATIENCE / 10).await;
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::time::Duration;
 
 use dcs_wait::daemon::http::{ListenError, Listeners};
 
@@ -81,4 +82,42 @@ async fn a_socket_of_another_that_came_in_between_is_not_removed() {
     let _other = UnixListener::bind(&path).unwrap();
     let _directory = served.stop().await;
     assert!(path.exists());
+}
+
+/// Lets pass the time in which the server looks at its socket, without waiting for it.
+async fn until_checked() {
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_socket_that_is_removed_is_made_again_with_its_mode() {
+    let served = Served::new().await;
+    let path = served.socket();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for expected in [0o660, 0o666] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(expected)).unwrap();
+        until_checked().await;
+        fs::remove_file(&path).unwrap();
+        until_checked().await;
+        assert_eq!(served.get("/healthz").await.status, 200);
+        assert_eq!(mode(&path), expected);
+    }
+    let directory = served.stop().await;
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_socket_that_another_crashed_daemon_put_there_is_replaced_and_no_other_file() {
+    let served = Served::new().await;
+    let path = served.socket();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
+    until_checked().await;
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    fs::remove_file(&path).unwrap();
+    drop(UnixListener::bind(&path).unwrap());
+    until_checked().await;
+    assert_eq!(served.get("/healthz").await.status, 200);
 }
