@@ -14,7 +14,7 @@ use super::{
 };
 use crate::auth::sign::{Prepared, SignError};
 use crate::auth::{Credential, Found, Provider};
-use crate::http::{Origin, Reply};
+use crate::http::{Origin, Reply, Trouble, TroubleKind};
 use crate::model::{BoxFuture, Fault, JobId, ProjectId};
 
 const X_PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
@@ -24,6 +24,8 @@ const X_PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
 pub struct Target {
     /// The DCS endpoint.
     pub endpoint: Url,
+    /// The region, where the endpoint is made of its name.
+    pub region: Option<String>,
     /// The project that the jobs belong to.
     pub project_id: ProjectId,
     /// How long one request may take, answer included.
@@ -39,6 +41,7 @@ pub struct DcsClient {
     /// all of it may be told.
     jobs: Url,
     endpoint: Url,
+    region: Option<String>,
     project_id: ProjectId,
     request_timeout: Duration,
     /// What the credential makes of every request.
@@ -58,6 +61,7 @@ impl DcsClient {
     ) -> Self {
         let Target {
             endpoint,
+            region,
             project_id,
             request_timeout,
         } = target;
@@ -71,6 +75,7 @@ impl DcsClient {
             clock,
             jobs,
             endpoint,
+            region,
             project_id,
             request_timeout,
             prepared: Mutex::default(),
@@ -120,7 +125,7 @@ impl DcsClient {
             }
             Err(trouble) => {
                 tracing::debug!(%job, %trouble, ?took, "no answer");
-                Content::NoAnswer(trouble).into()
+                Content::NoAnswer(with_region(trouble, self.region.as_deref())).into()
             }
         }
     }
@@ -166,6 +171,18 @@ impl DcsClient {
     }
 }
 
+/// Where the host's name is made of the region's, that one may be wrong.
+fn with_region(mut trouble: Trouble, region: Option<&str>) -> Trouble {
+    if trouble.kind == TroubleKind::NoAddress
+        && let Some(region) = region
+    {
+        let message = trouble.message.raw();
+        let message = format!("{message}; is the region spelled right? It is {region:?}");
+        trouble.message = message.into();
+    }
+    trouble
+}
+
 impl JobSource for DcsClient {
     fn ask<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Answer> {
         Box::pin(self.ask_once(job))
@@ -200,5 +217,29 @@ impl JobSource for DcsClient {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_questioned_only_where_the_host_that_has_no_address_is_made_of_it() {
+        let message = |kind, region| {
+            let trouble = Trouble {
+                kind,
+                message: "as it happened".into(),
+            };
+            with_region(trouble, region).message.raw().to_owned()
+        };
+        assert_eq!(
+            message(TroubleKind::NoAddress, Some("cn-nroth-4")),
+            "as it happened; is the region spelled right? It is \"cn-nroth-4\""
+        );
+        assert_eq!(message(TroubleKind::NoAddress, None), "as it happened");
+        for kind in [TroubleKind::NoProxyAddress, TroubleKind::NoConnection] {
+            assert_eq!(message(kind, Some("cn-north-4")), "as it happened");
+        }
     }
 }

@@ -30,14 +30,17 @@ pub enum EndpointError {
 /// When the region's name is malformed, or the variable's value is no endpoint.
 pub fn endpoint(region: &str, environment: &dyn Environment) -> Result<Url, EndpointError> {
     check_region(region)?;
-    let variable = format!(
-        "HUAWEICLOUD_SDK_REGION_DCS_{}",
-        region.to_ascii_uppercase().replace('-', "_")
-    );
-    match environment.var(&variable) {
+    match environment.var(&endpoint_variable(region)) {
         Some(url) => parse_endpoint(&url),
         None => parse_endpoint(&format!("https://dcs.{region}.myhuaweicloud.com")),
     }
+}
+
+/// The variable that overrides a region's endpoint.
+#[must_use]
+pub fn endpoint_variable(region: &str) -> String {
+    let region = region.to_ascii_uppercase().replace('-', "_");
+    format!("HUAWEICLOUD_SDK_REGION_DCS_{region}")
 }
 
 /// The IAM endpoint: what the credential's source names, `HUAWEICLOUD_SDK_IAM_ENDPOINT`, or else

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use answer::{Answer, Content, Refusal};
 pub use breaker::{Breaker, Pass, Refused};
 pub use client::{DcsClient, Target};
-pub use endpoint::{EndpointError, endpoint, iam_endpoint, parse_endpoint};
+pub use endpoint::{EndpointError, endpoint, endpoint_variable, iam_endpoint, parse_endpoint};
 pub use holds::HoldBook;
 pub use iam::{ProjectError, ProjectQuestion};
 pub use limiter::{Limiter, Place, RateHold, Turn};

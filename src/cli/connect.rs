@@ -1,21 +1,23 @@
 //! From options and environment to a session with the service.
 
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::args::ConnectArgs;
 use super::error::CliError;
-use super::output;
 use crate::api::{EndpointProof, Gate, Session, parse_endpoint};
 use crate::auth::Given;
+use crate::clock::SaturatingAdd as _;
 use crate::config::defaults;
 use crate::connect::{ConnectError, Place, Plan};
 use crate::environment::Environment;
 use crate::model::{Exit, NoMeter};
 use crate::poll::{Backoff, Deadline, Schedule as _};
-use crate::report::sanitize_message;
+use crate::report::{self, Connecting, Style, sanitize_message};
 
 /// How requests are to be sent while a session is opened and held.
 pub(super) struct Pace {
@@ -27,8 +29,8 @@ pub(super) struct Pace {
     pub(super) backoff: Backoff,
     /// When to give up.
     pub(super) deadline: Deadline,
-    /// Whether to tell nothing of transient errors.
-    pub(super) quiet: bool,
+    /// How to tell of what takes time.
+    pub(super) style: Style,
 }
 
 /// Opens a session with the service that the options and the environment say.
@@ -104,9 +106,14 @@ async fn persist<T>(
     let deadline = pace.deadline;
     let mut place = pace.backoff.first();
     let mut random = fastrand::Rng::new();
+    let mut telling = Telling {
+        connecting: report::connecting(&pace.style, Box::new(io::stderr())),
+        start: Instant::now(),
+    };
     let mut last = "there was no answer in time".to_owned();
     loop {
-        let Some(result) = deadline.before_too_late(attempt()).await else {
+        let answered = deadline.before_too_late(attempt());
+        let Some(result) = telling.during(None, answered).await else {
             return Err(timed_out(last));
         };
         let error = match result {
@@ -123,12 +130,38 @@ async fn persist<T>(
         }
         let backoff = pace.backoff.next(&mut place, &mut random);
         let next = deadline.cut(backoff.max(asked_for));
-        if is_news && !pace.quiet {
-            output::warn(&sanitize_message(&format!(
-                "{last}; trying on until the time-out"
-            )));
+        if is_news {
+            let text = format!("{last}; trying on until the time-out");
+            telling.connecting.trouble(&sanitize_message(&text));
         }
-        sleep(next).await;
+        let at = Instant::now().saturating_add(next);
+        telling.during(Some(at), sleep(next)).await;
+    }
+}
+
+/// Tells how long it takes.
+struct Telling {
+    connecting: Connecting,
+    start: Instant,
+}
+
+impl Telling {
+    /// Tells how much time passes while `work` is done, and how much is left until the next attempt.
+    async fn during<T>(&mut self, next: Option<Instant>, work: impl Future<Output = T>) -> T {
+        let mut ticks = interval(self.connecting.tick_every());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                // What takes no time shows nothing.
+                biased;
+                done = &mut work => return done,
+                now = ticks.tick() => {
+                    let left = next.map(|next| next.duration_since(now));
+                    self.connecting.tick(self.start.elapsed(), left);
+                }
+            }
+        }
     }
 }
 
@@ -138,9 +171,9 @@ mod tests {
     use crate::api::{ProjectError, Refusal};
     use crate::model::Fault;
     use crate::poll::BackoffSpec;
+    use crate::report::{Progress, Results};
     use std::cell::RefCell;
     use std::future::pending;
-    use tokio::time::Instant;
 
     fn pace(timeout: Duration) -> Pace {
         let request_timeout = Duration::from_secs(5);
@@ -153,7 +186,12 @@ mod tests {
             })
             .unwrap(),
             deadline: Deadline::new(Instant::now(), Some(timeout), request_timeout),
-            quiet: true,
+            style: Style {
+                progress: Progress::Silent,
+                results: Results::Text,
+                print_results: false,
+                color: false,
+            },
         }
     }
 

@@ -168,7 +168,7 @@ pub(super) async fn prepare(
         max_rps: args.max_rps,
         backoff,
         deadline: Deadline::new(start, timeout, args.request_timeout),
-        quiet: args.output.quiet,
+        style: style(&args.output, environment.as_ref()),
     };
     let deadline = pace.deadline.at();
     let session = connect(&args.connect, &pace, Arc::clone(environment)).await?;

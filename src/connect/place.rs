@@ -87,6 +87,18 @@ impl Place {
         Ok(api::endpoint(region, environment)?)
     }
 
+    /// The region, where the DCS endpoint is made of its name.
+    #[must_use]
+    pub fn region_of_endpoint(
+        &self,
+        found: &Found,
+        environment: &dyn Environment,
+    ) -> Option<String> {
+        let region = self.region(found).filter(|_| self.endpoint.is_none())?;
+        let is_overridden = environment.var(&api::endpoint_variable(region)).is_some();
+        (!is_overridden).then(|| region.to_owned())
+    }
+
     /// The project, where it is known without asking IAM.
     ///
     /// # Errors
@@ -141,6 +153,35 @@ mod tests {
         assert_eq!(place.region.as_deref(), Some("eu-west-0"));
         assert_eq!(place.endpoint.unwrap().as_str(), "https://dcs.internal/");
         assert_eq!(place.project_id.unwrap().as_str(), "p9");
+    }
+
+    #[test]
+    fn an_endpoint_is_made_of_the_region_s_name_unless_it_is_given() {
+        use crate::auth::{Credential, Source};
+        let found = Found {
+            credential: Credential::Token("t0ken".into()),
+            source: Source::Files,
+            region: None,
+            project_id: None,
+            project_name: None,
+            iam_endpoint: None,
+            expires_at: None,
+        };
+        let region = |place: &Place, environment: &BTreeMap<String, String>| {
+            place.region_of_endpoint(&found, environment)
+        };
+        let mut place = Place {
+            region: Some("cn-north-4".to_owned()),
+            ..Place::default()
+        };
+        let nothing = BTreeMap::new();
+        assert_eq!(region(&place, &nothing).as_deref(), Some("cn-north-4"));
+        let variable = "HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4".to_owned();
+        let overridden = BTreeMap::from([(variable, "https://dcs.internal".to_owned())]);
+        assert_eq!(region(&place, &overridden), None);
+        place.endpoint = Some("https://dcs.example".parse().unwrap());
+        assert_eq!(region(&place, &nothing), None);
+        assert_eq!(region(&Place::default(), &nothing), None);
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Plan {
         };
         tracing::debug!(source = %found.source, credential = %found, %endpoint, %project_id, "connected");
         let target = Target {
+            region: self.place.region_of_endpoint(&found, environment),
             endpoint,
             project_id,
             request_timeout: self.request_timeout,

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Request, StatusCode, Url};
 
@@ -44,6 +47,8 @@ pub struct Connector {
 pub struct Client {
     http: reqwest::Client,
     max_body: usize,
+    /// The host of the proxy that requests go through.
+    proxy: Option<Arc<str>>,
 }
 
 /// A whole answer.
@@ -107,9 +112,21 @@ impl Connector {
         let mut builder = builder(tls);
         if route == Route::Direct || is_loopback(url) {
             builder = builder.no_proxy();
+            return build(builder);
         }
-        build(builder)
+        let client = build(builder)?;
+        Ok(Client {
+            proxy: proxy_of_environment(url),
+            ..client
+        })
     }
+}
+
+/// The host of the proxy that the environment names for a URL.
+fn proxy_of_environment(url: &Url) -> Option<Arc<str>> {
+    let server: Uri = url.origin().ascii_serialization().parse().ok()?;
+    let proxy = Matcher::from_env().intercept(&server)?;
+    proxy.uri().host().map(Arc::from)
 }
 
 fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
@@ -132,6 +149,7 @@ fn build(builder: reqwest::ClientBuilder) -> Result<Client, TlsError> {
         .map(|http| Client {
             http,
             max_body: MAX_BODY,
+            proxy: None,
         })
         .map_err(|error| TlsError::Setup(rustls::Error::General(error.to_string())))
 }
@@ -183,10 +201,9 @@ impl Client {
         request: Request,
         time_limit: Duration,
     ) -> Result<Reply, Trouble> {
-        let mut response =
-            tokio::time::timeout(time_limit, async { Ok(self.http.execute(request).await?) })
-                .await
-                .unwrap_or_else(|_| Err(Trouble::timed_out(time_limit)))?;
+        let mut response = tokio::time::timeout(time_limit, self.execute(request))
+            .await
+            .unwrap_or_else(|_| Err(Trouble::timed_out(time_limit)))?;
         let reply = Reply {
             status: response.status().as_u16(),
             headers: std::mem::take(response.headers_mut()),
@@ -206,8 +223,16 @@ impl Client {
         Ok(reply)
     }
 
+    async fn execute(&self, request: Request) -> Result<reqwest::Response, Trouble> {
+        let answered = self.http.execute(request).await;
+        answered.map_err(|error| match &self.proxy {
+            Some(proxy) => Trouble::through(proxy, error),
+            None => error.into(),
+        })
+    }
+
     async fn exchange(&self, request: Request) -> Result<Reply, Trouble> {
-        let response = self.http.execute(request).await?;
+        let response = self.execute(request).await?;
         self.incoming(response).whole().await
     }
 
@@ -216,7 +241,7 @@ impl Client {
     /// # Errors
     /// When no answer begins.
     pub async fn open(&self, request: Request, time_limit: Duration) -> Result<Incoming, Trouble> {
-        match tokio::time::timeout(time_limit, self.http.execute(request)).await {
+        match tokio::time::timeout(time_limit, self.execute(request)).await {
             Ok(response) => {
                 let response = response?;
                 if response.status() == StatusCode::OK {

@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
 
 use super::body::{Body, BodyError};
-use super::trouble::Stage;
+use super::trouble::{Peer, Stage};
 use super::{MAX_BODY, Reply, Trouble};
 
 /// How long a connection is kept at least that nobody uses; twice that at most.
@@ -111,7 +111,7 @@ impl Pool {
 
     fn trouble(&self, error: &(dyn std::error::Error + 'static), stage: Stage) -> Trouble {
         let host = self.server.host().unwrap_or("the host");
-        Trouble::of(error, stage, host)
+        Trouble::of(error, stage, Peer::Server(host))
     }
 
     /// A connection that is open still.

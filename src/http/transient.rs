@@ -62,6 +62,7 @@ mod tests {
         for (kind, expected) in [
             (TroubleKind::TimedOut, true),
             (TroubleKind::NoAddress, true),
+            (TroubleKind::NoProxyAddress, true),
             (TroubleKind::NoConnection, true),
             (TroubleKind::Tls, true),
             (TroubleKind::CutShort, true),

@@ -15,8 +15,10 @@ use crate::sanitize::ForeignText;
 pub enum TroubleKind {
     /// The answer took too long.
     TimedOut,
-    /// The host's name has no address.
+    /// The server's host name could not be resolved.
     NoAddress,
+    /// The host name of the proxy could not be resolved.
+    NoProxyAddress,
     /// Nobody listens, or the network has no way there.
     NoConnection,
     /// The server's certificate doesn't verify.
@@ -76,6 +78,13 @@ impl From<BodyError> for Trouble {
     }
 }
 
+/// Whose host name a connection needs an address for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Peer<'a> {
+    Server(&'a str),
+    Proxy(&'a str),
+}
+
 /// How far a request had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -85,8 +94,8 @@ pub(super) enum Stage {
 }
 
 impl Trouble {
-    /// What an error means that ended a request to `host`.
-    pub(super) fn of(error: &(dyn Error + 'static), stage: Stage, host: &str) -> Self {
+    /// What an error means that ended a request to `peer`.
+    pub(super) fn of(error: &(dyn Error + 'static), stage: Stage, peer: Peer<'_>) -> Self {
         let causes = causes(error);
         let root = causes
             .last()
@@ -105,10 +114,21 @@ impl Trouble {
             None if causes.iter().any(|cause| is_time_out(*cause)) => {
                 (TroubleKind::TimedOut, "the connection timed out".to_owned())
             }
-            None if causes.iter().any(|cause| is_dns(*cause)) => (
-                TroubleKind::NoAddress,
-                format!("{host} has no address: {root}"),
-            ),
+            None if causes.iter().any(|cause| is_dns(*cause)) => match peer {
+                Peer::Server(host) => (
+                    TroubleKind::NoAddress,
+                    format!(
+                        "the host name {host} could not be resolved ({root}); check DNS and the network"
+                    ),
+                ),
+                Peer::Proxy(host) => (
+                    TroubleKind::NoProxyAddress,
+                    format!(
+                        "the host name of the proxy, {host}, could not be resolved ({root}); check \
+                         HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, and DNS"
+                    ),
+                ),
+            },
             None if stage == Stage::Connecting => {
                 (TroubleKind::NoConnection, format!("can't connect: {root}"))
             }
@@ -130,8 +150,13 @@ impl Trouble {
     }
 }
 
-impl From<reqwest::Error> for Trouble {
-    fn from(error: reqwest::Error) -> Self {
+impl Trouble {
+    /// What an error means that ended a request through this proxy.
+    pub(super) fn through(proxy: &str, error: reqwest::Error) -> Self {
+        Self::of_reqwest(error, Some(proxy))
+    }
+
+    fn of_reqwest(error: reqwest::Error, proxy: Option<&str>) -> Self {
         let stage = if error.is_connect() {
             Stage::Connecting
         } else if error.is_body() || error.is_decode() {
@@ -141,7 +166,14 @@ impl From<reqwest::Error> for Trouble {
         };
         let host = error.url().and_then(|url| url.host_str());
         let host = host.unwrap_or("the host").to_owned();
-        Self::of(&error.without_url(), stage, &host)
+        let peer = proxy.map_or(Peer::Server(&host), Peer::Proxy);
+        Self::of(&error.without_url(), stage, peer)
+    }
+}
+
+impl From<reqwest::Error> for Trouble {
+    fn from(error: reqwest::Error) -> Self {
+        Self::of_reqwest(error, None)
     }
 }
 

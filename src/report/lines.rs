@@ -48,6 +48,13 @@ pub(super) struct Pen {
 }
 
 impl Pen {
+    /// The spinner's picture at this time.
+    pub(super) fn spinner(&self, elapsed: Duration) -> String {
+        let picture = elapsed.as_millis() / SPIN.as_millis() % SPINNER.len() as u128;
+        let picture = usize::try_from(picture).ok().and_then(|at| SPINNER.get(at));
+        self.paint(Color::Cyan, picture.unwrap_or(&" "))
+    }
+
     fn paint(self, color: Color, text: &str) -> String {
         if self.color {
             format!("\x1b[{}m{text}\x1b[0m", color as u8)
@@ -106,9 +113,7 @@ impl Pen {
         estimate: &str,
         elapsed: Duration,
     ) -> String {
-        let picture = elapsed.as_millis() / SPIN.as_millis() % SPINNER.len() as u128;
-        let picture = usize::try_from(picture).ok().and_then(|at| SPINNER.get(at));
-        let picture = self.paint(Color::Cyan, picture.unwrap_or(&" "));
+        let picture = self.spinner(elapsed);
         let seconds = duration(Duration::from_secs(elapsed.as_secs()));
         let next = text::next_poll(watched.next_poll.saturating_sub(elapsed));
         let hitch = watched

@@ -3,6 +3,7 @@
 
 mod board;
 mod choose;
+mod connecting;
 mod delivery;
 mod duration;
 mod estimate;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use crate::sanitize::sanitize_message;
 pub use choose::{Output, Progress, Results, Style, Surroundings, choose};
+pub use connecting::{Connecting, connecting};
 pub use delivery::{AttemptEvent, Then, undelivered_line};
 pub use duration::duration;
 pub use estimate::estimate_line;

@@ -14,7 +14,7 @@ use crate::model::{Estimate, WatchEvent, WatchEventKind};
 
 /// How often a wait without news is told of: seldom enough for a log, often enough for the CI
 /// systems that end a job that prints nothing.
-const HEARTBEAT: Duration = Duration::from_secs(30);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// How many jobs a heartbeat names.
 const NAMED: usize = 5;
@@ -77,7 +77,7 @@ impl Reporter for Plain {
     }
 }
 
-fn at(elapsed: Duration, text: &str) -> String {
+pub(super) fn at(elapsed: Duration, text: &str) -> String {
     format!("{:>6}  {text}", duration(elapsed))
 }
 

@@ -145,3 +145,45 @@ fn a_clear_refusal_ends_a_wait_at_once() {
         assert_eq!(sts.requests().len(), 1, "{status}");
     }
 }
+
+#[test]
+fn a_host_name_that_can_not_be_resolved_is_named_with_what_to_check() {
+    let service = service();
+    let words = "the host name iam.invalid could not be resolved (";
+    let unknown = "http://iam.invalid";
+    let ended = service
+        .wait_for(["job", "--timeout=300ms"])
+        .without("DCS_WAIT_PROJECT_ID")
+        .env("DCS_WAIT_REGION", REGION)
+        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", unknown)
+        .run();
+    ended
+        .exits_with(124)
+        .says(words)
+        .says("check DNS and the network")
+        .never_says("region");
+    let sts = Server::start([]);
+    let ended = asking_sts(&service, &sts)
+        .env("HUAWEICLOUD_SDK_STS_ENDPOINT", unknown)
+        .arg("--timeout=300ms")
+        .run();
+    ended.exits_with(124).says(words).never_says("region");
+    let ended = service
+        .wait_for(["job", "--endpoint=http://iam.invalid", "--timeout=300ms"])
+        .run();
+    ended.exits_with(124).says(words).never_says("region");
+}
+
+#[test]
+fn a_proxy_whose_name_can_not_be_resolved_is_named_as_the_proxy() {
+    let service = service();
+    let ended = service
+        .wait_for(["job", "--endpoint=http://dcs.invalid", "--timeout=300ms"])
+        .env("HTTP_PROXY", "http://proxy.invalid:3128")
+        .run();
+    ended
+        .exits_with(124)
+        .says("the host name of the proxy, proxy.invalid, could not be resolved (")
+        .says("HTTPS_PROXY")
+        .never_says("dcs.invalid could");
+}
