@@ -17,6 +17,8 @@ pub struct Answer {
     /// Whether the signature was refused, and the next request is signed with another time, which may
     /// be all that was wrong.
     pub sign_again: bool,
+    /// Its `Date`, where the service itself wrote it.
+    pub date: Option<SystemTime>,
     /// When it came, by the service's clock, as far as that is known.
     pub at: Option<SystemTime>,
 }
@@ -95,6 +97,7 @@ impl From<Content> for Answer {
             content,
             clock_off: None,
             sign_again: false,
+            date: None,
             at: None,
         }
     }

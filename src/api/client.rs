@@ -167,6 +167,7 @@ impl DcsClient {
             at: Some(observed.at),
             clock_off: observed.clock_off,
             sign_again: observed.sign_again,
+            date: evidence.date,
         }
     }
 }

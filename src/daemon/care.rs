@@ -65,6 +65,14 @@ pub(super) async fn keep_holds(engine: Engine, mut changes: UnboundedReceiver<Ho
     }
 }
 
+/// Keeps stored times right where the wall clock is set. Where others share the store, its own time
+/// counts.
+pub(super) async fn keep_time(engine: Engine) {
+    if engine.shared_store().is_none() {
+        engine.keep_time().await;
+    }
+}
+
 /// Logs what changes for the worse or the better, and keeps the service manager's line up to date.
 pub(super) async fn look(engine: Engine) {
     let mut looks = interval(LOOK_EVERY);

@@ -228,6 +228,7 @@ impl Running {
         care.spawn(care::prune(engine.clone(), Arc::clone(&clock), kept));
         care.spawn(care::look(engine.clone()));
         care.spawn(care::keep_holds(engine.clone(), hold_changes));
+        care.spawn(care::keep_time(engine.clone()));
         if let Some(within) = notify::watchdog() {
             care.spawn(care::show_life(engine.clone(), within));
         }

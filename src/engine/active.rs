@@ -139,6 +139,12 @@ impl Active {
         }
     }
 
+    /// When it was accepted and when it times out, by the wall clock.
+    pub(super) fn wall_times(&self) -> (SystemTime, Option<SystemTime>) {
+        let deadline_at = (self.deadline_at != NEVER).then(|| time(self.deadline_at));
+        (time(self.accepted_at), deadline_at)
+    }
+
     /// Under which it is held.
     pub(super) fn fence(&self) -> Fence {
         self.terms.fence

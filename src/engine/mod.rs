@@ -22,6 +22,7 @@ mod shared;
 mod supervisor;
 mod told;
 mod wait;
+mod wall_clock;
 
 pub use dispatcher::{Dispatcher, DispatcherParts, Retries};
 pub use health::{ClusterHealth, Health, ProjectHealth};

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::active::{Active, Wish};
 use super::shared::Shared;
 use super::supervisor::Command;
+use crate::clock::SaturatingAdd as _;
 use crate::model::{Job, JobId, JobType, Outcome, WatchEvent, WatchReport};
 use crate::poll::{Control, Experience, Misconfigured, Poller, Subject};
 
@@ -93,7 +95,7 @@ impl Loop {
                     }
                 }
                 let Some(poller) = self.poller() else {
-                    let deadline = self.times.deadline;
+                    let deadline = self.deadline();
                     if deadline.is_some_and(|at| at <= Instant::now()) {
                         break self.ended(Outcome::TimedOut);
                     }
@@ -178,11 +180,23 @@ impl Subject for Loop {
     }
 
     fn start(&self) -> Instant {
-        self.times.start
+        let (accepted_at, _) = self.active.wall_times();
+        let ahead = self.shared.wall_clock.ahead(accepted_at);
+        self.times.start.saturating_add(ahead)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.times.deadline
+        let deadline = self.times.deadline?;
+        let (accepted_at, deadline_at) = self.active.wall_times();
+        let wall_clock = &self.shared.wall_clock;
+        Some(match deadline_at {
+            Some(deadline_at) => wall_clock.deadline(accepted_at, deadline_at, deadline),
+            None => deadline,
+        })
+    }
+
+    fn answered(&self, date: Option<SystemTime>) {
+        self.shared.answered(date);
     }
 
     fn control(&self) -> &Control {

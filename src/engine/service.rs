@@ -74,6 +74,7 @@ impl Engine {
     /// When the store can't be read, or the others can't be joined.
     pub async fn restore(&self) -> Result<(usize, usize), StoreError> {
         let Self(shared) = self;
+        shared.begin_with_stored_time().await?;
         if let Some(leases) = &shared.leases {
             let held = leases.start(shared).await?;
             shared.set_restored();
@@ -320,6 +321,12 @@ impl Engine {
         }
     }
 
+    /// Stores every minute what the wall clock shows, and shifts stored times where it is set. Runs
+    /// beside the engine, for a store that outlasts it.
+    pub async fn keep_time(&self) {
+        self.0.keep_time().await;
+    }
+
     /// Comes back once nothing is owed for the watch any more.
     pub async fn settled(&self, id: WatchId) {
         if let Some(active) = self.0.watch(id) {
@@ -357,6 +364,10 @@ impl Engine {
         };
         let flushed = timeout_at(flush_until, flush).await;
         let is_stored = settled.is_ok() && flushed.is_ok();
+        if is_stored && shared.is_restored() && shared.leases.is_none() {
+            // It is of no matter where that fails.
+            drop(timeout_at(flush_until, shared.store_time()).await);
+        }
         if !is_stored {
             tracing::warn!("not everything could be stored in time");
         }

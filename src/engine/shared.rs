@@ -23,6 +23,7 @@ use super::recorder::Recorder;
 use super::setup::{Parts, Setup};
 use super::supervisor::Command;
 use super::told::{Teller, Told};
+use super::wall_clock::WallClock;
 use crate::clock::Clock;
 use crate::model::{
     Delivery, DeliveryId, Meter, ProjectName, Watch, WatchEvent, WatchId, WatchRecord,
@@ -60,6 +61,9 @@ pub(super) struct Shared {
     polling: Handle,
     teller: Teller,
     random: Mutex<fastrand::Rng>,
+    /// The last IDs that were made, or are stored.
+    last_ids: Mutex<(Option<WatchId>, Option<DeliveryId>)>,
+    pub(super) wall_clock: WallClock,
     setup: Mutex<Arc<Setup>>,
     watches: Mutex<Watches>,
     /// How many loops poll.
@@ -151,6 +155,8 @@ impl Shared {
             polling: parts.polling,
             teller: parts.teller,
             random: Mutex::new(random),
+            last_ids: Mutex::default(),
+            wall_clock: WallClock::default(),
             setup: Mutex::default(),
             watches: Mutex::default(),
             loops: AtomicUsize::new(0),
@@ -195,11 +201,25 @@ impl Shared {
     }
 
     pub(super) fn new_watch_id(&self) -> WatchId {
-        WatchId::new(self.clock.now(), &mut lock(&self.random))
+        let (last, _) = &mut *lock(&self.last_ids);
+        let id = WatchId::after(*last, self.clock.now(), &mut lock(&self.random));
+        *last = Some(id);
+        id
     }
 
     pub(super) fn new_delivery_id(&self) -> DeliveryId {
-        DeliveryId::new(self.clock.now(), &mut lock(&self.random))
+        let (_, last) = &mut *lock(&self.last_ids);
+        let id = DeliveryId::after(*last, self.clock.now(), &mut lock(&self.random));
+        *last = Some(id);
+        id
+    }
+
+    /// Has new IDs sort after these: lists are in the order of insertion, even where the clock was set
+    /// back.
+    pub(super) fn follow_ids(&self, watch: Option<WatchId>, delivery: Option<DeliveryId>) {
+        let (last_watch, last_delivery) = &mut *lock(&self.last_ids);
+        *last_watch = watch.max(*last_watch);
+        *last_delivery = delivery.max(*last_delivery);
     }
 
     pub(super) fn tell(&self, watch_id: WatchId, project: &ProjectName, event: WatchEvent) {

@@ -142,6 +142,44 @@ macro_rules! unique {
                 Self(Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
             }
 
+            /// An ID made at `now` that sorts after `last`, whatever the clock shows.
+            pub fn after(
+                last: Option<Self>,
+                now: SystemTime,
+                random: &mut fastrand::Rng,
+            ) -> Self {
+                let fresh = Self::new(now, random);
+                match last {
+                    Some(last) if fresh <= last => last.next(),
+                    _ => fresh,
+                }
+            }
+
+            /// The next one: the bits that aren't version and variant count on.
+            fn next(self) -> Self {
+                const LOW: u128 = (1 << 62) - 1;
+                const MIDDLE: u128 = (1 << 12) - 1;
+                let bits = self.0.as_u128();
+                let count = (bits >> 80 << 74) | ((bits >> 64 & MIDDLE) << 62) | (bits & LOW);
+                let count = count.wrapping_add(1);
+                let bits = (count >> 74 << 80)
+                    | (7 << 76)
+                    | ((count >> 62 & MIDDLE) << 64)
+                    | (0b10 << 62)
+                    | (count & LOW);
+                Self(Uuid::from_u128(bits))
+            }
+
+            /// When it was made, by the clock that it was made by.
+            #[must_use]
+            pub fn made_at(&self) -> SystemTime {
+                let millis = (self.0.as_u128() >> 80) as u64;
+                let since = std::time::Duration::from_millis(millis);
+                SystemTime::UNIX_EPOCH
+                    .checked_add(since)
+                    .unwrap_or(SystemTime::UNIX_EPOCH)
+            }
+
             /// The ID that has these bytes.
             #[must_use]
             pub fn from_bytes(bytes: [u8; 16]) -> Self {

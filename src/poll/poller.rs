@@ -186,6 +186,12 @@ impl<'a, S: Subject> Poller<'a, S> {
         session
             .meter
             .polled(word, sent.elapsed(), sent.duration_since(due));
+        if let Some(answer) = &answer
+            && let Content::Job(_) | Content::Refused(_) = &answer.content
+            && (answer.date.is_some() || matches!(answer.content, Content::Job(_)))
+        {
+            self.subject.answered(answer.date);
+        }
         if let Some(offset) = answer.as_ref().and_then(|answer| answer.clock_off) {
             self.tell(WatchEventKind::ClockCorrected {
                 off_by: offset.off_by,

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -42,6 +43,9 @@ pub trait Subject: Send + Sync {
     fn experience(&self, _job_type: &JobType) -> Option<Arc<Experience>> {
         None
     }
+
+    /// The service itself has answered, with this `Date` if any.
+    fn answered(&self, _date: Option<SystemTime>) {}
 
     /// Hears of everything that happens but the watch's end, which is for whoever keeps it to tell.
     fn hear(&self, event: WatchEvent);

@@ -17,6 +17,7 @@ pub(super) fn kind(change: &Change) -> u8 {
         Change::Prune(_) => 5,
         Change::Learn { .. } => 7,
         Change::Hold(_) => 8,
+        Change::SeenAt(_) | Change::ShiftTimes { .. } => 9,
     }
 }
 

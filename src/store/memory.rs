@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::changes::done_if;
 use super::{
@@ -31,6 +31,7 @@ struct State {
     durations: HashMap<(ProjectName, JobType), Durations>,
     holds: Vec<CredentialHold>,
     is_unfinished: bool,
+    seen_at: Option<SystemTime>,
 }
 
 impl MemoryStore {
@@ -128,6 +129,10 @@ impl Store for MemoryStore {
         at_once(self.state().holds.clone())
     }
 
+    fn seen_at(&self) -> StoreFuture<'_, Option<SystemTime>> {
+        at_once(self.state().seen_at)
+    }
+
     fn counts(&self) -> StoreFuture<'_, Counts> {
         let state = self.state();
         let ended = state.watches.values().filter(|(one, _)| one.end.is_some());
@@ -151,6 +156,16 @@ impl Store for MemoryStore {
     fn is_unfinished(&self) -> StoreFuture<'_, bool> {
         at_once(self.state().is_unfinished)
     }
+}
+
+fn shifted(time: SystemTime, by_millis: i64) -> SystemTime {
+    let by = Duration::from_millis(by_millis.unsigned_abs());
+    let shifted = if by_millis < 0 {
+        time.checked_sub(by)
+    } else {
+        time.checked_add(by)
+    };
+    shifted.unwrap_or(time)
 }
 
 fn is_asked_for(record: &WatchRecord, filter: &WatchFilter) -> bool {
@@ -250,7 +265,27 @@ impl State {
                 self.hold(change);
                 Effect::Done
             }
+            Change::SeenAt(now) => {
+                self.seen_at = Some(*now);
+                Effect::Done
+            }
+            Change::ShiftTimes { by_millis } => self.shift_times(*by_millis),
         }
+    }
+
+    fn shift_times(&mut self, by_millis: i64) -> Effect {
+        let watches = self.watches.values_mut().map(|(record, _)| record);
+        for record in watches.filter(|record| record.end.is_none()) {
+            let watch = &mut record.watch;
+            watch.accepted_at = shifted(watch.accepted_at, by_millis);
+            watch.deadline_at = watch.deadline_at.map(|at| shifted(at, by_millis));
+        }
+        for (delivery, _) in self.deliveries.values_mut() {
+            if let DeliveryState::Pending(due) = &mut delivery.state {
+                *due = shifted(*due, by_millis);
+            }
+        }
+        Effect::Done
     }
 
     fn learn(&mut self, project: ProjectName, ran: &Ran) {

@@ -114,6 +114,14 @@ pub enum Change {
         /// How long, and what it was.
         ran: Ran,
     },
+    /// The wall clock shows this time, and the store is in use.
+    SeenAt(SystemTime),
+    /// The wall clock was set: when watches that go on were accepted and time out, and when pending
+    /// deliveries are due, is shifted by this much.
+    ShiftTimes {
+        /// Milliseconds; less than 0 for a clock that was set back.
+        by_millis: i64,
+    },
     /// Forgets watches that ended before this time, with their history and their deliveries, except
     /// those that still owe something: pending or dead deliveries. Forgets [`PRUNED_AT_ONCE`] at
     /// most: whoever is told of so many asks again.
@@ -304,6 +312,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When it can't be read. What makes no sense is left out.
     fn holds(&self) -> StoreFuture<'_, Vec<CredentialHold>>;
+
+    /// The last time that [`Change::SeenAt`] has stored. `None` where wall time is the store's own.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn seen_at(&self) -> StoreFuture<'_, Option<SystemTime>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// How much there is.
     ///

@@ -164,6 +164,10 @@ fn rank(change: &Change) -> u8 {
         Change::Owe(_) => 2,
         Change::Attempted { .. } => 3,
         Change::Replay { .. } => 4,
-        Change::Learn { .. } | Change::Prune(_) | Change::Hold(_) => 5,
+        Change::Learn { .. }
+        | Change::Prune(_)
+        | Change::Hold(_)
+        | Change::SeenAt(_)
+        | Change::ShiftTimes { .. } => 5,
     }
 }

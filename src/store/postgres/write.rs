@@ -146,6 +146,8 @@ impl Writing<'_> {
                 } => attempts.push((*delivery_id, *fence, attempt, *state)),
                 Change::Replay { delivery_id, due } => replays.push((*delivery_id, *due)),
                 Change::Learn { project, ran } => learned.push((project, ran)),
+                // Wall time is the database's, for all who share it.
+                Change::SeenAt(_) | Change::ShiftTimes { .. } => effects.push(Effect::Done),
                 Change::Prune(before) => effects.push(self.prune(*before).await?),
                 Change::Hold(change) => {
                     holds::store(&mut *self.connection, change).await?;

@@ -16,6 +16,7 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
@@ -181,6 +182,10 @@ impl Store for SqliteStore {
 
     fn holds(&self) -> StoreFuture<'_, Vec<CredentialHold>> {
         Box::pin(async move { holds::read(&self.readers).await.map_err(unread) })
+    }
+
+    fn seen_at(&self) -> StoreFuture<'_, Option<SystemTime>> {
+        Box::pin(async move { read::seen_at(&self.readers).await.map_err(unread) })
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

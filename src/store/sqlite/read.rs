@@ -4,6 +4,8 @@
 //! one that fits the fewest rows leads, and the order of the IDs comes from its index. Those of one job
 //! are few, and sorted.
 
+use std::time::SystemTime;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Encode, QueryBuilder, Sqlite, SqlitePool, Type};
 
@@ -12,7 +14,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, HookName, JobId, Outcome, ProjectName,
     WatchId, WatchRecord,
 };
-use crate::store::columns::{AllDurations, by_type};
+use crate::store::columns::{AllDurations, by_type, time};
 use crate::store::{Counts, DeliveryFilter, Page, WatchFilter};
 
 pub(super) async fn active(
@@ -155,6 +157,13 @@ pub(super) async fn durations(readers: &SqlitePool) -> sqlx::Result<AllDurations
     .fetch_all(readers)
     .await?;
     Ok(by_type(rows.iter().filter_map(values::duration)))
+}
+
+pub(super) async fn seen_at(readers: &SqlitePool) -> sqlx::Result<Option<SystemTime>> {
+    let seen_at: Option<i64> = sqlx::query_scalar("SELECT seen_at FROM clock")
+        .fetch_optional(readers)
+        .await?;
+    seen_at.map(time).transpose().map_err(sqlx::Error::Decode)
 }
 
 pub(super) async fn counts(readers: &SqlitePool) -> sqlx::Result<Counts> {

@@ -10,10 +10,11 @@ pub(super) const APPLICATION_ID: i64 = 0x6463_7377;
 
 /// Each makes a database of the version of its place in the list one of the next. What has been
 /// released is never changed.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_durations.sql"),
     include_str!("migrations/0003_fewer_pages.sql"),
+    include_str!("migrations/0004_clock.sql"),
     include_str!("migrations/0005_credential_holds.sql"),
 ];
 

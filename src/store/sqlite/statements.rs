@@ -101,6 +101,16 @@ pub(super) static REPLAY: LazyLock<Batch> = LazyLock::new(|| {
     )
 });
 
+pub(super) const SEEN_AT: &str = "INSERT INTO clock VALUES (1, ?) \
+     ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
+
+/// Times that are none, such as the latest of all, stay.
+pub(super) const SHIFT_TIMES: [&str; 2] = [
+    "UPDATE watch SET accepted_at = accepted_at + ?1, deadline_at = deadline_at + ?1 \
+     WHERE outcome IS NULL AND abs(accepted_at) < 1e15 AND abs(ifnull(deadline_at, 0)) < 1e15",
+    "UPDATE delivery SET due = due + ?1 WHERE state = 'pending' AND abs(due) < 1e15",
+];
+
 /// Forgets with the watch what refers to it.
 pub(super) const PRUNE: &str = "DELETE FROM watch WHERE id IN ( \
      SELECT id FROM watch WHERE ended_at < ? AND NOT EXISTS ( \

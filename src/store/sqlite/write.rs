@@ -9,7 +9,7 @@ use super::holds;
 use super::schema::{self, VERSION};
 use super::statements::{
     ACCEPT, ADD_ANSWERS, ADD_ATTEMPT, ADD_DURATION, ATTEMPTED, END, LEARN, NOTE, OWE, PART, PRUNE,
-    REPLAY, TO_JOIN,
+    REPLAY, SEEN_AT, SHIFT_TIMES, TO_JOIN,
 };
 use super::values;
 use crate::model::{
@@ -91,6 +91,10 @@ async fn store_alike(
                 holds::store(connection, change).await?;
                 effects.push(Effect::Done);
             }
+            Change::SeenAt(now) => effects.push(seen_at(connection, *now).await?),
+            Change::ShiftTimes { by_millis } => {
+                effects.push(shift_times(connection, *by_millis).await?);
+            }
         }
     }
     effects.extend(accept(connection, &watches).await?);
@@ -99,6 +103,24 @@ async fn store_alike(
     effects.extend(replay(connection, &replays).await?);
     effects.extend(learn(connection, &learned).await?);
     Ok(effects)
+}
+
+async fn seen_at(connection: &mut SqliteConnection, now: SystemTime) -> sqlx::Result<Effect> {
+    sqlx::query(SEEN_AT)
+        .bind(millis(now))
+        .execute(connection)
+        .await?;
+    Ok(Effect::Done)
+}
+
+async fn shift_times(connection: &mut SqliteConnection, by: i64) -> sqlx::Result<Effect> {
+    for statement in SHIFT_TIMES {
+        sqlx::query(statement)
+            .bind(by)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(Effect::Done)
 }
 
 async fn accept(

@@ -14,3 +14,4 @@ mod restoring;
 mod rows;
 mod store;
 mod waiting;
+mod wall_clock;

@@ -122,6 +122,10 @@ impl Store for Fickle {
         })
     }
 
+    fn seen_at(&self) -> StoreFuture<'_, Option<SystemTime>> {
+        self.inner.seen_at()
+    }
+
     fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>> {
         self.inner.active(after, limit)
     }

@@ -152,7 +152,7 @@ async fn a_newer_version_is_refused_and_both_versions_are_named() {
     let before = fs::read(&path).unwrap();
     let why = refusal(&path).await;
     assert!(why.contains("has version 7"), "{why}");
-    assert!(why.contains("versions up to 4"), "{why}");
+    assert!(why.contains("versions up to 5"), "{why}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
