@@ -109,17 +109,29 @@ pub(crate) fn escape_json(json: &str) -> String {
 }
 
 /// Returns one line of output with the characters replaced that a terminal acts upon, line breaks
-/// among them. Tabs between columns stay.
+/// among them, and without commands of CI runners. Tabs between columns stay.
 ///
 /// This is the last line of defence: foreign text inside the line is sanitized before, as
 /// [`ForeignText`].
 pub(crate) fn sanitize_line(line: &str) -> Cow<'_, str> {
     let is_replaced = |c: char| c != '\t' && is_active(c);
-    if line.contains(is_replaced) {
-        line.replace(is_replaced, "\u{FFFD}").into()
-    } else {
-        line.into()
+    let command = line.trim_start().strip_prefix("::");
+    if command.is_none() && !line.contains("##") && !line.contains(is_replaced) {
+        return line.into();
     }
+    let second_colon = command.map(|rest| line.len() - rest.len() - 1);
+    let mut sanitized = String::with_capacity(line.len() + 8);
+    for (at, c) in line.char_indices() {
+        if second_colon == Some(at) || (c == '#' && sanitized.ends_with('#')) {
+            sanitized.push(' ');
+        }
+        sanitized.push(if is_replaced(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        });
+    }
+    sanitized.into()
 }
 
 /// Whether the character acts upon the text around it instead of being visible: controls (C0 with
@@ -250,6 +262,12 @@ mod tests {
             sanitize_line("a\r\n\u{1b}[2J"),
             "a\u{FFFD}\u{FFFD}\u{FFFD}[2J"
         );
+    }
+
+    #[test]
+    fn no_line_holds_a_command_of_a_ci_runner() {
+        assert_eq!(sanitize_line("  ::error::x"), "  : :error::x");
+        assert_eq!(sanitize_line("a ##[error]b::c"), "a # #[error]b::c");
     }
 
     #[test]

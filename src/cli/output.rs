@@ -57,7 +57,7 @@ pub(super) async fn print_while_read(line: &str) -> bool {
 pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
     let message = sanitize_message(&error.to_string());
     if environment.flag("GITHUB_ACTIONS") {
-        warn(&error_command(&message));
+        write_error(&error_command(&message));
     } else {
         warn(&format!("error: {message}"));
     }
@@ -65,7 +65,11 @@ pub(super) fn complain(error: &CliError, environment: &dyn Environment) {
 
 /// Prints a line that is no result.
 pub(super) fn warn(line: &str) {
-    stderr().log(format!("{}\n", sanitize_line(line)));
+    write_error(&sanitize_line(line));
+}
+
+fn write_error(line: &str) {
+    stderr().log(format!("{line}\n"));
 }
 
 /// Prints several lines that are no result.

@@ -27,10 +27,10 @@ pub enum InvalidId {
     Forbidden(char, usize),
 }
 
-/// Returns the character in quotation marks, or the number of one that can't be seen.
+/// Returns the character in quotation marks, escaped where it can't be seen.
 fn shown(c: char) -> String {
-    if is_active(c) {
-        format!("U+{:04X}", u32::from(c))
+    if is_active(c) && !c.is_control() {
+        format!("'{}'", c.escape_unicode())
     } else {
         format!("{c:?}")
     }

@@ -7,6 +7,7 @@ use sqlx::{PgConnection, Row};
 use super::notices;
 use super::values::at_least_none;
 use super::write::tell;
+use crate::sanitize::ForeignText;
 use crate::store::columns::{BoxError, duration_millis, time};
 use crate::store::{Alive, Held, Instance, Renewal};
 
@@ -122,7 +123,7 @@ pub(super) async fn renew(
             .await?;
         for (number, instance) in &died {
             tracing::warn!(
-                instance,
+                instance = %ForeignText::from(instance.as_str()),
                 number,
                 "a daemon has shown no sign of life for the length of its lease; others take over what it held"
             );

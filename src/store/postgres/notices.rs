@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::This;
 use super::limits::QUERY_TIMEOUT;
 use crate::model::WatchId;
+use crate::sanitize::ForeignText;
 use crate::store::Notice;
 
 /// The one channel that there is.
@@ -135,7 +136,7 @@ impl Waiting {
 async fn listen(options: PgConnectOptions, this: Arc<This>, waiting: Arc<Waiting>) {
     loop {
         if let Err(error) = listen_once(&options, &this, &waiting).await {
-            tracing::debug!(%error, "notices of other daemons can't be had; trying again");
+            tracing::debug!(error = %ForeignText::of(&error), "notices of other daemons can't be had; trying again");
         }
         sleep(PAUSE).await;
     }

@@ -7,6 +7,7 @@ mod credentials;
 mod dates;
 mod encodings;
 mod exit_codes;
+pub(crate) mod foreign;
 mod harness;
 mod history;
 mod hook_timeout;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::harness::{House, until};
 
 /// A hook of that name that runs a shell script.
-fn exec(house: &House, name: &str, script: &str) -> String {
+pub(super) fn exec(house: &House, name: &str, script: &str) -> String {
     let path = house.path(name);
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();

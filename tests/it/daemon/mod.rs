@@ -3,6 +3,7 @@
 
 mod cluster;
 mod crash;
+mod foreign;
 pub(crate) mod harness;
 mod held_back;
 mod hooks;

@@ -6,6 +6,6 @@ mod cluster;
 mod deliveries;
 mod history;
 mod real;
-mod stand_in;
+pub(super) mod stand_in;
 mod waiting;
 mod watches;

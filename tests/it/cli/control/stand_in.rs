@@ -19,13 +19,13 @@ use tokio::runtime::Runtime;
 
 use crate::cli::harness::{Invocation, dcs_wait};
 
-pub(super) const WATCH: &str = "01936c2f-5e00-7000-8000-000000000001";
-pub(super) const OTHER: &str = "01936c2f-5e00-7000-8000-000000000002";
-pub(super) const DELIVERY: &str = "01936c2f-5e00-7000-8000-00000000000d";
-pub(super) const TOKEN: &str = "correct-horse";
+pub(in crate::cli) const WATCH: &str = "01936c2f-5e00-7000-8000-000000000001";
+pub(in crate::cli) const OTHER: &str = "01936c2f-5e00-7000-8000-000000000002";
+pub(in crate::cli) const DELIVERY: &str = "01936c2f-5e00-7000-8000-00000000000d";
+pub(in crate::cli) const TOKEN: &str = "correct-horse";
 
 /// A daemon's stand-in.
-pub(super) struct StandIn {
+pub(in crate::cli) struct StandIn {
     folder: TempDir,
     desk: Arc<Desk>,
     runtime: Runtime,
@@ -46,7 +46,7 @@ struct Told {
 }
 
 impl StandIn {
-    pub(super) fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -73,7 +73,7 @@ impl StandIn {
     }
 
     /// Listens on TCP as well; the URL.
-    pub(super) fn url(&self) -> String {
+    pub(in crate::cli) fn url(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0");
         let listener = self.runtime.block_on(listener).unwrap();
         let address = listener.local_addr().unwrap();
@@ -84,16 +84,16 @@ impl StandIn {
         format!("http://{address}")
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(in crate::cli) fn socket(&self) -> PathBuf {
         self.folder.path().join("control.sock")
     }
 
     /// What is answered to a request such as `GET /v1/watches?limit=1`.
-    pub(super) fn answers(self, request: &str, status: u16, answer: Value) -> Self {
+    pub(in crate::cli) fn answers(self, request: &str, status: u16, answer: Value) -> Self {
         self.answers_text(request, status, &answer.to_string())
     }
 
-    pub(super) fn answers_text(self, request: &str, status: u16, answer: &str) -> Self {
+    pub(in crate::cli) fn answers_text(self, request: &str, status: u16, answer: &str) -> Self {
         let mut answers = self.desk.answers.lock().unwrap();
         let answers_to_it = answers.entry(request.to_owned()).or_default();
         answers_to_it.push_back((status, answer.to_owned()));
@@ -102,12 +102,12 @@ impl StandIn {
     }
 
     /// What the next event stream tells before it ends.
-    pub(super) fn tells(self, events: impl IntoIterator<Item = Value>) -> Self {
+    pub(in crate::cli) fn tells(self, events: impl IntoIterator<Item = Value>) -> Self {
         self.streams(events, false)
     }
 
     /// What the next event stream tells before nothing more happens.
-    pub(super) fn tells_and_stays(self, events: impl IntoIterator<Item = Value>) -> Self {
+    pub(in crate::cli) fn tells_and_stays(self, events: impl IntoIterator<Item = Value>) -> Self {
         self.streams(events, true)
     }
 
@@ -123,12 +123,12 @@ impl StandIn {
     }
 
     /// The requests that came in, with their bodies where they had one.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(in crate::cli) fn requests(&self) -> Vec<String> {
         self.desk.requests.lock().unwrap().clone()
     }
 
     /// The command, told where this is.
-    pub(super) fn asked<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Invocation {
+    pub(in crate::cli) fn asked<'a>(&self, arguments: impl AsRef<[&'a str]>) -> Invocation {
         dcs_wait(arguments).env("DCS_WAIT_SOCKET", self.socket().to_str().unwrap())
     }
 }
@@ -191,12 +191,12 @@ impl hyper::body::Body for Told {
     }
 }
 
-pub(super) fn error(code: &str, message: &str) -> Value {
+pub(in crate::cli) fn error(code: &str, message: &str) -> Value {
     json!({"error": {"code": code, "message": message}})
 }
 
 /// A watch for `job` that goes on.
-pub(super) fn active() -> Value {
+pub(in crate::cli) fn active() -> Value {
     json!({
         "id": WATCH, "project": "main", "job_id": "job", "state": "active", "outcome": null,
         "status": "RUNNING", "job_type": "masterStandbySwapJob",
@@ -207,7 +207,7 @@ pub(super) fn active() -> Value {
 }
 
 /// A watch with these members instead.
-pub(super) fn with(mut watch: Value, members: Value) -> Value {
+pub(in crate::cli) fn with(mut watch: Value, members: Value) -> Value {
     for (name, value) in members.as_object().unwrap() {
         watch[name] = value.clone();
     }
@@ -215,7 +215,7 @@ pub(super) fn with(mut watch: Value, members: Value) -> Value {
 }
 
 /// A watch whose job has ended.
-pub(super) fn ended(outcome: &str, status: &str) -> Value {
+pub(in crate::cli) fn ended(outcome: &str, status: &str) -> Value {
     with(
         active(),
         json!({
@@ -226,12 +226,12 @@ pub(super) fn ended(outcome: &str, status: &str) -> Value {
     )
 }
 
-pub(super) fn detail(watch: Value) -> Value {
+pub(in crate::cli) fn detail(watch: Value) -> Value {
     json!({"watch": watch, "answers": [], "deliveries": []})
 }
 
 /// An event about the watch for `job`.
-pub(super) fn event(name: &str, members: Value) -> Value {
+pub(in crate::cli) fn event(name: &str, members: Value) -> Value {
     let about = json!({
         "event": name, "watch_id": WATCH, "project": "main", "job_id": "job",
         "waited_ms": 4000, "polls": 4,
@@ -239,7 +239,7 @@ pub(super) fn event(name: &str, members: Value) -> Value {
     with(about, members)
 }
 
-pub(super) fn polled(status: &str) -> Value {
+pub(in crate::cli) fn polled(status: &str) -> Value {
     event(
         "polled",
         json!({
@@ -250,11 +250,11 @@ pub(super) fn polled(status: &str) -> Value {
 }
 
 /// What jobs of a type that usually take 2m10s let expect.
-pub(super) fn estimate(left_ms: Option<u64>) -> Value {
+pub(in crate::cli) fn estimate(left_ms: Option<u64>) -> Value {
     json!({"count": 31, "median_ms": 130_312, "p90_ms": 180_000, "left_ms": left_ms})
 }
 
-pub(super) fn ended_event(outcome: &str, status: &str) -> Value {
+pub(in crate::cli) fn ended_event(outcome: &str, status: &str) -> Value {
     let result = json!({
         "job_id": "job", "project_id": "0f9a", "outcome": outcome, "status": status,
         "job_type": "masterStandbySwapJob", "begin_time": "2026-11-24T08:00:00.000Z",
