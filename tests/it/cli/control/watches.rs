@@ -261,11 +261,9 @@ fn a_watch_that_is_held_back_says_by_what_wherever_it_is_shown() {
     let polled = daemon.asked(["watch", "poll", "job"]).run();
     polled
         .exits_with(0)
-        .prints_line(&format!("{WATCH} job is not polled yet: {why}"));
+        .prints_line(format!("{WATCH} job is not polled yet: {why}"));
     let shown = daemon.asked(["watch", "show", WATCH]).run();
-    shown
-        .exits_with(0)
-        .prints_line(&format!("held by    {why}"));
+    shown.exits_with(0).prints_line(format!("held by    {why}"));
     let listed = daemon.asked(["watch", "list", "--output=json"]).run();
     let listed = json_lines(&listed.exits_with(0).stdout);
     assert_eq!(listed[0]["held_by"]["reason"], "rate_limit");
