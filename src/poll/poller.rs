@@ -125,8 +125,7 @@ impl<'a, S: Subject> Poller<'a, S> {
                 let deadline = self.deadline();
                 let (place, turn) = line_up(&self.session.gate, now, deadline);
                 if let Some(turn) = turn {
-                    self.in_line = u32::try_from(turn.saturating_duration_since(due).as_millis())
-                        .unwrap_or(u32::MAX);
+                    self.in_line = millis_between(due, turn);
                     let turn = self.subject.control().sleep_until(turn).await;
                     let in_line = Duration::from_millis(self.in_line.into());
                     due = turn.checked_sub(in_line).unwrap_or(turn);
@@ -390,4 +389,10 @@ impl<'a, S: Subject> Poller<'a, S> {
             fault: self.held.take_fault(),
         }
     }
+}
+
+/// The milliseconds from one time to another. A function of its own, as the loop would keep what it borrows
+/// while it sleeps.
+fn millis_between(from: Instant, to: Instant) -> u32 {
+    u32::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(u32::MAX)
 }
