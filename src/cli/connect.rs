@@ -1,6 +1,5 @@
 //! From options and environment to a session with the service.
 
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use crate::config::defaults;
 use crate::connect::{ConnectError, Place, Plan};
 use crate::environment::Environment;
 use crate::model::{Exit, NoMeter};
+use crate::output::{LogWriter, stderr};
 use crate::poll::{Backoff, Deadline, Schedule as _};
 use crate::report::{self, Connecting, Style, sanitize_message};
 
@@ -107,7 +107,7 @@ async fn persist<T>(
     let mut place = pace.backoff.first();
     let mut random = fastrand::Rng::new();
     let mut telling = Telling {
-        connecting: report::connecting(&pace.style, Box::new(io::stderr())),
+        connecting: report::connecting(&pace.style, Box::new(LogWriter)),
         start: Instant::now(),
     };
     let mut last = "there was no answer in time".to_owned();
@@ -156,7 +156,7 @@ impl Telling {
                 // What takes no time shows nothing.
                 biased;
                 done = &mut work => return done,
-                now = ticks.tick() => {
+                now = ticks.tick() => if !stderr().is_behind() {
                     let left = next.map(|next| next.duration_since(now));
                     self.connecting.tick(self.start.elapsed(), left);
                 }
