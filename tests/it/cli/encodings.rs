@@ -70,7 +70,7 @@ fn an_error_keeps_its_code_and_its_limit_whatever_its_text_is_encoded_in() {
     let ended = service.wait_for(["job", "--timeout=30s"]).run();
     ended
         .exits_with(0)
-        .says("the service allows 100 requests in 1s");
+        .says("the service's limit is 100 requests in 1s");
 }
 
 #[test]

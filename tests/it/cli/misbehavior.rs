@@ -109,7 +109,10 @@ fn a_pause_that_the_service_asks_for_is_told_and_kept() {
         .with_header(RETRY_AFTER, HeaderValue::from_static("1"));
     let service = Service::playing([Step::of(Act::Error(throttled)), Step::success()]);
     let ended = service.wait_for(["job"]).run();
-    ended.exits_with(0).says("throttled").says("next try in 1s");
+    ended
+        .exits_with(0)
+        .says("throttled")
+        .says("next request in 1s");
     let requests = service.requests();
     let pause = requests[1].at - requests[0].at;
     assert!(pause >= Duration::from_secs(1), "{pause:?}");
@@ -125,7 +128,7 @@ fn the_limit_that_the_service_names_is_told() {
     let ended = service.wait_for(["job"]).run();
     ended
         .exits_with(0)
-        .says("the service allows 100 requests in 1s");
+        .says("the service's limit is 100 requests in 1s");
 }
 
 #[test]

@@ -62,7 +62,7 @@ async fn what_is_left_is_counted_from_the_beginning_that_the_service_names() {
     let served = Served::new().await;
     served.ended("a1").await;
     served.service.run_for("half", TOOK / 2);
-    served.service.run_for("longer", 2 * TOOK);
+    served.service.run_for("longer", TOOK * 3 / 2);
     let (half, longer) = (served.add("half").await, served.add("longer").await);
     let half = shown(&served, &half).await;
     let left = half["estimate"]["left_ms"].as_u64().unwrap();

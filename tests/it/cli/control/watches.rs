@@ -184,7 +184,7 @@ fn a_job_of_several_projects_has_to_be_told_apart() {
             page([active(), elsewhere.clone()]),
         )
         .answers(
-            "GET /v1/watches?job_id=job&limit=100&project=spare",
+            "GET /v1/watches?job_id=job&project=spare&limit=100",
             200,
             page([elsewhere.clone()]),
         )
