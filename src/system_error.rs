@@ -1,4 +1,4 @@
-//! Which of the system's errors pass by themselves, or once somebody mends the machine.
+//! The system errors that are temporary: they pass by themselves, or once the machine is repaired.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 /// full or fails, or the system lacks a resource. A wrong path or a lack of permission isn't temporary.
 pub(crate) fn is_temporary(error: &io::Error) -> bool {
     const TEMPORARY: [Errno; 17] = [
-        // Disks: no room or inode, a quota, failed hardware, a file system that became read-only.
+        // Disks: no free space or inode, a quota, failed hardware, a file system that became read-only.
         Errno::NOSPC,
         Errno::DQUOT,
         Errno::IO,
@@ -20,11 +20,11 @@ pub(crate) fn is_temporary(error: &io::Error) -> bool {
         Errno::NOMEM,
         Errno::NOBUFS,
         Errno::NOLCK,
-        // Somebody else is at it.
+        // The file or the device is in use.
         Errno::AGAIN,
         Errno::INTR,
         Errno::BUSY,
-        // File systems of the network.
+        // Network file systems.
         Errno::STALE,
         Errno::TIMEDOUT,
         Errno::HOSTDOWN,

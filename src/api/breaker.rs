@@ -6,12 +6,13 @@
 //! or the clock corrected; everybody else waits for how that goes. When it goes wrong, nothing is
 //! sent for as long as a lock lasts, and then one request.
 //!
-//! A probe that takes long proves nothing, and may be about a job that never answers. A second one goes out
-//! beside it then, for another watch; there are never more, as each of them may be refused.
+//! A slow probe proves nothing yet: its job may be one whose requests hang. A second probe is then sent
+//! for another watch. There are never more than two, because each of them may be refused.
 //!
-//! Those who wait are woken one at a time, as only one may find out: in their order after a probe that was
-//! answered without a word about the credential, and from alternate ends of the queue after a slow one, as
-//! jobs that don't answer stand side by side. All are woken at once when one has found out.
+//! Waiting watches are woken one at a time, because only one may send the next probe. After a probe whose
+//! answer says nothing about the credential, the oldest one is next. After a slow probe, they are taken from
+//! alternate ends of the queue, because jobs that hang are often next to each other. When a probe has an
+//! answer about the credential, all are woken.
 
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,8 +27,8 @@ use crate::model::Fault;
 /// How long the service locks a key (dcs: "AK access failed to reach the limit").
 pub(super) const LOCK: Duration = Duration::from_secs(5 * 60);
 
-/// The shortest time between two retries that a program may ask for: with the first refusal, they are
-/// fewer than what locks a key.
+/// The shortest time between two retries on request. Together with the first refusal, they stay below
+/// the number that locks a key.
 const RETRY_INTERVAL: Duration = Duration::from_secs(150);
 
 /// How many probes may be under way at once, where the first is slow.
@@ -222,7 +223,7 @@ impl Breaker {
         self.shared().refusal.is_some()
     }
 
-    /// Wakes one of those who wait after a slow probe.
+    /// Wakes one waiting watch after a slow probe.
     fn wake_after_slow(&self, shared: &mut Shared) {
         match shared.oldest_is_next {
             true => self.changed.notify_one(),

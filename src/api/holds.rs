@@ -80,7 +80,7 @@ impl HoldBook {
         }
     }
 
-    /// Forgets everything: somebody wants requests to be sent now.
+    /// Discards all holds: the user wants requests to be sent now.
     pub fn lift(&self) {
         let keys: Vec<String> = {
             let mut state = self.state();
@@ -189,7 +189,7 @@ impl HoldBook {
 
     fn send(&self, change: HoldChange) {
         if let Some(changes) = &self.changes {
-            // Whoever stores them may have ended: the program does as well then.
+            // The receiver is gone only when the program is about to end.
             drop(changes.send(change));
         }
     }

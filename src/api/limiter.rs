@@ -236,8 +236,8 @@ impl Limiter {
         until.saturating_duration_since(now)
     }
 
-    /// Ends the pause, and forgets the limit that the service named: somebody knows better. True where
-    /// there was either; those who sleep in line are then to line up anew.
+    /// Ends the pause and discards the limit that the service named, on the user's request. Returns whether
+    /// there was either; waiting watches must then queue again.
     pub fn lift(&self, now: Instant) -> bool {
         let mut state = self.state_at(now);
         let is_paused = state.held_until.is_some_and(|held| held > now);

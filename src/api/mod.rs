@@ -59,7 +59,7 @@ pub trait JobSource: Send + Sync {
         None
     }
 
-    /// Somebody wants a request to be sent now, whatever an earlier run was told.
+    /// Discards what an earlier run stored about the credential, so that a request is sent now.
     fn lift_hold(&self) {}
 
     /// The project that it asks about, as soon as that is known.

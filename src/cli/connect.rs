@@ -29,7 +29,7 @@ pub(super) struct Pace {
     pub(super) backoff: Backoff,
     /// When to give up.
     pub(super) deadline: Deadline,
-    /// How to tell of what takes time.
+    /// The form of the progress.
     pub(super) style: Style,
 }
 
@@ -106,14 +106,14 @@ async fn persist<T>(
     let deadline = pace.deadline;
     let mut place = pace.backoff.first();
     let mut random = fastrand::Rng::new();
-    let mut telling = Telling {
+    let mut progress = LookupProgress {
         connecting: report::connecting(&pace.style, Box::new(LogWriter)),
         start: Instant::now(),
     };
     let mut last = "there was no answer in time".to_owned();
     loop {
         let answered = deadline.before_too_late(attempt());
-        let Some(result) = telling.during(None, answered).await else {
+        let Some(result) = progress.during(None, answered).await else {
             return Err(timed_out(last));
         };
         let error = match result {
@@ -131,22 +131,22 @@ async fn persist<T>(
         let backoff = pace.backoff.next(&mut place, &mut random);
         let next = deadline.cut(backoff.max(asked_for));
         if is_news {
-            let text = format!("{last}; trying on until the time-out");
-            telling.connecting.trouble(&sanitize_message(&text));
+            let text = format!("{last}; retrying until the time-out");
+            progress.connecting.trouble(&sanitize_message(&text));
         }
         let at = Instant::now().saturating_add(next);
-        telling.during(Some(at), sleep(next)).await;
+        progress.during(Some(at), sleep(next)).await;
     }
 }
 
-/// Tells how long it takes.
-struct Telling {
+/// Shows how long the lookup takes.
+struct LookupProgress {
     connecting: Connecting,
     start: Instant,
 }
 
-impl Telling {
-    /// Tells how much time passes while `work` is done, and how much is left until the next attempt.
+impl LookupProgress {
+    /// Shows the time that has passed while `work` is done, and the time until the next attempt.
     async fn during<T>(&mut self, next: Option<Instant>, work: impl Future<Output = T>) -> T {
         let mut ticks = interval(self.connecting.tick_every());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

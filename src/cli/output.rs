@@ -1,5 +1,6 @@
 //! What the commands print: results on standard output, all else on standard error. A closed stream
-//! ends nothing: the exit code still tells. A stalled one blocks nobody, see [`crate::output`].
+//! doesn't end a command: its exit code is still of use. A stalled one doesn't block it, see
+//! [`crate::output`].
 
 use std::future::pending;
 use std::io::{self, IsTerminal};
@@ -17,24 +18,24 @@ use crate::output::{stderr, stdout};
 use crate::report::{error_command, sanitize_message};
 use crate::sanitize::sanitize_line;
 
-/// How long a reader may take nothing until what it hasn't read is given up at the end.
+/// For how long a reader may read nothing before waiting lines are discarded at the end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the end waits for a reader that is slow.
+/// How long a slow reader may take at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a command ends whose results have no reader.
+/// The error of a command whose results are not read.
 pub(super) const NOT_TAKEN: &str =
     "standard output isn't read, and what waited there is lost; read it, or write it to a file";
 
-/// Prints a line of results, once there is room for it. A reader that is gone misses nothing; any
-/// other failure is reported on standard error.
+/// Prints a line of results once the queue has capacity. A closed stream is ignored; any other failure
+/// is reported on standard error.
 pub(super) async fn print(line: &str) {
-    stdout().room().await;
+    stdout().wait_for_capacity().await;
     print_now(line);
 }
 
-/// Prints a line of results, however many wait. For results that are held in memory in any case.
+/// Prints a line of results without waiting for capacity. For results that are in memory in any case.
 pub(super) fn print_now(line: &str) {
     stdout().result(format!("{}\n", sanitize_line(line)));
 }
@@ -46,7 +47,7 @@ pub(super) async fn print_all(lines: impl IntoIterator<Item = impl AsRef<str>>) 
     }
 }
 
-/// Prints a line of results, and says whether somebody may read on.
+/// Prints a line of results, and returns whether the stream is still open.
 pub(super) async fn print_while_read(line: &str) -> bool {
     print(line).await;
     stdout().results_written().await;
@@ -131,7 +132,7 @@ pub(super) fn usage(error: clap::Error, environment: &dyn Environment) -> Exit {
 /// What ended the wait for a reader of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// They are all written, or nobody reads any more.
+    /// They are all written, or the stream is closed.
     All,
     /// The deadline came first.
     Late,

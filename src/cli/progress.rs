@@ -22,8 +22,7 @@ use crate::output::{LogWriter, report_dropped_lines_by, stderr};
 use crate::report::{self, AttemptEvent, Output, Progress, Reporter, Style, Surroundings, Then};
 use crate::sanitize::EventWriter;
 
-/// Does work that takes its time, and tells what happens meanwhile. The first signal calls the work
-/// off, and is handed back.
+/// Does the work and reports its events meanwhile. The first signal cancels the work, and is returned.
 pub(super) async fn narrate<T>(
     style: &Style,
     environment: &dyn Environment,
@@ -44,11 +43,11 @@ pub(super) async fn narrate<T>(
         let reporter = report::reporter(style, Box::new(LogWriter), summary);
         tell(receiver, reporter, style, start, interrupts, &cancel).await
     };
-    // With the end of the work the sender is dropped, which ends the telling, too.
+    // The work drops the sender at its end, which ends the reporting, too.
     tokio::join!(work(sender, cancel.clone()), telling)
 }
 
-/// Tells what happens until nothing more can. The first signal calls the wait off.
+/// Reports events until the channel is closed. The first signal cancels the wait.
 async fn tell(
     mut told: UnboundedReceiver<Told>,
     mut reporter: Box<dyn Reporter>,
@@ -81,7 +80,7 @@ async fn tell(
                     let waited = start.elapsed();
                     let event = AttemptEvent { job_id, hook, waited, attempt, answer, then };
                     reporter.delivery(&event);
-                    // What else is told is for those who want to be told.
+                    // With --quiet, only failures are reported.
                     if then == Then::Dead && style.progress == Progress::Silent {
                         output::warn(&report::undelivered_line(&event));
                     }

@@ -28,7 +28,7 @@ use crate::report::{self, Progress, Style};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How long the reader of standard output has after a time-out to take what waits there.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
+const FINAL_READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long hooks have after the end of the wait when nothing else is said.
 const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -106,11 +106,11 @@ pub(super) async fn results_taken(
     interrupts: &mut Interrupts,
 ) -> Result<Exit, CliError> {
     if interrupts.have_come() {
-        // Nobody waits any longer then; what is lost is reported at the end.
+        // The results are not waited for then; lost ones are reported at the end.
         return Ok(exit);
     }
     // A reader that begins to read at the end gets some time for it.
-    let soon = Instant::now().saturating_add(LAST_CHANCE);
+    let soon = Instant::now().saturating_add(FINAL_READ_TIMEOUT);
     let deadline = deadline.map(|deadline| deadline.max(soon));
     match output::results_taken(deadline, interrupts).await {
         Taken::All => Ok(exit),
@@ -196,7 +196,7 @@ pub(super) async fn prepare(
         retries: Retries {
             after: HOOK_RETRIES.to_vec(),
             jitter: 0.2,
-            heeds_receiver: false,
+            honors_retry_after: false,
         },
         seed: fastrand::u64(..),
         known: Vec::new(),

@@ -54,7 +54,7 @@ impl Place {
         })
     }
 
-    /// Checks what is said, whatever the credential's source may know.
+    /// Checks what options and variables say, without the credential's source.
     ///
     /// # Errors
     /// When the region's name is malformed, or the variable for its endpoint holds none.

@@ -353,7 +353,7 @@ fn retries() -> Retries {
     Retries {
         after: after.map(Duration::from_secs).to_vec(),
         jitter: 0.1,
-        heeds_receiver: true,
+        honors_retry_after: true,
     }
 }
 

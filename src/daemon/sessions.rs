@@ -84,7 +84,7 @@ impl Sessions {
         Self { book, ..self }
     }
 
-    /// Forgets what services said in earlier runs: somebody wants requests to be sent now.
+    /// Discards what services said in earlier runs, so that requests are sent now.
     pub(super) fn lift(&self) {
         self.book.lift();
     }

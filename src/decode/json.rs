@@ -1,7 +1,7 @@
 //! JSON of other programs: strictly where it is well-formed, leniently otherwise.
 //!
 //! The structure is always strict: a body that was cut short, or that isn't JSON, has no value. What
-//! stands inside of it is lenient, so that text that nobody needs can't hide what is needed:
+//! stands inside of it is lenient, so that text that isn't needed can't hide what is needed:
 //!
 //! - A byte order mark is dropped, UTF-16 is decoded, and bytes that are no text become U+FFFD.
 //! - In strings, lone surrogates, backslashes that begin no escape, and control characters become
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_nobody_can_read_are_null() {
+    fn values_that_can_not_be_read_are_null() {
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         let deeper = format!("{}\"]}}\"{}", "{\"x\":[".repeat(200), "]}".repeat(200));
         for value in ["1e999", "NaN", "-Infinity", "undefined", "0x1F", "007"] {

@@ -19,7 +19,7 @@ pub enum Hold {
 }
 
 impl Hold {
-    /// What holds back whatever goes through this gate.
+    /// What holds back all requests of this gate.
     pub(super) fn of(gate: &Gate) -> Option<Self> {
         let rate = || gate.limiter.hold(Instant::now()).map(Self::Rate);
         gate.breaker.hold().map(Self::Refused).or_else(rate)

@@ -365,7 +365,7 @@ impl Engine {
         let flushed = timeout_at(flush_until, flush).await;
         let is_stored = settled.is_ok() && flushed.is_ok();
         if is_stored && shared.is_restored() && shared.leases.is_none() {
-            // It is of no matter where that fails.
+            // A failure has no consequence: the time is only a hint.
             drop(timeout_at(flush_until, shared.store_time()).await);
         }
         if !is_stored {

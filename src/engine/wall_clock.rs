@@ -210,7 +210,7 @@ impl Shared {
         }
     }
 
-    /// Stores that the store is in use now. It is of no matter where that fails: the next time does it.
+    /// Stores the time at which the store was last in use. A failure has no consequence: it is repeated.
     pub(super) async fn store_time(&self) {
         if let Err(error) = self.recorder.store(Change::SeenAt(self.clock.now())).await {
             tracing::debug!(%error, "the time can't be stored now");

@@ -30,7 +30,7 @@ pub(super) enum BodyError {
     CutShort,
     /// Its compressed data is none, or its checksum is another one.
     Damaged,
-    /// It has a content coding that nobody asked for, and that can't be undone.
+    /// It has a content coding that was not asked for and can't be decoded.
     Unsupported(String),
 }
 

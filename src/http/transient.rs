@@ -21,8 +21,8 @@ pub fn is_transient_status(status: u16) -> bool {
 }
 
 impl Trouble {
-    /// Whether it is a transient error. A certificate that doesn't verify alone is none: it stays
-    /// as it is until somebody changes it.
+    /// Whether it is a transient error. Only a certificate that doesn't verify is not: it stays invalid
+    /// until it is replaced.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind != TroubleKind::Certificate

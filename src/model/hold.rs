@@ -20,7 +20,7 @@ pub struct CredentialHold {
 pub enum HoldReason {
     /// It refuses it, in these words.
     Refused(Fault),
-    /// It wants fewer requests: so many in this time, where it named a limit.
+    /// It wants fewer requests: this many in this time, where it named a limit.
     Throttled(Option<(u32, Duration)>),
 }
 
@@ -34,7 +34,7 @@ pub enum HoldChange {
         /// Which, as [`CredentialHold::key`] has it.
         key: String,
     },
-    /// Somebody wants requests to be sent now.
+    /// The user wants requests to be sent now.
     Lifted {
         /// With which credentials.
         keys: Vec<String>,

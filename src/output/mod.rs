@@ -1,8 +1,8 @@
 //! Everything that the process writes to readers that may stall: standard output, standard error,
 //! the journal, the service manager.
 //!
-//! Each destination has a bounded queue and a thread that alone writes to it. Nobody else ever
-//! blocks on a reader: log lines make room for newer ones, and are counted; results wait.
+//! Each destination has a bounded queue and a writer thread; no other thread blocks on a reader. When a
+//! queue is full, the oldest log lines are dropped and counted, and producers of results wait.
 
 mod fd;
 mod panics;

@@ -1,5 +1,5 @@
-//! Entries that wait to be written, in their order. Log entries are bounded: the oldest make room,
-//! and their lines are counted. Results are never dropped: their producers wait for room.
+//! Entries that wait to be written, in their order. Log entries are bounded: the oldest are dropped, and
+//! their lines are counted. Results are never dropped: their producers wait for capacity.
 
 use std::collections::VecDeque;
 

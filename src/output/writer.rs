@@ -25,7 +25,7 @@ pub(crate) enum Delivery {
     Written,
     /// It could not be written. The next one may be.
     Lost,
-    /// Nobody reads any more: entries of its kind are discarded from now on.
+    /// The reader is gone: entries of its kind are discarded from now on.
     Closed,
 }
 
@@ -80,7 +80,7 @@ impl Writer {
         Self { shared }
     }
 
-    /// Adds progress or a log line. Never blocks; the oldest make room.
+    /// Adds progress or a log line. Never blocks; the oldest are dropped.
     pub(crate) fn log(&self, text: impl Into<Vec<u8>>) {
         self.add(Entry::text(Kind::Log, text.into()));
     }
@@ -90,8 +90,8 @@ impl Writer {
         self.add(Entry::record(record));
     }
 
-    /// Adds a result, whatever waits already. For producers whose results are bounded by what they
-    /// hold in memory anyway; others wait for [`Writer::room`] first.
+    /// Adds a result, even beyond the capacity. For producers whose results are in memory in any case;
+    /// others await [`Writer::wait_for_capacity`] first.
     pub(crate) fn result(&self, text: impl Into<Vec<u8>>) {
         self.add(Entry::text(Kind::Result, text.into()));
     }
@@ -108,8 +108,8 @@ impl Writer {
         }
     }
 
-    /// Waits until there is room for a result.
-    pub(crate) async fn room(&self) {
+    /// Waits until the queue has capacity for a result.
+    pub(crate) async fn wait_for_capacity(&self) {
         let has_room = |state: &State| state.is_closed(Kind::Result) || state.queue.has_room();
         let mut progress = self.shared.progress.subscribe();
         while !has_room(&self.shared.state()) {
@@ -131,7 +131,7 @@ impl Writer {
         }
     }
 
-    /// Nobody waits any more for results to be written.
+    /// Stops waiting for results to be written.
     pub(crate) fn give_up_results(&self) {
         self.shared.state().are_results_given_up = true;
         self.shared.progress.send_modify(|_| {});
@@ -159,7 +159,7 @@ impl Writer {
         state.is_writing || !state.queue.is_empty()
     }
 
-    /// Whether nobody reads results any more.
+    /// Whether the reader of results is gone.
     pub(crate) fn are_results_closed(&self) -> bool {
         self.shared.state().are_results_closed
     }

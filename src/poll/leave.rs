@@ -1,6 +1,6 @@
-//! Leave to send a request: the credential is good, it is this watch's turn, and not too many are under
-//! way. In this order: a watch that waits for the credential's proof holds nothing that others need. And
-//! before all of that, a watch that is due sleeps in line until its turn comes near, which takes no room at all.
+//! The permit to send a request. It is acquired in this order: the credential is proven, the rate limit lets
+//! the request through, and few enough are in flight. So a watch that waits for the proof holds nothing that
+//! others need. Before that, a watch that is due sleeps until its turn is near, which uses no memory.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// One of the requests that may be under way at once.
 type InFlightPermit = OwnedSemaphorePermit;
 
-/// Leave to send one request.
+/// The permit to send one request.
 pub(super) struct RequestPermit<'a> {
     /// For the credential.
     pub(super) pass: Pass<'a>,
@@ -31,7 +31,7 @@ pub(super) struct RequestPermit<'a> {
     pub(super) in_flight: InFlightPermit,
 }
 
-/// What came of waiting for a turn and for room.
+/// The result of waiting for the rate limit and for an in-flight permit.
 enum Slot {
     Free(InFlightPermit),
     /// The credential was refused meanwhile.
@@ -64,9 +64,9 @@ impl<S: Subject> Poller<'_, S> {
 
     /// Waits for a turn at the limiter, and then for fewer requests under way than may be.
     ///
-    /// A turn is used at its time or not at all, so that requests don't bunch up when there is room again. So
-    /// where there is no room, a watch waits for that first, in the order of asking, and takes its turn with
-    /// the permit in hand: the turns meanwhile would be lost, and push back those of others.
+    /// A turn is used at its time or not at all, so that requests don't bunch up when permits are released. So
+    /// when no permit is free, a watch waits for one first, in the order of asking, and takes its turn with
+    /// the permit in hand: turns that pass meanwhile would be lost, and delay other watches.
     async fn slot(&self, session: &Session, pass: &mut Pass<'_>) -> Slot {
         let Gate { limiter, seats, .. } = &*session.gate;
         let too_late = self.deadline().too_late();

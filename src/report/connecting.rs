@@ -14,8 +14,7 @@ use super::sink::Sink;
 
 const LOOKING_UP: &str = "looking up the credential and the project";
 
-/// Tells that the credential and the project are looked up. Leaves the terminal clean when it is
-/// dropped.
+/// The progress of looking up the credential and the project. Clears its line when it is dropped.
 pub struct Connecting(Form);
 
 enum Form {
@@ -32,7 +31,7 @@ enum Form {
     Silent,
 }
 
-/// What `style` tells on `stderr`.
+/// Creates the progress in the form of `style`.
 #[must_use]
 pub fn connecting(style: &Style, stderr: Box<dyn Write + Send>) -> Connecting {
     Connecting(match style.progress {
@@ -106,7 +105,7 @@ impl Connecting {
         }
     }
 
-    /// Tells what went wrong with an attempt.
+    /// Reports a failed attempt.
     pub fn trouble(&mut self, text: &str) {
         match &mut self.0 {
             Form::Live { screen, bar, .. } => bar.suspend(|| screen.line(text)),

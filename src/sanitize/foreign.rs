@@ -1,4 +1,4 @@
-//! Text that somebody else wrote.
+//! Text that was written by others.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,8 +12,8 @@ use super::{MESSAGE, cut, sanitize};
 /// The most of a text that is kept, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// Text from a server, a file, the environment or another program, verbatim, but for what exceeds
-/// 8 KiB: nobody reads more, and it is stored and sent on again and again.
+/// Text from a server, a file, the environment or another program, verbatim, cut at
+/// 8 KiB because it is stored and sent on.
 ///
 /// `Display` and `Debug` sanitize it onto one line, so a message or log line that embeds it can't
 /// forget to. A precision limits the characters that are shown, as in `{:.64}`. Serde reads and

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::{duration_millis, time};
 use crate::model::{CredentialHold, Fault, HoldReason};
 
-/// How long ago something is over that nobody needs any more, in milliseconds: pauses last an hour at most,
-/// and the limits that came with them as long again.
+/// How long after its end a hold is deleted, in milliseconds: a pause lasts an hour at most, and the limit that
+/// came with it another hour.
 pub(super) const FORGOTTEN_AFTER: i64 = 2 * 60 * 60 * 1000;
 
 /// The kind of a refusal.

@@ -91,7 +91,7 @@ async fn those_who_wait_are_woken_in_their_order_and_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leaves_the_queue_passes_its_turn_on() {
+async fn a_watch_that_leaves_the_queue_passes_its_turn_on() {
     let breaker = Breaker::default();
     let probe = breaker.admit().await.unwrap();
     let mut gone = Box::pin(breaker.admit());
@@ -184,7 +184,7 @@ async fn after_slow_probes_those_who_wait_follow_from_both_ends_of_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_probes_that_are_refused_one_tries_again_and_nobody_else_is_admitted() {
+async fn of_two_refused_probes_one_is_retried_and_no_other_watch_is_admitted() {
     let breaker = Breaker::default();
     slow_probe!(breaker, slow, waiting);
     let mut newest = waiting.pop().unwrap();

@@ -111,7 +111,7 @@ pub(super) fn page_of<T, Shape: Serialize>(
     (shapes, next)
 }
 
-/// As many of these as a page has room for, the first ones.
+/// The first ones, as many as fit on a page.
 pub(super) fn within_page<Shape: Serialize>(shapes: impl Iterator<Item = Shape>) -> Vec<Shape> {
     let mut room = MAX_PAGE;
     let mut kept = Vec::new();

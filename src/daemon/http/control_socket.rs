@@ -54,7 +54,7 @@ pub(super) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Makes the socket at `path`, where nobody would lose theirs.
+    /// Creates the socket at `path`, unless a process listens there.
     pub(super) fn bind(path: PathBuf) -> io::Result<Self> {
         let listener = make(&path, Access::DEFAULT)?;
         let mut checks = interval(CHECK_INTERVAL);
@@ -72,7 +72,7 @@ impl ControlSocket {
         Arc::clone(&self.file)
     }
 
-    /// Makes the file again where it isn't there, or is one that nobody answers on.
+    /// Creates the file again if it is missing, or if no process answers on it.
     async fn check(&mut self) {
         let why = match self.file.find() {
             Ok(true) => {
@@ -108,7 +108,7 @@ impl ControlSocket {
             self.file.renew()?;
             Ok(listener)
         };
-        // The one before has no name any more: nobody can connect to it.
+        // The previous one has no name any more, so no client can connect to it.
         self.listener = make().map_err(|error: io::Error| error.to_string())?;
         Ok(())
     }
@@ -178,7 +178,7 @@ impl SocketFile {
         use_it(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the file is in its place. Somebody may have changed who may use it.
+    /// Whether the file is in its place. Its mode and owners may have been changed.
     fn find(&self) -> io::Result<bool> {
         let metadata = match fs::symlink_metadata(&self.path) {
             Ok(metadata) => metadata,

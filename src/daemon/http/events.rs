@@ -26,7 +26,8 @@ use crate::store::StoreError;
 /// How often a stream on which nothing happens shows that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The same while the reader sends nothing more: it may be gone, and holds one of few seats.
+/// The same after the client has closed its sending side: it may be gone, and the number of streams is
+/// limited.
 const HALF_CLOSED_HEARTBEAT: Duration = Duration::from_secs(1);
 /// How many events wait for a reader, beside those in the socket's buffers and in the channel that
 /// all streams share.

@@ -126,7 +126,7 @@ pub(super) async fn look(path: &Path) -> Result<(), ListenError> {
     }
 }
 
-/// Makes the socket where nobody else can reach it, gives it its mode and owners, and moves it into its
+/// Creates the socket where no other user can reach it, gives it its mode and owners, and moves it into its
 /// place, so that it is never open wider.
 pub(super) fn make(path: &Path, access: Access) -> io::Result<UnixListener> {
     // Short: a socket's path has room for 107 bytes.

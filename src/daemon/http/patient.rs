@@ -17,7 +17,7 @@ pub(super) struct Patient<S> {
     patience: Duration,
     /// Runs while something waits to be written.
     waiting: Option<Pin<Box<Sleep>>>,
-    /// What was read while nobody asked for it.
+    /// The byte that was read ahead.
     ahead: Option<u8>,
     /// Cancelled once the other end sends nothing more: it may be gone, or wait for the answer.
     half_closed: CancellationToken,
@@ -73,7 +73,7 @@ impl<S: AsyncRead + Unpin> Patient<S> {
         match into.filled().first() {
             Some(byte) => {
                 self.ahead = Some(*byte);
-                // A reader that waits for it hears of it from nobody else.
+                // The task that waits for it was registered by an earlier call.
                 cx.waker().wake_by_ref();
             }
             None => self.half_closed.cancel(),

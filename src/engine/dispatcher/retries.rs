@@ -10,12 +10,12 @@ pub struct Retries {
     /// The share of an interval that it may be longer by chance, 0 to 1.
     pub jitter: f64,
     /// Whether a receiver may ask for a longer wait, as by `Retry-After`.
-    pub heeds_receiver: bool,
+    pub honors_retry_after: bool,
 }
 
 impl Retries {
-    /// How long to wait after so many tries in vain; `None` when it was the last. A receiver may
-    /// `ask` for more time where it is heeded, and never for less.
+    /// Returns how long to wait after this many failed attempts; `None` after the last one. `ask` is the
+    /// receiver's `Retry-After`, which only lengthens the wait.
     pub(super) fn next(
         &self,
         tries: u32,
@@ -25,7 +25,7 @@ impl Retries {
         let index = usize::try_from(tries.checked_sub(1)?).ok()?;
         let interval = self.after.get(index)?;
         let wait = interval.mul_f64(1.0 + self.jitter.clamp(0.0, 1.0) * random.f64());
-        let ask = ask.filter(|_| self.heeds_receiver);
+        let ask = ask.filter(|_| self.honors_retry_after);
         Some(wait.max(ask.unwrap_or_default()))
     }
 }
@@ -42,7 +42,7 @@ mod tests {
         Retries {
             after: vec![secs(5), secs(300)],
             jitter,
-            heeds_receiver: true,
+            honors_retry_after: true,
         }
     }
 
@@ -66,7 +66,7 @@ mod tests {
     fn a_receiver_that_is_not_heeded_changes_nothing() {
         let mut random = fastrand::Rng::with_seed(1);
         let retries = Retries {
-            heeds_receiver: false,
+            honors_retry_after: false,
             ..retries(0.0)
         };
         let next = retries.next(2, Some(secs(86400)), &mut random);

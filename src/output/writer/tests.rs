@@ -62,7 +62,7 @@ impl Harness {
 }
 
 #[test]
-fn a_stalled_reader_blocks_nobody_and_learns_later_how_much_it_missed() {
+fn a_stalled_reader_blocks_no_writer_and_learns_later_how_much_it_missed() {
     let harness = harness();
     harness.writer.log("first");
     harness.began.recv().unwrap();
@@ -98,13 +98,13 @@ async fn a_producer_of_results_waits_until_there_is_room() {
     let harness = harness();
     while tokio::select! {
         biased;
-        () = harness.writer.room() => true,
+        () = harness.writer.wait_for_capacity() => true,
         () = tokio::task::yield_now() => false,
     } {
         harness.writer.result("x");
     }
     harness.let_it_take(2);
-    harness.writer.room().await;
+    harness.writer.wait_for_capacity().await;
 }
 
 #[tokio::test]
@@ -118,14 +118,14 @@ async fn flushing_gives_up_on_a_reader_that_takes_nothing() {
 }
 
 #[tokio::test]
-async fn where_nobody_reads_results_any_more_nobody_waits() {
+async fn once_the_reader_of_results_is_gone_no_producer_waits() {
     let harness = harness();
     for _ in 0..5000 {
         harness.writer.result("x");
     }
     harness.permits.send(Delivery::Closed).unwrap();
     harness.writer.results_written().await;
-    harness.writer.room().await;
+    harness.writer.wait_for_capacity().await;
     assert!(harness.writer.are_results_closed());
 }
 

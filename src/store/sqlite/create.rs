@@ -1,5 +1,5 @@
-//! A store where there is none. It is made whole under another name first, so that whatever is found
-//! under its own is either a store or nothing that this program may write over.
+//! A store where there is none. It is completed under another name first, so that a file
+//! under its own name is either a store or one that this program must not overwrite.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

@@ -41,7 +41,7 @@ pub(super) fn refused(what: &str, error: &io::Error, advice: &str) -> StoreError
 
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> StoreError {
     let what = format!("the store {} can't be written", path.display());
-    let advice = "there must be room, and file and directory must be writable for the user that the \
+    let advice = "there must be free space, and file and directory must be writable for the user that the \
                   daemon runs as";
     refused(&what, error, advice)
 }

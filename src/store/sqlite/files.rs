@@ -1,7 +1,7 @@
 //! The files of an open store, and whether they are still the ones that its path leads to.
 //!
-//! SQLite writes into the files that it has open, whatever became of their names. What it writes into
-//! a file that was removed or replaced is gone with the process.
+//! SQLite writes into the files that it has open, even after they were renamed or removed. What it writes
+//! into a file that was removed or replaced is lost when the process ends.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -32,7 +32,7 @@ pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Which file it is, whatever it is called.
+/// The identity of a file, under any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileId {
     device: u64,

@@ -1,5 +1,5 @@
 //! One process a store: a lock on a file beside the database, which says who has it, and another on
-//! the database itself, which holds whatever the database is called and whatever became of that file.
+//! the database itself, which holds under any name of the database, and if that file is removed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -34,7 +34,7 @@ impl LockFile {
     pub(super) fn acquire(path: &Path) -> Result<Self, StoreError> {
         let lock_path = beside(path, ".lock");
         let cannot_lock = |error: &io::Error| {
-            let what = format!("the store's lock {} can't be had", lock_path.display());
+            let what = format!("the store's lock {} can't be acquired", lock_path.display());
             refused(
                 &what,
                 error,

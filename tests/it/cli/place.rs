@@ -128,13 +128,13 @@ fn an_iam_that_does_not_answer_is_asked_until_the_deadline() {
     ended
         .exits_with(124)
         .says("error: timed out: IAM gave no answer: can't connect")
-        .says_times("trying on until the time-out", 1)
+        .says_times("retrying until the time-out", 1)
         .prints_line("job timed_out");
     let ended = command().arg("-q").run();
     ended
         .exits_with(124)
         .says("error: timed out: IAM gave no answer: can't connect")
-        .never_says("trying on");
+        .never_says("retrying");
 }
 
 #[test]

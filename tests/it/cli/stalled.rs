@@ -30,7 +30,7 @@ fn waiting(service: &Service, options: &[&str]) -> Invocation {
 }
 
 #[test]
-fn hooks_fire_and_the_end_comes_though_nobody_reads_the_progress() {
+fn hooks_fire_and_the_end_comes_though_the_progress_is_not_read() {
     let receiver = Receiver::answering([]);
     let service = many([Step::running(), Step::success()]);
     let (_reader, stderr) = stalled();
@@ -42,7 +42,7 @@ fn hooks_fire_and_the_end_comes_though_nobody_reads_the_progress() {
 }
 
 #[test]
-fn the_time_out_comes_though_nobody_reads_anything() {
+fn the_time_out_comes_though_nothing_is_read() {
     let service = many([Step::running()]);
     for options in [&["--output=json"][..], &["-v"], &["--output=github"]] {
         let ((_out, stdout), (_err, stderr)) = (stalled(), stalled());
@@ -53,7 +53,7 @@ fn the_time_out_comes_though_nobody_reads_anything() {
 }
 
 #[test]
-fn jobs_that_succeed_time_out_where_nobody_reads_their_results() {
+fn jobs_that_succeed_time_out_where_their_results_are_not_read() {
     let service = many([Step::success()]);
     let (_reader, stdout) = stalled();
     let wait = waiting(&service, &["-q", "--timeout=10s"]).stdout_to(stdout);
@@ -65,7 +65,7 @@ fn jobs_that_succeed_time_out_where_nobody_reads_their_results() {
 }
 
 #[test]
-fn a_job_that_failed_says_so_by_its_code_where_nobody_reads_its_result() {
+fn a_job_that_failed_says_so_by_its_code_where_its_result_is_not_read() {
     let service = Service::playing([Step::fail("no room")]);
     let (_reader, stdout) = stalled();
     let wait = service.wait_for(["job", "-q", "--timeout=5s"]);
@@ -78,7 +78,7 @@ fn a_job_that_failed_says_so_by_its_code_where_nobody_reads_its_result() {
 }
 
 #[test]
-fn signals_end_a_wait_though_nobody_reads_anything() {
+fn signals_end_a_wait_though_nothing_is_read() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let service = many([Step::running()]);
         let ((_out, stdout), (_err, stderr)) = (stalled(), stalled());
@@ -135,7 +135,7 @@ fn a_reader_that_resumes_learns_how_many_lines_it_missed() {
         let (reader, stderr) = stalled();
         let wait = waiting(&service, &["-v", "--output", form]);
         let started = wait.stdout_to(Stdio::null()).stderr_to(stderr).begin();
-        // The line of each is longer than what a queue holds for one of so many.
+        // All lines together exceed the capacity of the queue.
         until(|| service.requests().len() > 4000);
         let reading = thread::spawn(move || resumed(reader));
         until(|| service.requests().len() > 4400);

@@ -1,4 +1,4 @@
-//! The command with streams that a test chooses, such as pipes that nobody reads.
+//! The command with streams that a test chooses, such as pipes that are not read.
 
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};

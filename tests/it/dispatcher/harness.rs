@@ -85,7 +85,7 @@ impl House {
             retries: Retries {
                 after: INTERVALS.map(secs).to_vec(),
                 jitter: 0.0,
-                heeds_receiver: true,
+                honors_retry_after: true,
             },
             tenure: Tenure::without_end(),
             seed: 1,

@@ -177,7 +177,7 @@ async fn an_end_is_in_the_store_when_it_is_told() {
         retries: Retries {
             after: Vec::new(),
             jitter: 0.0,
-            heeds_receiver: true,
+            honors_retry_after: true,
         },
         seed: 3,
         polling: tokio::runtime::Handle::current(),

@@ -271,7 +271,7 @@ impl House {
             retries: Retries {
                 after: vec![secs(5)],
                 jitter: 0.0,
-                heeds_receiver: true,
+                honors_retry_after: true,
             },
             seed: 7 + later.as_secs(),
             polling: tokio::runtime::Handle::current(),

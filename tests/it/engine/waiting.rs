@@ -24,7 +24,7 @@ async fn waited(jobs: &Arc<Jobs>, inbox: &Arc<Inbox>, cancel: &CancellationToken
         retries: Retries {
             after: vec![secs(1), secs(5)],
             jitter: 0.0,
-            heeds_receiver: true,
+            honors_retry_after: true,
         },
         known: Vec::new(),
         seed: 1,

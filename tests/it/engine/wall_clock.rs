@@ -16,7 +16,7 @@ const HOUR: Duration = secs(3600);
 /// When the first run starts.
 const FIRST: Duration = secs(100 * 3600);
 
-/// An engine that had this job for so many seconds of its hour, and stored the time at its end.
+/// An engine that had this job for this many seconds of its hour, and stored the time at its end.
 async fn stopped_after(job: &str, seconds: u64) -> Arc<Fickle> {
     let house = House::on(House::new().store, FIRST);
     house.engine.restore().await.unwrap();

@@ -173,7 +173,7 @@ impl Served {
             retries: Retries {
                 after: vec![Duration::from_millis(1)],
                 jitter: 0.0,
-                heeds_receiver: true,
+                honors_retry_after: true,
             },
             seed: 7,
             polling: tokio::runtime::Handle::current(),

@@ -208,7 +208,7 @@ async fn a_stream_goes_on_to_a_reader_that_sends_nothing_more_and_ends_once_it_i
         let authorization = format!("Bearer {TOKEN}");
         let request = head("GET", "/v1/events", &[("authorization", &authorization)]);
         let mut first = [0; 12];
-        // Its one seat is free again soon, whichever way it goes.
+        // Its one connection is free again soon in either case.
         if tcp {
             let mut socket = served.connect_tcp().await;
             socket.write_all(request.as_bytes()).await.unwrap();

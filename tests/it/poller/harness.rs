@@ -332,7 +332,7 @@ impl Wait {
             retries: Retries {
                 after: Vec::new(),
                 jitter: 0.0,
-                heeds_receiver: true,
+                honors_retry_after: true,
             },
             seed: 7,
             known: self.known,

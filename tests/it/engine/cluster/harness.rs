@@ -107,7 +107,7 @@ impl Cluster {
                 retries: Retries {
                     after: vec![Duration::from_secs(1); 3],
                     jitter: 0.0,
-                    heeds_receiver: true,
+                    honors_retry_after: true,
                 },
                 seed: fastrand::u64(..),
                 polling,
