@@ -259,7 +259,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Pass<'a> {
     breaker: &'a Breaker,
-    /// Where its request is to find out whether the credential is good.
+    /// Present if its request is a probe of the credential.
     probe: Option<Probe>,
     /// The proofs when it was given.
     proofs: u64,

@@ -29,7 +29,7 @@ pub enum ProjectError {
         found: Vec<(ForeignText, ForeignText)>,
     },
     /// IAM refused the question.
-    #[error("IAM refused to look the project up: {fault}; {advice}", fault = .0.fault, advice = advice_on_refusal(.0))]
+    #[error("IAM answered the project lookup with an error: {fault}; {advice}", fault = .0.fault, advice = advice_on_refusal(.0))]
     Refused(Box<Refusal>),
     /// There was an answer of 200, and it can't be understood.
     #[error("the answer of IAM can't be understood: {0}; {WITHOUT_IAM}")]
@@ -188,7 +188,10 @@ impl ProjectQuestion<'_> {
 
 fn choose(name: &str, body: &[u8]) -> Result<ProjectId, ProjectError> {
     let unreadable = |why: String| ProjectError::Unreadable(why.into());
-    let Projects { projects } = json::read(body).map_err(|error| unreadable(error.to_string()))?;
+    let Projects { projects } = json::read(body).map_err(|error| {
+        let why = json::other_content(body).map_or_else(|| error.to_string(), str::to_owned);
+        unreadable(why)
+    })?;
     match projects.as_slice() {
         [project] => project
             .id
@@ -256,6 +259,14 @@ mod tests {
             let error = choose("x", body).unwrap_err();
             assert!(matches!(error, ProjectError::Unreadable(_)), "{body:?}");
             assert!(error.is_transient(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_place_of_an_answer_is_named_as_such() {
+        for (body, why) in [("<html>Please log in", "it is HTML"), (" ", "it is empty")] {
+            let message = choose("x", body.as_bytes()).unwrap_err().to_string();
+            assert!(message.contains(why), "{message}");
         }
     }
 }

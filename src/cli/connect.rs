@@ -132,7 +132,10 @@ async fn persist<T>(
         let next = deadline.cut(backoff.max(asked_for));
         if is_news {
             let text = format!("{last}; retrying until the time-out");
-            progress.connecting.trouble(&sanitize_message(&text));
+            let elapsed = progress.start.elapsed();
+            progress
+                .connecting
+                .trouble(elapsed, &sanitize_message(&text));
         }
         let at = Instant::now().saturating_add(next);
         progress.during(Some(at), sleep(next)).await;

@@ -26,7 +26,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The error of a command whose results are not read.
 pub(super) const NOT_TAKEN: &str =
-    "standard output isn't read, and what waited there is lost; read it, or write it to a file";
+    "standard output was not read, so results are lost; read it, or redirect it to a file";
 
 /// Prints a line of results once the queue has capacity. A closed stream is ignored; any other failure
 /// is reported on standard error.

@@ -113,7 +113,7 @@ fn then(state: DeliveryState) -> Then {
     }
 }
 
-/// The file that GitHub Actions shows below the job, where there is one.
+/// The file that GitHub Actions shows below the job, if it exists.
 fn step_summary(environment: &dyn Environment) -> Option<Box<dyn Write + Send>> {
     let path = environment.var("GITHUB_STEP_SUMMARY")?;
     match OpenOptions::new().append(true).create(true).open(&path) {

@@ -32,6 +32,19 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     })
 }
 
+/// Explains to people why a body that can't be read is obviously no JSON.
+#[must_use]
+pub fn other_content(bytes: &[u8]) -> Option<&'static str> {
+    let text = text(bytes);
+    match text.trim_start() {
+        "" => Some("it is empty"),
+        page if page.starts_with('<') => {
+            Some("it is HTML, not JSON, as of a proxy or a log-in page")
+        }
+        _ => None,
+    }
+}
+
 /// Returns the first value as well-formed JSON; `None` where the structure is no JSON.
 #[must_use]
 pub fn repaired(bytes: &[u8]) -> Option<String> {

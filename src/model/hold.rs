@@ -24,7 +24,7 @@ pub enum HoldReason {
     Throttled(Option<(u32, Duration)>),
 }
 
-/// What is to be kept, or no longer.
+/// A change of what is stored about a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldChange {
     /// A service said this; it replaces what it said before of the same kind.

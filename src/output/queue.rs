@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_log_entries_make_room_and_are_counted_by_their_lines() {
+    fn the_oldest_log_entries_are_dropped_and_counted_by_their_lines() {
         let mut queue = Queue::default();
         queue.push(log("one\ntwo\n"));
         for _ in 0..=MAX_LOG.entries {

@@ -106,9 +106,13 @@ impl Connecting {
     }
 
     /// Reports a failed attempt.
-    pub fn trouble(&mut self, text: &str) {
+    pub fn trouble(&mut self, elapsed: Duration, text: &str) {
         match &mut self.0 {
             Form::Live { screen, bar, .. } => bar.suspend(|| screen.line(text)),
+            Form::Lines {
+                out,
+                next_heartbeat: Some(_),
+            } => out.line(&plain::at(elapsed, text)),
             Form::Lines { out, .. } => out.line(text),
             Form::Silent => {}
         }
@@ -154,32 +158,32 @@ mod tests {
     #[test]
     fn a_terminal_shows_a_spinner_and_a_clock_and_is_clean_afterwards() {
         let written = Written::default();
-        let mut telling = Connecting(live(written.boxed(), SIZE, false));
-        telling.tick(seconds(0), None);
+        let mut connecting = Connecting(live(written.boxed(), SIZE, false));
+        connecting.tick(seconds(0), None);
         assert_snapshot!(shown(&written), @"⠋ looking up the credential and the project      0s");
-        telling.trouble("IAM gave no answer");
-        telling.tick(seconds(4), Some(seconds(7)));
+        connecting.trouble(seconds(4), "IAM gave no answer");
+        connecting.tick(seconds(4), Some(seconds(7)));
         assert_snapshot!(shown(&written), @"
         IAM gave no answer
         ⠋ looking up the credential and the project      4s  next attempt in 7s
         ");
-        drop(telling);
+        drop(connecting);
         assert_snapshot!(shown(&written), @"IAM gave no answer");
     }
 
     #[test]
     fn a_log_gets_a_line_a_trouble_and_a_heartbeat() {
         let written = Written::default();
-        let mut telling = with(Progress::Plain, &written);
+        let mut connecting = with(Progress::Plain, &written);
         for elapsed in 0..=61 {
-            telling.tick(seconds(elapsed), (elapsed > 40).then(|| seconds(9)));
+            connecting.tick(seconds(elapsed), (elapsed > 40).then(|| seconds(9)));
         }
-        telling.trouble("IAM gave no answer");
-        drop(telling);
+        connecting.trouble(seconds(61), "IAM gave no answer");
+        drop(connecting);
         assert_snapshot!(written.text(), @"
            30s  still looking up the credential and the project
          1m00s  still looking up the credential and the project; next attempt in 9s
-        IAM gave no answer
+         1m01s  IAM gave no answer
         ");
     }
 
@@ -190,10 +194,10 @@ mod tests {
             (Progress::Silent, ""),
         ] {
             let written = Written::default();
-            let mut telling = with(progress, &written);
-            telling.tick(seconds(100), None);
-            telling.trouble("IAM gave no answer");
-            drop(telling);
+            let mut connecting = with(progress, &written);
+            connecting.tick(seconds(100), None);
+            connecting.trouble(seconds(100), "IAM gave no answer");
+            drop(connecting);
             assert_eq!(written.text(), expected, "{progress:?}");
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use crate::decode::{self, json};
+use crate::decode::json;
 use crate::model::{Job, JobId, JobStatus, JobType};
 
 /// From 2001 on in seconds, which would be January 1970 to 1973 in milliseconds.
@@ -24,16 +24,13 @@ const MICROS_TO: u64 = 100_000_000_000_000_000;
 
 /// Reads the description of the job `id`; or says why there is none.
 pub(super) fn read(body: &[u8], id: &JobId) -> Result<Job, String> {
-    if body.is_empty() {
-        return Err("it is empty".to_owned());
-    }
     let repaired;
     let members: Members<'_> = match serde_json::from_slice(body) {
         Ok(members) => members,
-        Err(_) if decode::text(body).trim_start().starts_with('<') => {
-            return Err("it is HTML, not JSON, as of a proxy or a log-in page".to_owned());
-        }
         Err(error) => {
+            if let Some(why) = json::other_content(body) {
+                return Err(why.to_owned());
+            }
             repaired = json::repaired(body).ok_or_else(|| error.to_string())?;
             serde_json::from_str(&repaired).map_err(|error| error.to_string())?
         }

@@ -38,7 +38,10 @@ pub(super) fn parse(body: &[u8], service: Service) -> Result<(Credential, System
     // The parser's own words may quote a secret.
     let Answer { credential: keys } = json::read(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        unreadable(format!("unexpected at line {line}, column {column}"))
+        unreadable(json::other_content(body).map_or_else(
+            || format!("unexpected at line {line}, column {column}"),
+            str::to_owned,
+        ))
     })?;
     let texts = [&keys.access, &keys.secret, &keys.securitytoken];
     if texts.iter().any(|text| text.is_empty()) {

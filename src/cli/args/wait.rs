@@ -161,8 +161,8 @@ pub(in crate::cli) struct HookArgs {
     /// Outcomes that the hooks are for [default: all but cancelled]
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',', value_parser = parse_outcome)]
     pub(in crate::cli) hook_on: Vec<Outcome>,
-    /// How long all hooks together may take once the last job has ended, attempts and the waits
-    /// between them included [default: 1min]
+    /// How long all hooks together may take after the last job has ended, retries included [default:
+    /// 1min]
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(in crate::cli) hook_timeout: Option<Duration>,
 }

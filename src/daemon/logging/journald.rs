@@ -23,7 +23,7 @@ const FIELD_PREFIX: &str = "DCS_";
 /// The name that `journalctl -t` finds all entries by.
 const SYSLOG_IDENTIFIER: &str = "dcs-wait";
 
-/// The longest value, in bytes: a datagram is limited, and none of ours is nearly as long.
+/// The longest value, in bytes. The size of a datagram is limited.
 const MAX_VALUE: usize = 32 * 1024;
 
 /// Sends events to the journal.

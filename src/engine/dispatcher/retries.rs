@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_is_not_heeded_changes_nothing() {
+    fn retry_after_that_is_not_honored_changes_nothing() {
         let mut random = fastrand::Rng::with_seed(1);
         let retries = Retries {
             honors_retry_after: false,

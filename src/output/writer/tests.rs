@@ -94,7 +94,7 @@ async fn results_are_written_once_the_reader_took_them_all() {
 }
 
 #[tokio::test]
-async fn a_producer_of_results_waits_until_there_is_room() {
+async fn a_producer_of_results_waits_for_capacity() {
     let harness = harness();
     while tokio::select! {
         biased;

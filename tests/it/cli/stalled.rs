@@ -61,7 +61,7 @@ fn jobs_that_succeed_time_out_where_their_results_are_not_read() {
         .begin()
         .ended()
         .exits_with(124)
-        .says("timed out: standard output isn't read");
+        .says("timed out: standard output was not read");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_job_that_failed_says_so_by_its_code_where_its_result_is_not_read() {
         .begin()
         .ended()
         .exits_with(1)
-        .says("standard output isn't read");
+        .says("standard output was not read");
 }
 
 #[test]
