@@ -1,5 +1,5 @@
 //! A server that answers what it is given, byte by byte: what gateways, captive portals and broken
-//! backends send in place of an answer of IAM or STS.
+//! backends send in place of an answer, and bytes that the simulator never sends.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -7,26 +7,32 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What a connection is answered with.
+/// The answer to one request.
 #[derive(Clone)]
 pub(crate) enum Reply {
     /// These bytes; the connection is closed after them.
-    Bytes(String),
+    Bytes(Vec<u8>),
     /// The connection is reset.
     Reset,
 }
 
 impl Reply {
     /// An answer with this status and body.
-    pub(crate) fn with(status: u16, body: &str) -> Self {
+    pub(crate) fn with(status: u16, body: impl AsRef<[u8]>) -> Self {
         Self::with_header(status, "X-Nothing: 0", body)
     }
 
-    pub(crate) fn with_header(status: u16, header: &str, body: &str) -> Self {
+    pub(crate) fn with_header(status: u16, header: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
         let length = body.len();
-        Self::Bytes(format!(
-            "HTTP/1.1 {status} X\r\n{header}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        ))
+        let head = format!(
+            "HTTP/1.1 {status} X\r\n{header}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        Self::Bytes([head.as_bytes(), body].concat())
+    }
+
+    fn text(text: impl Into<String>) -> Self {
+        Self::Bytes(text.into().into_bytes())
     }
 }
 
@@ -42,24 +48,23 @@ pub(crate) fn transient(whole: &str) -> Vec<(String, Reply)> {
         ("another shape", Reply::with(200, "[1, null]")),
         (
             "a body that is cut short",
-            Reply::Bytes(format!(
+            Reply::text(format!(
                 "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{half}"
             )),
         ),
         (
             "101",
-            Reply::Bytes(
-                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-                    .to_owned(),
+            Reply::text(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
             ),
         ),
         (
             "204",
-            Reply::Bytes("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_owned()),
+            Reply::text("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
         ),
         ("429", Reply::with_header(429, "Retry-After: 0", "")),
-        ("no HTTP", Reply::Bytes("220 mail.example ESMTP\r\n".to_owned())),
-        ("an end without an answer", Reply::Bytes(String::new())),
+        ("no HTTP", Reply::text("220 mail.example ESMTP\r\n")),
+        ("an end without an answer", Reply::text("")),
         ("a reset", Reply::Reset),
     ]
     .into_iter()
@@ -134,7 +139,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     if let Some(Reply::Bytes(bytes)) = reply {
         let mut rest = vec![0; 1 + length];
         if stream.read_exact(&mut rest).is_ok() {
-            drop(stream.write_all(bytes.as_bytes()));
+            drop(stream.write_all(&bytes));
         }
     }
 }

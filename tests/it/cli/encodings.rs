@@ -5,7 +5,20 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
-use super::raw_service::{RawService, answer};
+use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY};
+
+use super::harness::{IMPATIENT, Invocation, dcs_wait};
+use crate::scripted::{Reply, Server};
+
+/// The command with a key and the address of this service, and with short intervals.
+fn wait_for<'a>(service: &Server, arguments: impl AsRef<[&'a str]>) -> Invocation {
+    dcs_wait(IMPATIENT)
+        .args(arguments)
+        .env("DCS_WAIT_ENDPOINT", &service.url)
+        .env("DCS_WAIT_PROJECT_ID", PROJECT_ID)
+        .env("HUAWEICLOUD_SDK_AK", ACCESS_KEY)
+        .env("HUAWEICLOUD_SDK_SK", SECRET_KEY)
+}
 
 /// A description of the job `job` in this status, with this reason, byte for byte.
 fn job(status: &str, reason: &[u8]) -> Vec<u8> {
@@ -31,8 +44,8 @@ fn text_that_is_not_needed_hides_no_end() {
         (bom, "x"),
         (utf16, "x"),
     ] {
-        let service = RawService::answering([answer(200, &[], &body)]);
-        let ended = service.wait_for(["job", "--timeout=30s"]).run();
+        let service = Server::start([Reply::with(200, &body)]);
+        let ended = wait_for(&service, ["job", "--timeout=30s"]).run();
         let ended = ended.exits_with(1).prints_line("job failed ");
         assert!(ended.stdout.contains(reason), "{reason}: {ended:#?}");
     }
@@ -46,8 +59,8 @@ fn what_is_needed_is_read_strictly() {
         b"{\"job_id\":\"job\",\"status\":\"SUCCESS\",\"x\":\"\xFF",
         b"{\"job_id\":\"job\",\"status\":\"RUNNING\"}{\"job_id\":\"job\",\"status\":\"SUCCESS\"}",
     ] {
-        let service = RawService::answering([answer(200, &[], body)]);
-        let ended = service.wait_for(["job", "--timeout=250ms"]).run();
+        let service = Server::start([Reply::with(200, body)]);
+        let ended = wait_for(&service, ["job", "--timeout=250ms"]).run();
         ended.exits_with(124).prints_line("job timed_out ");
     }
 }
@@ -56,18 +69,16 @@ fn what_is_needed_is_read_strictly() {
 fn an_error_keeps_its_code_and_its_limit_whatever_its_text_is_encoded_in() {
     let gone =
         b"{\"error_msg\":\"\xC8\xCE\xCE\xF1\xB2\xBB\xB4\xE6\xD4\xDA\",\"error_code\":\"DCS.4070\"}";
-    let service = RawService::answering([answer(400, &[], gone)]);
-    let ended = service
-        .wait_for(["job", "--not-found-grace=0s", "--timeout=30s"])
-        .run();
+    let service = Server::start([Reply::with(400, gone)]);
+    let ended = wait_for(&service, ["job", "--not-found-grace=0s", "--timeout=30s"]).run();
     ended.exits_with(3).says("DCS.4070");
 
     let throttled = b"{\"error_msg\":\"\xC1\xF7\xBF\xD8,limit:100,time:1 second\",\"error_code\":\"APIGW.0308\"}";
-    let service = RawService::answering([
-        answer(429, &[], throttled),
-        answer(200, &[], &job("SUCCESS", b"")),
+    let service = Server::start([
+        Reply::with(429, throttled),
+        Reply::with(200, &job("SUCCESS", b"")),
     ]);
-    let ended = service.wait_for(["job", "--timeout=30s"]).run();
+    let ended = wait_for(&service, ["job", "--timeout=30s"]).run();
     ended
         .exits_with(0)
         .says("the service's limit is 100 requests in 1s");
@@ -76,15 +87,14 @@ fn an_error_keeps_its_code_and_its_limit_whatever_its_text_is_encoded_in() {
 #[test]
 fn text_that_is_not_needed_hides_no_project() {
     let projects = b"\xEF\xBB\xBF{\"projects\":[{\"id\":\"0a1b\",\"name\":\"\xB1\xB1\xBE\xA9\"}]}";
-    let iam = RawService::answering([answer(200, &[], projects)]);
-    let service = RawService::answering([answer(200, &[], &job("SUCCESS", b""))]);
-    let ended = service
-        .wait_for(["job", "--region=cn-north-4", "--timeout=30s"])
+    let iam = Server::start([Reply::with(200, projects)]);
+    let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+    let ended = wait_for(&service, ["job", "--region=cn-north-4", "--timeout=30s"])
         .without("DCS_WAIT_PROJECT_ID")
-        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", iam.url())
+        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", &iam.url)
         .run();
     ended.exits_with(0);
-    assert!(service.heads()[0].starts_with("GET /v2/0a1b/jobs/job "));
+    assert!(service.requests()[0].starts_with("GET /v2/0a1b/jobs/job "));
 }
 
 #[test]
@@ -93,10 +103,8 @@ fn standard_input_may_hold_answers_with_odd_text() {
         &b"\xEF\xBB\xBF{\"job_id\":\"job\",\"x\":\"\xCA\xA7 \\ud83d \\q\n\"}"[..],
         b"{\"job_id\":\"job\",\"x\":1e999}\n{\"job_id\":\"job\",\"x\":\"\x01\"}\n",
     ] {
-        let service = RawService::answering([answer(200, &[], &job("SUCCESS", b""))]);
-        let ended = service
-            .wait_for(["-", "--timeout=30s"])
-            .run_with_input(input);
+        let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+        let ended = wait_for(&service, ["-", "--timeout=30s"]).run_with_input(input);
         ended.exits_with(0).prints_line("job succeeded ");
     }
     for input in [
@@ -104,9 +112,11 @@ fn standard_input_may_hold_answers_with_odd_text() {
         b"{\"job_id\":NaN,\"x\":\"\xFF\"}",
         b"{\"job_id\":\"job\",\"x\":\"\xFF\"} oops",
     ] {
-        let service = RawService::answering([answer(200, &[], &job("SUCCESS", b""))]);
-        service.wait_for(["-"]).run_with_input(input).exits_with(2);
-        assert!(service.heads().is_empty());
+        let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+        wait_for(&service, ["-"])
+            .run_with_input(input)
+            .exits_with(2);
+        assert!(service.requests().is_empty());
     }
 }
 
@@ -140,18 +150,19 @@ fn an_answer_that_was_compressed_unasked_is_decoded() {
         ("identity", plain.clone()),
         ("", plain.clone()),
     ] {
-        let service =
-            RawService::answering([answer(200, &[("content-encoding", encoding)], &body)]);
-        let ended = service.wait_for(["job", "--timeout=30s"]).run();
+        let service = Server::start([Reply::with_header(
+            200,
+            &format!("Content-Encoding: {encoding}"),
+            &body,
+        )]);
+        let ended = wait_for(&service, ["job", "--timeout=30s"]).run();
         ended.exits_with(0).prints_line("job succeeded ");
-        let head = service.heads()[0].to_ascii_lowercase();
+        let head = service.requests()[0].to_ascii_lowercase();
         assert!(head.contains("accept-encoding: identity"), "{head}");
     }
     let gone = gzip(br#"{"error_code":"DCS.4070","error_msg":"bad ID"}"#);
-    let service = RawService::answering([answer(400, &[("content-encoding", "gzip")], &gone)]);
-    let ended = service
-        .wait_for(["job", "--not-found-grace=0s", "--timeout=30s"])
-        .run();
+    let service = Server::start([Reply::with_header(400, "Content-Encoding: gzip", &gone)]);
+    let ended = wait_for(&service, ["job", "--not-found-grace=0s", "--timeout=30s"]).run();
     ended.exits_with(3).says("bad ID");
 }
 
@@ -166,14 +177,12 @@ fn a_compressed_answer_that_can_not_be_read_is_transient_and_says_why() {
         ("gzip", &whole[..whole.len() - 9].to_vec(), "cut short"),
         ("gzip", &bomb, "more than 1048576 bytes"),
     ] {
-        let headers = [("content-encoding", encoding)];
-        let odd = answer(200, &headers, body);
-        let service = RawService::answering([odd.clone()]);
-        let ended = service.wait_for(["job", "--timeout=250ms"]).run();
+        let odd = Reply::with_header(200, &format!("Content-Encoding: {encoding}"), body);
+        let service = Server::start([odd.clone()]);
+        let ended = wait_for(&service, ["job", "--timeout=250ms"]).run();
         ended.exits_with(124).says(says);
-        let service = RawService::answering([odd, answer(200, &[], &plain)]);
-        service
-            .wait_for(["job", "--timeout=30s"])
+        let service = Server::start([odd, Reply::with(200, &plain)]);
+        wait_for(&service, ["job", "--timeout=30s"])
             .run()
             .exits_with(0);
     }
@@ -181,23 +190,22 @@ fn a_compressed_answer_that_can_not_be_read_is_transient_and_says_why() {
 
 #[test]
 fn the_status_of_an_error_counts_whatever_its_body_is_encoded_in() {
-    let refused = answer(401, &[("content-encoding", "br")], b"\x1b");
-    let service = RawService::answering([refused]);
-    let ended = service.wait_for(["job", "--timeout=30s"]).run();
+    let refused = Reply::with_header(401, "Content-Encoding: br", b"\x1b");
+    let service = Server::start([refused]);
+    let ended = wait_for(&service, ["job", "--timeout=30s"]).run();
     ended.exits_with(4).says("encoded as \"br\"");
 }
 
 #[test]
 fn iam_may_compress_its_answers() {
     let projects = gzip(br#"{"projects":[{"id":"0a1b","name":"cn-north-4"}]}"#);
-    let iam = RawService::answering([answer(200, &[("content-encoding", "gzip")], &projects)]);
-    let service = RawService::answering([answer(200, &[], &job("SUCCESS", b""))]);
-    let ended = service
-        .wait_for(["job", "--region=cn-north-4", "--timeout=30s"])
+    let iam = Server::start([Reply::with_header(200, "Content-Encoding: gzip", &projects)]);
+    let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+    let ended = wait_for(&service, ["job", "--region=cn-north-4", "--timeout=30s"])
         .without("DCS_WAIT_PROJECT_ID")
-        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", iam.url())
+        .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", &iam.url)
         .run();
     ended.exits_with(0);
-    let head = iam.heads()[0].to_ascii_lowercase();
+    let head = iam.requests()[0].to_ascii_lowercase();
     assert!(head.contains("accept-encoding: identity"), "{head}");
 }

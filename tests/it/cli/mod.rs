@@ -20,7 +20,6 @@ mod output;
 mod place;
 mod process;
 mod profiles;
-mod raw_service;
 mod receiver;
 mod secrets;
 mod stalled;
