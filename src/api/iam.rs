@@ -28,8 +28,8 @@ pub enum ProjectError {
         /// The projects, each as its name and ID.
         found: Vec<(ForeignText, ForeignText)>,
     },
-    /// IAM refused the question.
-    #[error("IAM answered the project lookup with an error: {fault}; {advice}", fault = .0.fault, advice = advice_on_refusal(.0))]
+    /// IAM answered with an error.
+    #[error("IAM {verb} to look the project up: {fault}; {advice}", verb = verb(.0), fault = .0.fault, advice = advice_on_refusal(.0))]
     Refused(Box<Refusal>),
     /// There was an answer of 200, and it can't be understood.
     #[error("the answer of IAM can't be understood: {0}; {WITHOUT_IAM}")]
@@ -81,6 +81,13 @@ fn advice(trouble: &Trouble) -> &'static str {
         WITHOUT_IAM
     } else {
         "an authority of your own is trusted with --ca-file"
+    }
+}
+
+fn verb(refusal: &Refusal) -> &'static str {
+    match is_transient_status(refusal.status) {
+        true => "failed",
+        false => "refused",
     }
 }
 

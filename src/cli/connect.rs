@@ -220,7 +220,7 @@ mod tests {
         let error = persist(&pace(timeout), attempt).await.unwrap_err();
         assert_eq!(error.exit, Exit::TimedOut);
         let message = error.to_string();
-        assert!(message.starts_with("timed out: IAM refused"), "{message}");
+        assert!(message.starts_with("timed out: IAM failed"), "{message}");
         assert_eq!(attempts.into_inner(), [Duration::ZERO, timeout]);
     }
 
