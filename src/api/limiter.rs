@@ -230,7 +230,7 @@ impl Limiter {
                 requests,
                 ?per,
                 ?spacing,
-                "the service named a limit that is stricter than limits.max_rps; all requests with this credential keep to it until an hour without another 429 has passed"
+                "the service named a limit that is stricter than limits.max_rps; all requests with this credential keep to it until an hour has passed without another 429"
             );
         }
         until.saturating_duration_since(now)

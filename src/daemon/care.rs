@@ -20,7 +20,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 const BETWEEN_PRUNES: Duration = Duration::from_millis(200);
 /// How often the daemon looks at how it is.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How long the store may take to count. One that hangs can't be counted, which has to be shown.
+/// How long the store may take to count. A time-out is reported in the metrics.
 pub(super) const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Forgets watches that ended longer ago than the retention, now and every hour.
@@ -65,8 +65,7 @@ pub(super) async fn keep_holds(engine: Engine, mut changes: UnboundedReceiver<Ho
     }
 }
 
-/// Keeps stored times right where the wall clock is set. Where others share the store, its own time
-/// counts.
+/// Corrects stored times when the wall clock is set. A shared store has its own time instead.
 pub(super) async fn keep_time(engine: Engine) {
     if engine.shared_store().is_none() {
         engine.keep_time().await;

@@ -56,7 +56,7 @@ fn numbered(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// Whether the service wants nothing to be sent for a time that people notice.
+/// Whether the service asked for a pause that is long enough to be logged.
 fn is_paused_for_long(project: &ProjectHealth) -> bool {
     project.paused.is_some_and(|paused| paused >= LONG_PAUSE)
 }

@@ -13,7 +13,7 @@ use crate::output::{Delivery, Destination, Kind, Writer};
 /// How long the store may take to close, and the process to end.
 pub(super) const CLOSE_MARGIN: Duration = Duration::from_secs(5);
 
-/// How long a service manager may read nothing at the end.
+/// For how long the service manager may read nothing at the end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Messages wait here: sending one blocks while the service manager doesn't read.

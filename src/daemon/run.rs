@@ -134,7 +134,7 @@ pub async fn run(start: Start, mut asked: UnboundedReceiver<Asked>) -> Result<En
     Ok(running.drain(why).await)
 }
 
-/// How long answers that are ready may take to be sent, once the daemon ends.
+/// The time to send answers that are ready when the daemon ends.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
 /// Why a daemon is to end.
@@ -274,7 +274,7 @@ impl Running {
     async fn try_reload(&mut self) -> Result<Vec<&'static str>, DaemonError> {
         let config = Config::load(&self.start.config, self.start.environment.as_ref())?;
         let (config, kept) = applicable(&self.config, config);
-        // What a service said before is to be found out anew.
+        // Services are asked again after a reload.
         self.sessions.lift();
         let mut sessions = self.sessions.clone();
         let setup = setup(&config, &mut sessions, &self.tools).await?;

@@ -77,8 +77,7 @@ impl Shared {
         polls
     }
 
-    /// Wakes the watches whose requests go through these gates: they sleep for as long as the limit had
-    /// it.
+    /// Wakes the watches of these gates: they sleep for the duration of the lifted hold.
     fn wake_behind(&self, gates: &[Arc<Gate>]) {
         if gates.is_empty() {
             return;

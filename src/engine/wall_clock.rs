@@ -1,11 +1,11 @@
 //! The wall clock between two runs, and while one goes on.
 //!
-//! Deadlines and due times are kept as wall times, and waited for by the monotonic clock. A wall clock
-//! that is set makes those that are kept wrong. While the engine runs, the difference between the two
-//! clocks shows that, and what is kept is shifted by it. At a start, a clock that shows less than when
-//! the store was last in use was set back: all that is left of each wait is still left. A clock that
-//! shows much more may have been set, or the daemon was down for that long. Then a watch whose deadline
-//! has passed isn't ended before one answer: the service's `Date` says which of the two it was.
+//! Deadlines and due times are stored as wall times, and waited for by the monotonic clock. When the wall
+//! clock is set, the stored times become wrong. While the engine runs, a change of the difference between
+//! the two clocks shows that, and the stored times are shifted by it. At a start, a clock that is behind the
+//! time at which the store was last in use was set back: the remaining time of each wait is kept. A clock
+//! that is far ahead of it may have been set, or the daemon was down for that long. Then a watch whose
+//! deadline has passed isn't ended before one answer: the service's `Date` shows which of the two is true.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -22,13 +22,13 @@ const COMPARE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the time is stored.
 const STORE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Steps up to this are taken for drift, or for time that passed.
+/// Smaller steps are drift, or time that passed between two readings.
 const STEP_TOLERANCE: Duration = Duration::from_secs(60);
 
-/// The longest time between two runs that is believed without the service's word.
+/// The longest time between two runs that needs no confirmation by the service.
 const BELIEVED_DOWNTIME: Duration = Duration::from_secs(10 * 60);
 
-/// How long after the start the stored times are doubted without an answer. Then they decide.
+/// How long after the start an answer is awaited before the stored times are trusted.
 const DOUBT_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// What a start has found out about the wall clock.

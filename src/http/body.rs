@@ -15,7 +15,7 @@ use super::Reply;
 use deflate::Deflate;
 use gzip::Gzip;
 
-/// The most codings that are undone, one after the other.
+/// The maximum number of nested codings that are decoded.
 const MAX_CODINGS: usize = 4;
 
 /// The longest name of a coding that is shown, in characters.
@@ -28,7 +28,7 @@ pub(super) enum BodyError {
     TooLarge(usize),
     /// Its compressed data ends too early.
     CutShort,
-    /// Its compressed data is none, or its checksum is another one.
+    /// Its data isn't in the named format, or its checksum is wrong.
     Damaged,
     /// It has a content coding that was not asked for and can't be decoded.
     Unsupported(String),
@@ -53,7 +53,7 @@ impl Error for BodyError {}
 /// Takes pieces of what was decoded.
 type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), BodyError> + 'a;
 
-/// A content coding that is undone.
+/// A content coding that can be decoded.
 enum Coding {
     Gzip(Gzip),
     Deflate(Deflate),
@@ -77,7 +77,7 @@ impl Coding {
 
 /// A body that is being received.
 pub(super) struct Body {
-    /// The codings in the order in which they are undone.
+    /// The codings in the order of decoding.
     codings: Vec<Coding>,
     bytes: Vec<u8>,
     limit: usize,

@@ -18,7 +18,7 @@ use crate::store::Page;
 const MAX_LIMIT: u32 = 1000;
 const DEFAULT_LIMIT: u32 = 100;
 
-/// The most JSON in a page, in bytes, beside what is around its things. One thing has much less.
+/// The size limit of the items of a page, in bytes of JSON. One item is much smaller.
 /// Earlier clients read no more than 1 MiB, and this one reads 16.
 const MAX_PAGE: usize = 1_000_000;
 

@@ -1,4 +1,4 @@
-//! The control socket, which is made again where its file is removed.
+//! The control socket. Its file is created again when it was removed.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
@@ -14,14 +14,14 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::listen::{ListenError, look, make};
 
-/// How often the file is looked at.
+/// The interval between two checks of the file.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Who may use a socket.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
     mode: u32,
-    /// User and group, where they aren't those of this process.
+    /// The user and the group, if they aren't those of this process.
     owners: Option<(u32, u32)>,
 }
 
@@ -37,19 +37,19 @@ impl Access {
         if let Some((user, group)) = self.owners
             && let Err(error) = chown(socket, Some(user), Some(group))
         {
-            tracing::debug!(%error, "the control socket's owners aren't those that it had");
+            tracing::debug!(%error, "the control socket's previous owners can't be restored");
         }
         fs::set_permissions(socket, Permissions::from_mode(self.mode))
     }
 }
 
-/// A Unix socket to listen on. While it accepts, it looks after its file.
+/// A Unix socket to listen on. Checks its file while it accepts connections.
 #[derive(Debug)]
 pub(super) struct ControlSocket {
     listener: UnixListener,
     file: Arc<SocketFile>,
     checks: Interval,
-    /// Why the file couldn't be made again, where that was said already.
+    /// The last reported reason why the file couldn't be created again.
     complaint: Option<String>,
 }
 
@@ -86,11 +86,11 @@ impl ControlSocket {
         match why {
             Ok(()) => {
                 self.complaint = None;
-                tracing::warn!("the control socket {path} was removed, and is made again");
+                tracing::warn!("the control socket {path} was removed, and is created again");
             }
             Err(why) if self.complaint.as_ref() != Some(&why) => {
                 tracing::error!(
-                    "the control socket {path} was removed, and can't be made again: {why}"
+                    "the control socket {path} was removed, and can't be created again: {why}"
                 );
                 self.complaint = Some(why);
             }
@@ -133,19 +133,19 @@ impl Listener for ControlSocket {
     }
 }
 
-/// A socket's file, which is removed when this is dropped: unless another is in its place by then.
+/// A socket's file. It is removed on drop, unless it has been replaced by then.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
     known: Mutex<Known>,
 }
 
-/// What is known of the file.
+/// The identity and the access rights of the file.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     device: u64,
     inode: u64,
-    /// Numbers of inodes are used again.
+    /// Tells files with a reused inode number apart.
     created: Option<SystemTime>,
     access: Access,
 }

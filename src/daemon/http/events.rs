@@ -111,7 +111,7 @@ pub(super) async fn follow(
     Ok(stream.into_response())
 }
 
-/// Sends comments until the reader is gone, which only writing finds out once it sends nothing more.
+/// Sends comments until the client is gone. After a half-close, only a failed write shows that.
 async fn beat(reader: &mpsc::Sender<Event>) {
     while reader.send(Event::default().comment("")).await.is_ok() {
         sleep(HALF_CLOSED_HEARTBEAT).await;

@@ -1,5 +1,5 @@
-//! A connection that is given up when its other end stops reading, and that notices when it stops
-//! sending.
+//! A connection that fails when its peer stops reading, and that notices when the peer closes its sending
+//! side.
 
 use std::io;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ pub(super) struct Patient<S> {
     waiting: Option<Pin<Box<Sleep>>>,
     /// The byte that was read ahead.
     ahead: Option<u8>,
-    /// Cancelled once the other end sends nothing more: it may be gone, or wait for the answer.
+    /// Cancelled when the peer closes its sending side: it may be gone, or wait for the answer.
     half_closed: CancellationToken,
 }
 
@@ -34,7 +34,7 @@ impl<S> Patient<S> {
         }
     }
 
-    /// A token that is cancelled once the other end sends nothing more.
+    /// A token that is cancelled when the peer closes its sending side.
     pub(super) fn half_closed(&self) -> CancellationToken {
         self.half_closed.clone()
     }

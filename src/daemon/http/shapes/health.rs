@@ -11,7 +11,7 @@ use crate::sanitize::ForeignText;
 pub struct ProjectShape {
     /// Its name in the configuration.
     pub name: String,
-    /// Why it can't be asked about jobs yet: its credential or its project ID isn't known.
+    /// Why its jobs can't be polled yet: its credential or its project ID isn't known.
     #[schema(value_type = Option<String>)]
     pub not_ready: Option<ForeignText>,
     /// What the service said when it refused the credential, while it counts as refused.
@@ -21,13 +21,13 @@ pub struct ProjectShape {
     pub paused_ms: Option<u64>,
     /// The time that is kept between two requests.
     pub spacing_ms: u64,
-    /// The limit that the service named, where it is stricter than the configured one and kept to now.
+    /// The limit of the service that applies now, if it is stricter than the configured one.
     #[serde(default)]
     pub limit: Option<LimitShape>,
-    /// How long that limit is kept to, unless the service names one again.
+    /// How long that limit still applies, unless the service names one again.
     #[serde(default)]
     pub limit_expires_ms: Option<u64>,
-    /// What holds requests back now.
+    /// What holds its requests back now.
     #[serde(default)]
     pub held_by: Option<HoldShape>,
 }

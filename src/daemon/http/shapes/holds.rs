@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::sanitize::ForeignText;
 
-/// Why requests are held back; an open list.
+/// The kind of a hold. New values may appear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldReason {
@@ -21,12 +21,12 @@ pub enum HoldReason {
 /// What holds requests back, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HoldShape {
-    /// Why.
+    /// The kind of the hold.
     pub reason: HoldReason,
-    /// Why, for people, with the service's own words.
+    /// The reason as text, with the service's own words.
     #[schema(value_type = String)]
     pub message: ForeignText,
-    /// When the next request is sent at the earliest.
+    /// The earliest time of the next request.
     #[schema(format = "date-time")]
     pub until: String,
 }
