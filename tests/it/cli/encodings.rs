@@ -76,7 +76,7 @@ fn an_error_keeps_its_code_and_its_limit_whatever_its_text_is_encoded_in() {
     let throttled = b"{\"error_msg\":\"\xC1\xF7\xBF\xD8,limit:100,time:1 second\",\"error_code\":\"APIGW.0308\"}";
     let service = Server::start([
         Reply::with(429, throttled),
-        Reply::with(200, &job("SUCCESS", b"")),
+        Reply::with(200, job("SUCCESS", b"")),
     ]);
     let ended = wait_for(&service, ["job", "--timeout=30s"]).run();
     ended
@@ -88,7 +88,7 @@ fn an_error_keeps_its_code_and_its_limit_whatever_its_text_is_encoded_in() {
 fn text_that_is_not_needed_hides_no_project() {
     let projects = b"\xEF\xBB\xBF{\"projects\":[{\"id\":\"0a1b\",\"name\":\"\xB1\xB1\xBE\xA9\"}]}";
     let iam = Server::start([Reply::with(200, projects)]);
-    let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+    let service = Server::start([Reply::with(200, job("SUCCESS", b""))]);
     let ended = wait_for(&service, ["job", "--region=cn-north-4", "--timeout=30s"])
         .without("DCS_WAIT_PROJECT_ID")
         .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", &iam.url)
@@ -103,7 +103,7 @@ fn standard_input_may_hold_answers_with_odd_text() {
         &b"\xEF\xBB\xBF{\"job_id\":\"job\",\"x\":\"\xCA\xA7 \\ud83d \\q\n\"}"[..],
         b"{\"job_id\":\"job\",\"x\":1e999}\n{\"job_id\":\"job\",\"x\":\"\x01\"}\n",
     ] {
-        let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+        let service = Server::start([Reply::with(200, job("SUCCESS", b""))]);
         let ended = wait_for(&service, ["-", "--timeout=30s"]).run_with_input(input);
         ended.exits_with(0).prints_line("job succeeded ");
     }
@@ -112,7 +112,7 @@ fn standard_input_may_hold_answers_with_odd_text() {
         b"{\"job_id\":NaN,\"x\":\"\xFF\"}",
         b"{\"job_id\":\"job\",\"x\":\"\xFF\"} oops",
     ] {
-        let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+        let service = Server::start([Reply::with(200, job("SUCCESS", b""))]);
         wait_for(&service, ["-"])
             .run_with_input(input)
             .exits_with(2);
@@ -200,7 +200,7 @@ fn the_status_of_an_error_counts_whatever_its_body_is_encoded_in() {
 fn iam_may_compress_its_answers() {
     let projects = gzip(br#"{"projects":[{"id":"0a1b","name":"cn-north-4"}]}"#);
     let iam = Server::start([Reply::with_header(200, "Content-Encoding: gzip", &projects)]);
-    let service = Server::start([Reply::with(200, &job("SUCCESS", b""))]);
+    let service = Server::start([Reply::with(200, job("SUCCESS", b""))]);
     let ended = wait_for(&service, ["job", "--region=cn-north-4", "--timeout=30s"])
         .without("DCS_WAIT_PROJECT_ID")
         .env("HUAWEICLOUD_SDK_IAM_ENDPOINT", &iam.url)

@@ -56,7 +56,7 @@ fn asking_sts(service: &Service, sts: &Server) -> Invocation {
 fn a_transient_answer_of_iam_delays_a_wait_and_no_more() {
     let service = Service::playing([Step::success()]);
     for (name, bad) in transient(&project()) {
-        let iam = Server::start([bad.clone(), bad, Reply::with(200, &project())]);
+        let iam = Server::start([bad.clone(), bad, Reply::with(200, project())]);
         let ended = asking_iam(&service, &iam).run();
         assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
         assert_eq!(iam.requests().len(), 3, "{name}");
@@ -88,7 +88,7 @@ fn an_answer_that_is_no_renewal_ends_no_running_wait() {
     }
     for (name, bad) in answers {
         let sts = Server::start([
-            Reply::with(200, &keys("a-token-that-was-revoked")),
+            Reply::with(200, keys("a-token-that-was-revoked")),
             bad,
             Reply::with(200, &good),
         ]);
@@ -119,7 +119,7 @@ fn what_lasts_ends_a_wait_at_its_time_out() {
 fn a_pause_that_iam_or_sts_asks_for_is_made() {
     let service = service();
     let later = Reply::with_header(503, "Retry-After: 3600", "");
-    let iam = Server::start([later.clone(), Reply::with(200, &project())]);
+    let iam = Server::start([later.clone(), Reply::with(200, project())]);
     // One request at once, and the last one at the time-out.
     let ended = asking_iam(&service, &iam).arg("--timeout=1s").run();
     assert_eq!(iam.requests().len(), 2, "{ended:#?}");

@@ -11,7 +11,7 @@ fn projects(ids: &[&str]) -> Reply {
         .iter()
         .map(|id| json!({"id": id, "name": REGION}))
         .collect();
-    Reply::with(200, &json!({"projects": projects}).to_string())
+    Reply::with(200, json!({"projects": projects}).to_string())
 }
 
 /// Has the project's ID looked up.
