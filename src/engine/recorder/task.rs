@@ -1,14 +1,15 @@
 //! What the recorder's task does: group, commit, answer; and hold what must not be lost while the
 //! store can't be written.
 
+mod stall;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::super::answer;
 use super::Shared;
@@ -22,10 +23,6 @@ const NOTES_WAIT: Duration = Duration::from_secs(1);
 
 /// How long what is held waits after a try in vain: twice as long each time, within these.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// After how long a write that is still under way counts as one that hangs. Every write has its own
-/// limit, which is shorter, so only a file system that doesn't answer takes this long.
-const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 /// What is asked of the task.
 pub(super) enum Request {
@@ -228,75 +225,6 @@ impl Task {
         }
     }
 
-    /// Has the store written. A write that takes too long is trouble until it has ended: what is held
-    /// goes on waiting, and nothing else is taken in.
-    async fn write(&mut self, group: &mut Group) -> Result<Vec<Effect>, StoreError> {
-        let store = Arc::clone(&self.store);
-        let mut writing = store.commit(&group.changes);
-        if let Ok(result) = timeout(STALLED_AFTER, &mut writing).await {
-            return result;
-        }
-        let held = group.replies.iter().filter(|reply| reply.is_held()).count();
-        group.pulses.drain(..).for_each(|pulse| answer(pulse, ()));
-        self.stall(held);
-        let result = loop {
-            tokio::select! {
-                biased;
-                result = &mut writing => break result,
-                request = self.requests.recv() => match request {
-                    Some(request) => self.take_in_stalled(request),
-                    None => break writing.await,
-                },
-            }
-        };
-        self.shared.is_stalled.store(false, Ordering::Relaxed);
-        if result.is_ok() && self.trouble.is_none() {
-            tracing::info!("the store is written again");
-            self.shared.trouble(|shown| *shown = None);
-        }
-        result
-    }
-
-    /// A write hangs.
-    fn stall(&mut self, held: usize) {
-        let error = stalled();
-        tracing::error!(%error, "what ends is held until the store can be written");
-        let held = held
-            + self
-                .trouble
-                .as_ref()
-                .map_or(0, |trouble| trouble.held.len());
-        self.shared.is_stalled.store(true, Ordering::Relaxed);
-        self.shared
-            .trouble(|shown| *shown = Some((error.to_string(), held)));
-        for request in self.waiting.take_unheld() {
-            self.take_in_stalled(request);
-        }
-    }
-
-    /// Takes a request in while a write hangs. What isn't held is refused: its caller would wait for
-    /// as long as that takes.
-    fn take_in_stalled(&mut self, request: Request) {
-        match request {
-            Request::Store(_, reply) => answer(reply, Err(stalled())),
-            Request::Pulse(reply) => answer(reply, ()),
-            Request::Keep(change, reply) => {
-                match &mut self.trouble {
-                    Some(trouble) => trouble.held.push_back((change, reply)),
-                    None => self.waiting.push(change, Reply::Keep(reply)),
-                }
-                self.shared.trouble(|shown| {
-                    if let Some((_, held)) = shown {
-                        *held += 1;
-                    }
-                });
-            }
-            Request::Noted | Request::Retry | Request::Probe | Request::Flush(_) => {
-                self.take_in(request);
-            }
-        }
-    }
-
     fn count_stale(&self, changes: &[Change], effects: &[Effect]) {
         let both = changes.iter().zip(effects);
         let is_stale = |(change, effect): &(&Change, &Effect)| {
@@ -398,27 +326,5 @@ impl Task {
         {
             tracing::error!(%error, count = held.len(), "what was held is lost; the watches go on with the next start");
         }
-    }
-}
-
-/// What is wrong while a write hangs.
-fn stalled() -> StoreError {
-    StoreError::NotNow {
-        doing: "written",
-        why: format!(
-            "a write has been under way for more than {} s; see whether its disk or file system hangs",
-            STALLED_AFTER.as_secs()
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::limits::WRITE_TIMEOUT;
-
-    #[test]
-    fn a_write_that_fails_by_itself_does_not_count_as_one_that_hangs() {
-        assert!(WRITE_TIMEOUT < STALLED_AFTER);
     }
 }
