@@ -92,7 +92,7 @@ pub(super) async fn create(path: &Path) -> Result<(), StoreError> {
 
 async fn make(path: &Path, new: &Path) -> Result<(), StoreError> {
     let refused = |error: io::Error| unwritable(path, &error);
-    let unusable = |error: sqlx::Error| unusable(path, &error);
+    let unusable = |error: sqlx::Error| unusable(new, &error);
     // A start that was cut short leaves it.
     remove(new).map_err(refused)?;
     OpenOptions::new()

@@ -75,11 +75,19 @@ impl SqliteStore {
         open::open(path).await
     }
 
-    /// Folds the log into the file, and lets go of it. Nothing can be read or written any more.
+    /// Folds the log into the file, and lets go of it. Nothing can be read or written any more. Files
+    /// that were moved, replaced or cut stay as they are.
     pub async fn close(&self) {
-        self.readers.close().await;
         let mut writer = self.writer.lock().await;
         let connection = writer.as_mut().and_then(|writer| writer.connection.take());
+        if writer.is_some() && self.files.verify().await.is_err() {
+            // The last connection to be closed would fold a log with gaps into the file.
+            std::mem::forget(self.readers.clone());
+            std::mem::forget(connection);
+            *writer = None;
+            return;
+        }
+        self.readers.close().await;
         if let Some(connection) = connection {
             // Nothing is lost when this fails: it only tidies up.
             drop(connection.close().await);
@@ -111,7 +119,7 @@ impl SqliteStore {
         let (connection, result) = work(connection).await.map_err(unwritten)?;
         writer.connection = Some(connection);
         // Only what the next start finds is acknowledged.
-        self.files.verify().await?;
+        self.files.verify_written().await?;
         Ok(result)
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::create::{self, Found};
 use super::errors::{broken, refused, unusable};
-use super::files::StoreFiles;
+use super::files::{LOG_LIMIT, StoreFiles};
 use super::lock::LockFile;
 use super::schema::{self, APPLICATION_ID, VERSION};
 use super::{SqliteStore, Writer};
@@ -36,9 +36,6 @@ const BUSY_TIMEOUT: Duration = WRITE_TIMEOUT.saturating_sub(CLIENT_MARGIN);
 
 /// Rows that a connection reads ahead of whoever asked.
 const READ_AHEAD: usize = 256;
-
-/// How large the log may stay, in bytes, when a burst is over.
-const LOG_LIMIT: &str = "67108864";
 
 pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     let given = path.to_owned();
@@ -68,7 +65,7 @@ pub(super) async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         .foreign_keys(true)
         .pragma("cache_size", WRITE_CACHE)
         .pragma("wal_autocheckpoint", FOLD_AFTER)
-        .pragma("journal_size_limit", LOG_LIMIT);
+        .pragma("journal_size_limit", LOG_LIMIT.to_string());
     let mut writer = options.connect().await.map_err(unusable)?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
         .fetch_one(&mut writer)

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use dcs_wait::store::{SqliteStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::child::{LACKS_DESCRIPTORS, Worker, say};
 use super::samples::{accept, commit, opened, place, record, watch_id};
@@ -124,6 +126,74 @@ async fn a_store_that_is_cut_takes_nothing() {
         // Closing it would write the log into the file. As a test alone does, nothing is closed.
         std::mem::forget(store);
     }
+}
+
+#[tokio::test]
+async fn a_store_whose_log_is_cut_acknowledges_nothing_that_is_written_behind_the_gap() {
+    for size in [0, 1, 32, 4152] {
+        let (directory, path) = place();
+        let store = opened(&path).await;
+        for n in 1..4 {
+            commit(&store, &[accept(n)]).await;
+        }
+        let log = directory.path().join("store.db-wal");
+        let file = fs::File::options().write(true).open(&log).unwrap();
+        file.set_len(size).unwrap();
+        for n in 4..6 {
+            let written = store.commit(&[accept(n)]).await;
+            let Err(StoreError::NotNow { why, .. }) = written else {
+                panic!("cut to {size} bytes: {written:?}");
+            };
+            assert!(why.contains("store.db-wal was cut"), "{why}");
+        }
+        assert!(store.verify().await.is_err(), "cut to {size} bytes");
+        let before = fs::read(&path).unwrap();
+        store.close().await;
+        assert!(fs::read(&path).unwrap() == before, "the gap is folded in");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_a_crash_left_unsound_is_begun_anew() {
+    let (directory, path) = place();
+    opened(&path).await.close().await;
+    let log = directory.path().join("store.db-wal");
+    fs::write(&log, vec![0; 40_000]).unwrap();
+    let store = opened(&path).await;
+    store.verify().await.unwrap();
+    commit(&store, &[accept(1)]).await;
+    store.verify().await.unwrap();
+    store.close().await;
+    let store = opened(&path).await;
+    record(&store, 1).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_another_program_empties_by_a_checkpoint_is_as_good() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    for n in 1..4 {
+        commit(&store, &[accept(n)]).await;
+    }
+    let other = SqliteConnectOptions::new().filename(&path);
+    let mut other = other.connect().await.unwrap();
+    let empty = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    empty.execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(
+        fs::metadata(path.with_extension("db-wal")).unwrap().len(),
+        0
+    );
+    store.verify().await.unwrap();
+    commit(&store, &[accept(4)]).await;
+    store.verify().await.unwrap();
+    store.close().await;
+    let store = opened(&path).await;
+    for n in 1..5 {
+        record(&store, n).await;
+    }
+    store.close().await;
 }
 
 #[tokio::test]
