@@ -10,6 +10,7 @@ pub mod sanitize;
 
 pub mod decode;
 pub mod model;
+pub(crate) mod system_error;
 
 pub(crate) mod children;
 pub mod clock;
@@ -17,7 +18,6 @@ pub mod environment;
 pub(crate) mod forms;
 pub(crate) mod output;
 pub mod secret;
-pub(crate) mod system_error;
 
 pub mod http;
 

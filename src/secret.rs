@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::decode::without_bom;
 use crate::sanitize::{ForeignText, system_words};
+use crate::system_error::is_temporary;
 
 /// A secret text. Its `Debug` shows nothing of it, and its memory is zeroed when it is dropped.
 pub type Secret = secrecy::SecretString;
@@ -49,6 +50,14 @@ pub enum SecretFileError {
         /// What is wrong with it, and what to do.
         why: &'static str,
     },
+}
+
+impl SecretFileError {
+    /// Whether the same file may be read later, without a change to it.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if is_temporary(source))
+    }
 }
 
 /// Whether the file is closed to other users. Mode 0440 of root and its group counts as closed: so

@@ -289,7 +289,8 @@ impl AuthError {
         }
     }
 
-    /// Whether it is about this machine: options, variables and files. No service's answer is.
+    /// Whether it is about this machine: options, variables and files. No service's answer is, and
+    /// neither is a file that the system can't read now.
     #[must_use]
     pub fn is_local(&self) -> bool {
         match self {
@@ -302,6 +303,7 @@ impl AuthError {
                 !matches!(source_of, Source::Metadata | Source::Oidc)
             }
             Self::Repeated(error) => error.is_local(),
+            Self::SecretFile(error) => !error.is_temporary(),
             _ => true,
         }
     }

@@ -14,6 +14,7 @@ use super::signals::{Interrupts, Wish};
 use crate::daemon::{self, Asked, DaemonError, Ended, Start};
 use crate::environment::Environment;
 use crate::model::Exit;
+use crate::system_error::is_temporary;
 
 /// Where the configuration is unless it is said.
 const CONFIG: &str = "/etc/dcs-wait/dcs-wait.toml";
@@ -51,10 +52,14 @@ pub(super) async fn run(
                 Ok(Ok(Ended::AsAsked)) => Ok(Exit::Success),
                 Ok(Ok(Ended::ByHook(code))) => Ok(Exit::ByHook(code)),
                 Ok(Err(DaemonError::Config(errors))) => {
+                    let exit = match errors.is_temporary() {
+                        true => Exit::NotNow,
+                        false => Exit::Usage,
+                    };
                     for line in errors.lines() {
-                        output::complain(&CliError::usage(line), shown.as_ref());
+                        output::complain(&CliError::new(exit, line), shown.as_ref());
                     }
-                    Ok(Exit::Usage)
+                    Ok(exit)
                 }
                 Ok(Err(error)) if error.is_temporary() => Err(CliError::new(Exit::NotNow, error)),
                 Ok(Err(error)) => Err(CliError::usage(error)),
@@ -85,7 +90,13 @@ fn runtime_of(threads: usize) -> Result<Runtime, CliError> {
         .worker_threads(threads)
         .enable_all()
         .build()
-        .map_err(|error| CliError::internal(format!("can't start: {error}")))
+        .map_err(|error| {
+            let exit = match is_temporary(&error) {
+                true => Exit::NotNow,
+                false => Exit::Internal,
+            };
+            CliError::new(exit, format!("can't start: {error}"))
+        })
 }
 
 /// The configuration file, for this command and all others that read it.

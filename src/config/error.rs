@@ -10,6 +10,7 @@ use crate::sanitize::sanitize_message;
 pub struct ConfigErrors {
     file: PathBuf,
     errors: Vec<ConfigError>,
+    is_temporary: bool,
 }
 
 /// One thing that is wrong with it.
@@ -65,7 +66,22 @@ impl ConfigErrors {
         Self {
             file: file.to_owned(),
             errors,
+            is_temporary: false,
         }
+    }
+
+    /// The file can't be read, which the system may do later.
+    pub(super) fn temporary(file: &Path, error: ConfigError) -> Self {
+        Self {
+            is_temporary: true,
+            ..Self::new(file, vec![error])
+        }
+    }
+
+    /// Whether the same file may be read later, without a change to it.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.is_temporary
     }
 
     /// The file, as it was named.

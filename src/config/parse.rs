@@ -22,6 +22,7 @@ use super::{Config, DaemonConfig, HttpConfig, Limits, LogLevel, LogTarget, PollC
 use crate::environment::Environment;
 use crate::poll::{Backoff, BackoffSpec, DelayPerRequest, InvalidBackoff, ScheduleSpec};
 use crate::sanitize::system_words;
+use crate::system_error::is_temporary;
 
 /// The keys of `[poll]` that are of the exponential schedule.
 const EXPONENTIAL: [&str; 4] = ["initial_interval", "max_interval", "multiplier", "jitter"];
@@ -35,16 +36,7 @@ impl Config {
     /// # Errors
     /// With all that is wrong with the file.
     pub fn load(path: &Path, environment: &dyn Environment) -> Result<Self, ConfigErrors> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            let message = match error.kind() {
-                io::ErrorKind::InvalidData => "it is not UTF-8; save it as UTF-8 text".to_owned(),
-                _ => format!(
-                    "can't be read: {}; check the path and its owner",
-                    system_words(&error)
-                ),
-            };
-            ConfigErrors::new(path, vec![ConfigError::without_place(message)])
-        })?;
+        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
         Self::parse(path, &text, environment)
     }
 
@@ -76,6 +68,20 @@ impl Config {
             _ => Err(ConfigErrors::new(path, errors)),
         }
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> ConfigErrors {
+    let why = system_words(error);
+    let message = match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8; save it as UTF-8 text".to_owned(),
+        _ if is_temporary(error) => {
+            let message =
+                format!("can't be read now: {why}; start again once the system allows it");
+            return ConfigErrors::temporary(path, ConfigError::without_place(message));
+        }
+        _ => format!("can't be read: {why}; check the path and its owner"),
+    };
+    ConfigErrors::new(path, vec![ConfigError::without_place(message)])
 }
 
 fn directory_of(path: &Path) -> PathBuf {

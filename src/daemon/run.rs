@@ -88,13 +88,16 @@ impl DaemonError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
+            Self::Config(errors) => errors.is_temporary(),
+            // A project that can't be asked now doesn't end a start.
+            Self::Session(_) => false,
+            Self::Hook(error) => error.is_temporary(),
             Self::Store(error) => matches!(error, StoreError::NotNow { .. }),
-            Self::Token(SecretFileError::Unreadable { source, .. })
-            | Self::Password(SecretFileError::Unreadable { source, .. })
-            | Self::Listen(ListenError::Socket { source, .. } | ListenError::Tcp { source, .. }) => {
+            Self::Token(error) | Self::Password(error) => error.is_temporary(),
+            Self::Listen(ListenError::Socket { source, .. } | ListenError::Tcp { source, .. }) => {
                 is_temporary(source)
             }
-            _ => false,
+            Self::Listen(_) => false,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::http::TlsError;
 use crate::model::HookName;
 use crate::sanitize::system_words;
 use crate::secret::SecretFileError;
+use crate::system_error::is_temporary;
 
 /// What hooks are made with.
 #[derive(Clone)]
@@ -35,6 +36,18 @@ pub struct HookError {
     pub hook: HookName,
     /// What is wrong with it.
     pub problem: Problem,
+}
+
+impl HookError {
+    /// Whether the same hook may be made later, without a change to its configuration.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match &self.problem {
+            Problem::SecretFile(error) => error.is_temporary(),
+            Problem::Place { source, .. } => is_temporary(source),
+            _ => false,
+        }
+    }
 }
 
 /// What can be wrong with a hook.

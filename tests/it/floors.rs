@@ -15,7 +15,7 @@ use tokens::Tokens;
 /// The floors from top to bottom. Those of one line are peers, and may not import each other.
 const FLOORS: [&[&str]; 16] = [
     &["sanitize"],
-    &["decode", "model"],
+    &["decode", "model", "system_error"],
     &[
         "children",
         "clock",
@@ -23,7 +23,6 @@ const FLOORS: [&[&str]; 16] = [
         "forms",
         "output",
         "secret",
-        "system_error",
     ],
     &["http"],
     &["auth"],

@@ -5,6 +5,7 @@
 use std::fmt::{self, Write as _};
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -32,14 +33,21 @@ pub(super) struct Journald(Writer);
 impl Journald {
     /// Connects, and starts the thread. Fails where there is no journal.
     pub(super) fn connect() -> io::Result<Self> {
+        Self::connect_to(SOCKET.as_ref())
+    }
+
+    fn connect_to(path: &Path) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         // An empty entry is discarded. A journal that doesn't read is one that may read again.
         socket.set_nonblocking(true)?;
-        match socket.send_to(&[], SOCKET) {
+        match socket.send_to(&[], path) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => socket.set_nonblocking(false)?,
         }
-        Ok(Self(Writer::start("journal", Socket(socket))))
+        Ok(Self(Writer::start(
+            "journal",
+            Socket(socket, path.to_owned()),
+        )))
     }
 
     /// The queue before the journal.
@@ -48,11 +56,11 @@ impl Journald {
     }
 }
 
-struct Socket(UnixDatagram);
+struct Socket(UnixDatagram, PathBuf);
 
 impl Destination for Socket {
     fn write(&mut self, _kind: Kind, bytes: &[u8], progress: &dyn Fn()) -> Delivery {
-        match self.0.send_to(bytes, SOCKET) {
+        match self.0.send_to(bytes, &self.1) {
             Ok(_) => {
                 progress();
                 Delivery::Written
@@ -251,12 +259,36 @@ mod tests {
 
     #[test]
     fn dropped_lines_are_a_warning_of_the_journal() {
-        let socket = Socket(UnixDatagram::unbound().unwrap());
+        let socket = Socket(UnixDatagram::unbound().unwrap(), SOCKET.into());
         let fields = fields(&socket.report(1234));
         assert_eq!(fields["PRIORITY"], "4");
         assert!(
             fields["MESSAGE"].starts_with("… 1,234 lines dropped"),
             "{fields:?}"
         );
+    }
+
+    #[test]
+    fn a_journal_that_reads_nothing_holds_nobody_up_and_learns_what_it_missed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let journald = Journald::connect_to(&path).unwrap();
+        let writer = journald.writer();
+        let subscriber = tracing_subscriber::registry().with(journald);
+        tracing::subscriber::with_default(subscriber, || {
+            for number in 0..20_000 {
+                tracing::info!(number, "an event");
+            }
+        });
+        assert!(writer.lines_dropped() > 0);
+        let mut entry = [0; 4096];
+        loop {
+            let length = journal.recv(&mut entry).unwrap();
+            let entry = String::from_utf8_lossy(entry.get(..length).unwrap());
+            if entry.contains("dropped") {
+                break;
+            }
+        }
     }
 }

@@ -289,6 +289,10 @@ impl Daemon {
         });
     }
 
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(super) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());

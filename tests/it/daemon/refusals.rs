@@ -1,8 +1,10 @@
 //! What keeps a daemon from starting: each a clear error, and nothing lost.
 
-use std::fs;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
 use dcs_wait::sim::{PROJECT_ID, SimOptions, Simulator, Step};
 use dcs_wait::store::{SqliteStore, Store};
@@ -174,6 +176,60 @@ fn a_store_that_somebody_else_is_at_may_be_there_later() {
     assert_eq!(code, Some(75), "{log}");
     assert!(log.contains("the store can't be opened"), "{log}");
     assert!(log.contains("locked"), "{log}");
+}
+
+/// The same command, with a limit to the descriptors that it may have.
+fn limited(house: &House, command: &Command, most: u32) -> Command {
+    let mut limited = Command::new("/bin/sh");
+    let log = File::options()
+        .append(true)
+        .open(house.path("log"))
+        .unwrap();
+    limited
+        .args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(house.directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    limited
+}
+
+#[test]
+fn a_lack_of_descriptors_at_the_start_may_pass() {
+    let house = House::without_hooks();
+    house.start().stop();
+    let socket = house.path("control.sock");
+    let has_started = (16..96).any(|most| {
+        let mut daemon = house.launch_with(|command| *command = limited(&house, command, most));
+        let mut has_ended = false;
+        until("it listens or has ended", || {
+            has_ended = daemon.has_ended();
+            has_ended || UnixStream::connect(&socket).is_ok()
+        });
+        if has_ended {
+            let (code, log) = daemon.ended();
+            assert_eq!(code, Some(75), "with {most}: {log}");
+        } else {
+            daemon.stop();
+        }
+        !has_ended
+    });
+    assert!(has_started);
+}
+
+#[test]
+fn a_database_that_never_answers_may_be_there_later() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let house = House::without_hooks();
+    let store = format!("url = \"postgres://user@127.0.0.1:{port}/db?sslmode=disable\"");
+    let config = house.basic().replace("path = \"dcs-wait.db\"", &store);
+    house.write_config(&config);
+    let (code, log) = house.launch().ended();
+    assert_eq!(code, Some(75), "{log}");
+    assert!(log.contains("hasn't answered within"), "{log}");
 }
 
 #[test]
