@@ -23,6 +23,6 @@ mod profiles;
 mod receiver;
 mod secrets;
 mod stalled;
-mod streams;
+pub(crate) mod streams;
 mod tls;
 mod transient;

@@ -21,6 +21,17 @@ fn a_limit_of_file_sizes_ends_no_wait_and_is_reported_where_it_matters() {
 }
 
 #[test]
+fn a_result_that_exceeds_a_limit_of_file_sizes_is_reported() {
+    let service = Service::playing([Step::success()]);
+    let ended = service
+        .wait_for(["job", "--no-history"])
+        .run_limited("ulimit -f 0; exec > results");
+    ended
+        .exits_with(0)
+        .says("can't write to standard output: File too large");
+}
+
+#[test]
 fn a_file_hook_that_exceeds_a_limit_of_file_sizes_is_not_delivered() {
     let service = Service::playing([Step::success()]);
     let ended = service

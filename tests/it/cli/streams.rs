@@ -23,7 +23,7 @@ pub(super) fn until(condition: impl Fn() -> bool) {
 }
 
 /// A pipe that takes nothing more, as its reader has stalled.
-pub(super) fn stalled() -> (PipeReader, PipeWriter) {
+pub(crate) fn stalled() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().unwrap();
     fcntl_setpipe_size(&writer, 4096).unwrap();
     let size = fcntl_getpipe_size(&writer).unwrap();

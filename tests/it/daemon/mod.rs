@@ -13,5 +13,6 @@ pub(crate) mod receiver;
 mod refusals;
 mod reload;
 mod restarts;
+mod stalled;
 mod store;
 mod watches;

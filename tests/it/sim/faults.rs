@@ -125,6 +125,19 @@ async fn a_stalled_answer_never_comes_and_does_not_keep_the_simulator_from_stopp
 }
 
 #[tokio::test]
+async fn a_client_that_sends_nothing_more_gets_its_answer() {
+    let simulator = playing(vec![Step::running()]).await;
+    let mut socket = TcpStream::connect(simulator.address()).await.unwrap();
+    let request = raw_request("keep-alive");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.contains("RUNNING"), "{answer}");
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_requests() {
     let simulator = playing(vec![Step::running(), Step::success()]).await;
     let mut socket = TcpStream::connect(simulator.address()).await.unwrap();
