@@ -22,7 +22,7 @@ use crate::config::defaults;
 use crate::daemon::http::shapes::ErrorShape;
 use crate::decode::json;
 use crate::environment::Environment;
-use crate::http::{Client, Connector, Reply, Route, Trouble, TroubleKind};
+use crate::http::{Client, Connector, Reply, Route, Trouble, TroubleKind, is_transient_status};
 use crate::model::Exit;
 use crate::secret::{ExposeSecret, Secret, read_secret_file};
 
@@ -263,6 +263,11 @@ impl Daemon {
                 ControlError::Away(CliError::new(Exit::NotNow, said.error.message))
             }
             (502..=504, Some(said)) => ControlError::away(said.error.message.to_string()),
+            // A proxy before the daemon, as while that is restarted.
+            (status, None) if is_transient_status(status) => ControlError::away(format!(
+                "the daemon at {} can't be asked now: what answers in its place says HTTP {status}; is it running? (systemctl status dcs-wait)",
+                self.place
+            )),
             (_, Some(said)) => ControlError::Rejected(said.error.message.to_string()),
             (status, None) => self.strange(&format!("HTTP {status}")),
         }

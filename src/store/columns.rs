@@ -12,6 +12,25 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How long jobs took, as [`super::Store::durations`] has it.
 pub(super) type AllDurations = Vec<(ProjectName, JobType, Durations)>;
 
+/// A column of foreign text in SQL, without most of what no reader keeps: earlier versions stored
+/// megabytes. More than 8 KiB are left, with each character escaped as well, so that the reader still
+/// sees that there was more.
+macro_rules! foreign_text {
+    ($column:literal) => {
+        concat!(
+            "CASE WHEN octet_length(",
+            $column,
+            ") > 32768 THEN substr(",
+            $column,
+            ", 1, 16400) \
+             ELSE ",
+            $column,
+            " END"
+        )
+    };
+}
+pub(super) use foreign_text;
+
 /// A time in milliseconds since 1970; what is less is cut off.
 pub(super) fn millis(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {

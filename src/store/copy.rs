@@ -256,11 +256,16 @@ impl Copying<'_> {
     }
 
     async fn deliveries(&mut self) -> Result<(), CopyError> {
+        // Each is read again with its attempts.
+        let ids = DeliveryFilter {
+            without_bodies: true,
+            ..DeliveryFilter::default()
+        };
         let mut before = None;
         loop {
             let deliveries = self
                 .from
-                .deliveries(&DeliveryFilter::default(), page(before))
+                .deliveries(&ids, page(before))
                 .await
                 .map_err(CopyError::From)?;
             let Some(last) = deliveries.last() else {

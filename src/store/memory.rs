@@ -110,7 +110,14 @@ impl Store for MemoryStore {
             .filter(|one| filter.hook.as_ref().is_none_or(|hook| one.hook == *hook))
             .filter(|one| filter.watch_id.is_none_or(|id| one.watch_id == id))
             .take(page.limit as usize);
-        at_once(found.cloned().collect())
+        let found = found.cloned().map(|one| match filter.without_bodies {
+            true => Delivery {
+                body: "".into(),
+                ..one
+            },
+            false => one,
+        });
+        at_once(found.collect())
     }
 
     fn durations(&self) -> StoreFuture<'_, Vec<(ProjectName, JobType, Durations)>> {

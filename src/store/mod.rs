@@ -225,6 +225,8 @@ pub struct DeliveryFilter {
     pub hook: Option<HookName>,
     /// For which watch.
     pub watch_id: Option<WatchId>,
+    /// Whether their bodies are left out, and empty instead: a list of many doesn't show them.
+    pub without_bodies: bool,
 }
 
 /// How much there is.
@@ -262,7 +264,8 @@ pub trait Store: Send + Sync {
     /// When they can't be read.
     fn active(&self, after: Option<WatchId>, limit: u32) -> StoreFuture<'_, Vec<WatchRecord>>;
 
-    /// Deliveries that are still to be carried out, from the oldest on, after the one named.
+    /// Deliveries that are still to be carried out, from the oldest on, after the one named. These may
+    /// be fewer than the limit where their bodies are large, but only none where there are none.
     ///
     /// # Errors
     /// When they can't be read.

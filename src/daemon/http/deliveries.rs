@@ -42,6 +42,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
         state: asked.one_of("state", &states)?,
         hook: asked.parsed("hook")?,
         watch_id: asked.parsed("watch_id")?,
+        without_bodies: true,
     };
     let Page { before, limit } = asked.page::<DeliveryId>()?;
     // One more than asked tells whether there is a next page.

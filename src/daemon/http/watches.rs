@@ -164,6 +164,7 @@ pub(super) async fn show(
     }
     let filter = DeliveryFilter {
         watch_id: Some(id),
+        without_bodies: true,
         ..DeliveryFilter::default()
     };
     let page = Page {

@@ -59,7 +59,7 @@ pub(super) async fn watch(
         .fetch_optional(&mut *transaction)
         .await?;
     let answers = sqlx::query(
-        "SELECT watch_id, answer, count, first_at, last_at FROM answers WHERE watch_id = $1 \
+        "SELECT watch_id, substr(answer, 1, 16400), count, first_at, last_at FROM answers WHERE watch_id = $1 \
          ORDER BY id",
     )
     .bind(uuid(id.as_bytes()))
@@ -128,7 +128,11 @@ pub(super) async fn deliveries(
     filter: &DeliveryFilter,
     page: Page<DeliveryId>,
 ) -> sqlx::Result<Vec<Delivery>> {
-    let mut query = Filtered::new(with_delivery!("SELECT", "FROM delivery WHERE TRUE"));
+    let mut query = Filtered::new(if filter.without_bodies {
+        with_delivery!("SELECT", "''", "FROM delivery WHERE TRUE")
+    } else {
+        with_delivery!("SELECT", "FROM delivery WHERE TRUE")
+    });
     let watch_id = filter.watch_id.map(|id| uuid(id.as_bytes()));
     query.is("watch_id", watch_id);
     query.is("hook", filter.hook.as_ref().map(HookName::as_str));

@@ -21,10 +21,19 @@ macro_rules! with_watch {
         concat!(
             $before,
             " watch.id, watch.project, watch.job_id, watch.hooks, watch.accepted_at, \
-             watch.deadline_at, watch.polls, watch.job_status, watch.job_type, watch.job_begin, \
-             watch.job_end, watch.job_fail_reason, watch.outcome, watch.ended_at, \
-             watch.fault_status, watch.fault_code, watch.fault_message, watch.fault_request_id, \
-             watch.fence ",
+             watch.deadline_at, watch.polls, ",
+            $crate::store::columns::foreign_text!("watch.job_status"),
+            ", ",
+            $crate::store::columns::foreign_text!("watch.job_type"),
+            ", watch.job_begin, watch.job_end, ",
+            $crate::store::columns::foreign_text!("watch.job_fail_reason"),
+            ", watch.outcome, watch.ended_at, watch.fault_status, ",
+            $crate::store::columns::foreign_text!("watch.fault_code"),
+            ", ",
+            $crate::store::columns::foreign_text!("watch.fault_message"),
+            ", ",
+            $crate::store::columns::foreign_text!("watch.fault_request_id"),
+            ", watch.fence ",
             $after
         )
     };
@@ -34,10 +43,14 @@ pub(super) use with_watch;
 /// The columns that [`delivery`] reads, in its order, with more around them.
 macro_rules! with_delivery {
     ($before:expr, $after:expr) => {
+        with_delivery!($before, "delivery.body", $after)
+    };
+    ($before:expr, $body:literal, $after:expr) => {
         concat!(
             $before,
-            " delivery.id, delivery.watch_id, delivery.hook, delivery.body, delivery.created_at, \
-             delivery.state, delivery.due, delivery.attempts, delivery.tries, delivery.fence ",
+            " delivery.id, delivery.watch_id, delivery.hook, ",
+            $body,
+            ", delivery.created_at, delivery.state, delivery.due, delivery.attempts, delivery.tries, delivery.fence ",
             $after
         )
     };

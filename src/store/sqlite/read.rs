@@ -4,6 +4,7 @@
 //! one that fits the fewest rows leads, and the order of the IDs comes from its index. Those of one job
 //! are few, and sorted.
 
+use std::future::poll_fn;
 use std::time::SystemTime;
 
 use sqlx::sqlite::SqliteRow;
@@ -16,6 +17,10 @@ use crate::model::{
 };
 use crate::store::columns::{AllDurations, by_type, time};
 use crate::store::{Counts, DeliveryFilter, Page, WatchFilter};
+
+/// The most of bodies that is read at once, in bytes, but for one body: earlier versions stored
+/// megabytes in each.
+const BODIES_AT_ONCE: usize = 8 * 1024 * 1024;
 
 pub(super) async fn active(
     readers: &SqlitePool,
@@ -39,14 +44,22 @@ pub(super) async fn pending(
     limit: u32,
 ) -> sqlx::Result<Vec<Delivery>> {
     let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-    let rows = sqlx::query(select_delivery!(
+    let mut rows = sqlx::query(select_delivery!(
         "WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?"
     ))
     .bind(after)
     .bind(limit)
-    .fetch_all(readers)
-    .await?;
-    rows.iter().map(values::delivery).collect()
+    .fetch(readers);
+    let mut found = Vec::new();
+    let mut room = BODIES_AT_ONCE;
+    while room > 0
+        && let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await
+    {
+        let delivery = values::delivery(&row?)?;
+        room = room.saturating_sub(delivery.body.len());
+        found.push(delivery);
+    }
+    Ok(found)
 }
 
 pub(super) async fn watch(
@@ -63,7 +76,7 @@ pub(super) async fn watch(
         return Ok(None);
     };
     let answers = sqlx::query(
-        "SELECT watch_id, answer, count, first_at, last_at FROM answers WHERE watch_id = ? \
+        "SELECT watch_id, substr(answer, 1, 16400), count, first_at, last_at FROM answers WHERE watch_id = ? \
          ORDER BY rowid",
     )
     .bind(id.as_bytes().as_slice())
@@ -135,7 +148,11 @@ pub(super) async fn deliveries(
     filter: &DeliveryFilter,
     page: Page<DeliveryId>,
 ) -> sqlx::Result<Vec<Delivery>> {
-    let mut query = Filtered::new(select_delivery!("WHERE TRUE"));
+    let mut query = Filtered::new(if filter.without_bodies {
+        select_delivery!("''", "WHERE TRUE")
+    } else {
+        select_delivery!("WHERE TRUE")
+    });
     query.is(
         "watch_id",
         filter.watch_id.as_ref().map(|id| id.as_bytes().as_slice()),

@@ -18,21 +18,36 @@ use crate::store::columns::{BoxError, hooks, state, time};
 macro_rules! select_watch {
     ($rest:literal) => {
         concat!(
-            "SELECT id, project, job_id, hooks, accepted_at, deadline_at, polls, \
-             job_status, job_type, job_begin, job_end, job_fail_reason, outcome, ended_at, \
-             fault_status, fault_code, fault_message, fault_request_id FROM watch ",
+            "SELECT id, project, job_id, hooks, accepted_at, deadline_at, polls, ",
+            $crate::store::columns::foreign_text!("job_status"),
+            ", ",
+            $crate::store::columns::foreign_text!("job_type"),
+            ", job_begin, job_end, ",
+            $crate::store::columns::foreign_text!("job_fail_reason"),
+            ", outcome, ended_at, fault_status, ",
+            $crate::store::columns::foreign_text!("fault_code"),
+            ", ",
+            $crate::store::columns::foreign_text!("fault_message"),
+            ", ",
+            $crate::store::columns::foreign_text!("fault_request_id"),
+            " FROM watch ",
             $rest
         )
     };
 }
 pub(super) use select_watch;
 
-/// A query for the columns that [`delivery`] reads, in its order, with more to follow.
+/// A query for the columns that [`delivery`] reads, in its order, with more to follow; also with
+/// something else in the place of the body.
 macro_rules! select_delivery {
     ($rest:literal) => {
+        select_delivery!("body", $rest)
+    };
+    ($body:literal, $rest:literal) => {
         concat!(
-            "SELECT id, watch_id, hook, body, created_at, state, due, attempts, tries \
-             FROM delivery ",
+            "SELECT id, watch_id, hook, ",
+            $body,
+            ", created_at, state, due, attempts, tries FROM delivery ",
             $rest
         )
     };

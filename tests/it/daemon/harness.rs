@@ -14,7 +14,7 @@ use std::time::Duration;
 use dcs_wait::sim::{ACCESS_KEY, PROJECT_ID, SECRET_KEY, ScriptedJob, SimOptions, Simulator, Step};
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -56,7 +56,7 @@ impl House {
     }
 
     /// A house without any hooks.
-    pub(super) fn without_hooks() -> Self {
+    pub(crate) fn without_hooks() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -190,6 +190,16 @@ socket = "control.sock"
         })
     }
 
+    /// Changes the store of a daemon that has ended.
+    pub(crate) fn change_store(&self, sql: &'static str) {
+        self.runtime.block_on(async {
+            let options = SqliteConnectOptions::new().filename(self.path("dcs-wait.db"));
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
     /// Waits for READY.
     #[track_caller]
     pub(super) fn until_ready(&self, daemon: &mut Daemon) {
@@ -301,6 +311,15 @@ impl Daemon {
     }
 
     /// Kills it where it stands.
+    /// The most memory that it has taken up so far, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(status).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.unwrap().trim().trim_end_matches(" kB");
+        peak.parse().unwrap()
+    }
+
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -5,6 +5,7 @@ mod client;
 mod cluster;
 mod deliveries;
 mod history;
+mod large;
 mod real;
 pub(super) mod stand_in;
 mod waiting;

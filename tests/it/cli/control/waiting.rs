@@ -284,3 +284,27 @@ fn github_actions_gets_its_annotations() {
     let ended = waiting(&daemon).env("GITHUB_ACTIONS", "true").run();
     ended.exits_with(1).says("::error title=DCS job%3A failed");
 }
+
+#[test]
+fn a_proxy_that_answers_in_the_place_of_the_daemon_does_not_end_a_wait() {
+    let page = "<html><h1>502 Bad Gateway</h1></html>";
+    let daemon = accepting()
+        .answers_text(&shown(), 502, page)
+        .answers_text(&shown(), 429, "")
+        .answers(&shown(), 200, detail(ended("succeeded", "SUCCESS")))
+        .tells([])
+        .tells([])
+        .tells([]);
+    let ended = waiting(&daemon).run();
+    ended
+        .exits_with(0)
+        .says("what answers in its place says HTTP 502")
+        .says("HTTP 429")
+        .prints_line("job succeeded ");
+    let daemon = StandIn::new().answers_text("GET /v1/watches?limit=100", 503, page);
+    let ended = daemon.asked(["watch", "list"]).run();
+    ended
+        .exits_with(2)
+        .complains("HTTP 503")
+        .says("is it running?");
+}

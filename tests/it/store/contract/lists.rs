@@ -283,6 +283,7 @@ async fn deliveries_are_filtered_by_all_that_is_asked(store: &dyn Store) {
                 state: Some("delivered"),
                 hook: hook("ci"),
                 watch_id: Some(watch_id(3)),
+                ..all()
             },
             vec![3],
         ),
