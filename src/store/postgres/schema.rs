@@ -12,7 +12,7 @@ use crate::store::StoreError;
 /// is never changed.
 const MIGRATIONS: [&str; 2] = [
     include_str!("migrations/0001_initial.sql"),
-    include_str!("migrations/0003_credential_holds.sql"),
+    include_str!("migrations/0002_credential_holds.sql"),
 ];
 
 /// The version that this program works with.
