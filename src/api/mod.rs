@@ -32,6 +32,7 @@ pub use service_clock::{
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::http::client_connections;
 use crate::model::{BoxFuture, Fault, JobId, Meter, ProjectId};
 
 /// What came of reading a refused credential anew.
@@ -92,14 +93,15 @@ pub struct Gate {
 
 impl Gate {
     /// A gate that lets through `requests_per_second`, which is more than zero, and `in_flight` of
-    /// them at once, at least one; and a credential that has yet to prove itself.
+    /// them at once, at least one, and no more than there are descriptors for; and a credential that has yet to prove itself.
     #[must_use]
     pub fn new(requests_per_second: f64, in_flight: usize) -> Self {
+        let here = in_flight.min(client_connections());
         Self {
             limiter: Limiter::new(requests_per_second),
             breaker: Breaker::default(),
-            seats: Arc::new(Semaphore::new(in_flight)),
-            in_flight: (in_flight, Mutex::new(in_flight)),
+            seats: Arc::new(Semaphore::new(here)),
+            in_flight: (in_flight, Mutex::new(here)),
         }
     }
 
@@ -109,7 +111,7 @@ impl Gate {
         self.limiter.share_among(Instant::now(), processes);
         let (whole, here) = &self.in_flight;
         let mut here = here.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = (whole / (processes.max(1) as usize)).max(1);
+        let wanted = (whole / (processes.max(1) as usize)).clamp(1, client_connections());
         if wanted > *here {
             self.seats.add_permits(wanted - *here);
         } else if let Ok(surplus @ 1..) = u32::try_from(*here - wanted) {

@@ -24,7 +24,9 @@ use crate::clock::{Clock, SaturatingAdd as _, SystemClock};
 use crate::config::{Config, ConfigErrors};
 use crate::engine::{Engine, Parts, Retries, Setup};
 use crate::environment::{Environment, ProcessEnvironment};
+
 use crate::hooks::{self, ExitRequest, HookError, Tools};
+use crate::http::server_connections;
 use crate::secret::{SecretFileError, read_secret_file};
 use crate::store::StoreError;
 use crate::system_error::is_temporary;
@@ -222,7 +224,7 @@ impl Running {
             clock: Arc::clone(&clock),
             events,
             draining: draining.clone(),
-            max_connections: config.http.max_connections,
+            max_connections: max_connections(config.http.max_connections),
             request_timeout: config.http.request_timeout,
         };
         let server = tokio::spawn(listeners.serve(parts, closing.clone()));
@@ -370,6 +372,19 @@ async fn setup(
     let hooks = hooks.collect::<Result<_, _>>()?;
     let projects = sessions.of(config).await?;
     Ok(Setup { projects, hooks })
+}
+
+/// How many connections the control API accepts, so that descriptors are left for everything else.
+fn max_connections(configured: usize) -> usize {
+    let limit = server_connections();
+    if limit < configured {
+        tracing::warn!(
+            limit,
+            configured,
+            "[http] max_connections is more than the limit of open files allows; raise that limit (LimitNOFILE, ulimit -n)"
+        );
+    }
+    configured.min(limit)
 }
 
 async fn listen(config: &Config) -> Result<Listeners, DaemonError> {

@@ -6,6 +6,7 @@ mod output;
 mod variables;
 
 use std::ffi::{OsStr, OsString};
+use std::future::ready;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 use super::{ANSWER, ExecSpec, Hook, Message, Payload, Problem, Receipt};
 use crate::children::{self, OwnChild};
+use crate::http::with_descriptor;
 use crate::model::BoxFuture;
 use crate::sanitize::{sanitize, system_words};
 use group::Group;
@@ -67,7 +69,8 @@ impl Exec {
         let Ok(payload) = serde_json::from_str::<Payload>(&message.body) else {
             return Receipt::failed("the payload can't be read");
         };
-        match self.start(message, &payload) {
+        let start = || ready(self.start(message, &payload));
+        match with_descriptor(start).await {
             Ok(running) => running.wait(self.timeout).await,
             Err(error) => {
                 let text = format!("can't run {}: {}", self.program, system_words(&error));

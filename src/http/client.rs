@@ -11,6 +11,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Request, StatusCode, Url};
 
 use super::body::{self, Body};
+use super::descriptors::{TRIES, client_connections, free_descriptors, is_out_of_descriptors};
 use super::tls::{self, TlsError};
 use super::{MAX_BODY, Trouble};
 
@@ -138,6 +139,7 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .http1_only()
+        .pool_max_idle_per_host(client_connections())
         .user_agent(AGENT)
         .default_headers([identity].into_iter().collect())
 }
@@ -224,7 +226,23 @@ impl Client {
     }
 
     async fn execute(&self, request: Request) -> Result<reqwest::Response, Trouble> {
-        let answered = self.http.execute(request).await;
+        // Without a descriptor nothing was sent.
+        for _ in 1..TRIES {
+            let Some(copy) = request.try_clone() else {
+                break;
+            };
+            match self.http.execute(copy).await {
+                Err(error) if is_out_of_descriptors(&error) => free_descriptors().await,
+                answered => return self.answered(answered),
+            }
+        }
+        self.answered(self.http.execute(request).await)
+    }
+
+    fn answered(
+        &self,
+        answered: reqwest::Result<reqwest::Response>,
+    ) -> Result<reqwest::Response, Trouble> {
         answered.map_err(|error| match &self.proxy {
             Some(proxy) => Trouble::through(proxy, error),
             None => error.into(),

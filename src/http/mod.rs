@@ -3,6 +3,7 @@
 
 mod body;
 mod client;
+mod descriptors;
 mod error_body;
 mod origin;
 mod pool;
@@ -11,6 +12,10 @@ mod transient;
 mod trouble;
 
 pub use client::{Client, Connector, Incoming, Reply, Route};
+pub use descriptors::{
+    RETRY_INTERVAL, client_connections, free_descriptors, is_out_of_descriptors,
+    server_connections, with_descriptor,
+};
 pub use error_body::ErrorBody;
 pub use origin::Origin;
 pub use tls::TlsError;

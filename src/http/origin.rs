@@ -8,6 +8,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Method, Url};
 
 use super::client::{AGENT, IDENTITY, is_loopback};
+use super::descriptors::ConnectionBudget;
 use super::pool::Pool;
 use super::tls::{self, TlsError};
 use super::{Client, Connector, Reply, Route, Trouble};
@@ -40,7 +41,7 @@ impl Connector {
             "https" => Some(tls::trusting(self.ca_file.as_deref())?),
             _ => None,
         };
-        match Pool::new(server, tls) {
+        match Pool::new(server, tls, ConnectionBudget::of_process()) {
             Ok(pool) => Ok(Origin(Way::Direct(pool))),
             Err(_) => self.proxied(url, route),
         }
@@ -52,7 +53,8 @@ impl Connector {
 }
 
 impl Origin {
-    /// Asks for a path, and reads the whole answer, both within `time_limit`.
+    /// Asks for a path, and reads the whole answer, both within `time_limit`. That
+    /// starts once there is a descriptor for the connection.
     ///
     /// # Errors
     /// When there is no whole answer. An answer that is an error is an answer.
@@ -77,7 +79,9 @@ impl Origin {
                         .headers_mut()
                         .insert(name, HeaderValue::from_static(value));
                 }
-                tokio::time::timeout(time_limit, pool.send(request))
+                // What waits for a connection of others says nothing about this server.
+                let permit = pool.ready().await;
+                tokio::time::timeout(time_limit, pool.send(permit, request))
                     .await
                     .unwrap_or_else(|_| Err(Trouble::timed_out(time_limit)))
             }

@@ -3,6 +3,7 @@
 //! A connection has no task of its own: whoever has a request under way drives it, which saves two
 //! trips between tasks for each request.
 
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,12 +19,15 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
 
 use super::body::{Body, BodyError};
+use super::descriptors::{ConnectionBudget, with_descriptor};
 use super::trouble::{Peer, Stage};
 use super::{MAX_BODY, Reply, Trouble};
 
@@ -43,15 +47,25 @@ pub(super) struct Pool {
     connector: HttpConnector,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     idle: Arc<Mutex<Idle>>,
+    budget: Arc<ConnectionBudget>,
 }
 
 /// Connections that nobody uses.
 #[derive(Default)]
-struct Idle {
+pub(super) struct Idle {
     /// The one that was used last at the end, and since when.
     lines: Vec<(Line, Instant)>,
     /// Whether somebody looks after them.
     swept: bool,
+}
+
+impl Idle {
+    /// Closes up to `most` connections, the least recently used first. Returns how many.
+    pub(super) fn close_oldest(&mut self, most: usize) -> usize {
+        let closed = most.min(self.lines.len());
+        drop(self.lines.drain(..closed));
+        closed
+    }
 }
 
 fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
@@ -60,7 +74,11 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
 
 impl Pool {
     /// A pool for the server of `server`. With TLS, where there is a configuration for it.
-    pub(super) fn new(server: Uri, tls: Option<ClientConfig>) -> Result<Self, InvalidDnsNameError> {
+    pub(super) fn new(
+        server: Uri,
+        tls: Option<ClientConfig>,
+        budget: Arc<ConnectionBudget>,
+    ) -> Result<Self, InvalidDnsNameError> {
         let tls = match tls {
             Some(config) => {
                 let host = server.host().unwrap_or_default();
@@ -74,21 +92,41 @@ impl Pool {
         connector.set_nodelay(true);
         connector.set_keepalive(Some(QUIET));
         connector.set_keepalive_interval(Some(QUIET));
+        let idle = Arc::default();
+        budget.add(&idle);
         Ok(Self {
             server,
             connector,
             tls,
-            idle: Arc::default(),
+            idle,
+            budget,
         })
     }
 
-    /// Sends a request and reads the whole answer, however long that takes.
-    pub(super) async fn send(&self, mut question: Question) -> Result<Reply, Trouble> {
+    /// Waits until there is a connection, or may be another. Returns the permit for another.
+    pub(super) async fn ready(&self) -> Option<OwnedSemaphorePermit> {
+        if !lock(&self.idle).lines.is_empty() {
+            return None;
+        }
+        match self.budget.try_acquire() {
+            Some(permit) => Some(permit),
+            // Rare, and large.
+            None => Box::pin(self.budget.acquire()).await,
+        }
+    }
+
+    /// Sends a request and reads the whole answer, however long that takes. A new connection takes the
+    /// permit of [`ready`](Self::ready), or waits for one.
+    pub(super) async fn send(
+        &self,
+        mut permit: Option<OwnedSemaphorePermit>,
+        mut question: Question,
+    ) -> Result<Reply, Trouble> {
         loop {
             let (mut line, is_new) = match self.kept() {
                 Some(line) => (line, false),
                 // Rare, and large.
-                None => (Box::pin(self.connect()).await?, true),
+                None => (Box::pin(self.connect(permit.take())).await?, true),
             };
             match line.exchange(question).await {
                 Ok(reply) => {
@@ -129,6 +167,9 @@ impl Pool {
             return;
         }
         let mut idle = lock(&self.idle);
+        if self.budget.is_short() {
+            return;
+        }
         idle.lines.push((line, Instant::now()));
         if !idle.swept {
             idle.swept = true;
@@ -136,14 +177,16 @@ impl Pool {
         }
     }
 
-    async fn connect(&self) -> Result<Line, Trouble> {
+    async fn connect(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Line, Trouble> {
         let failed =
             |error: &(dyn std::error::Error + 'static)| self.trouble(error, Stage::Connecting);
-        let connecting = self.connector.clone().oneshot(self.server.clone());
-        let socket = connecting
+        let permit = match permit {
+            Some(permit) => Some(permit),
+            None => self.budget.acquire().await,
+        };
+        let socket = with_descriptor(|| self.socket())
             .await
-            .map_err(|error| failed(&error))?
-            .into_inner();
+            .map_err(|error| failed(&error))?;
         let socket: Box<dyn Socket> = match &self.tls {
             None => Box::new(socket),
             Some((tls, name)) => {
@@ -158,7 +201,13 @@ impl Pool {
         Ok(Line {
             sender,
             connection: Some(connection),
+            _permit: permit,
         })
+    }
+
+    async fn socket(&self) -> Result<TcpStream, impl Error + use<>> {
+        let connecting = self.connector.clone().oneshot(self.server.clone());
+        connecting.await.map(TokioIo::into_inner)
     }
 }
 
@@ -189,6 +238,8 @@ struct Line {
     sender: SendRequest<Empty<Bytes>>,
     /// None once it has ended: with it goes what it was still asked for, and whoever asked hears of that.
     connection: Option<Connection<Io, Empty<Bytes>>>,
+    /// Returned after the connection is closed.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is no whole answer.
@@ -253,3 +304,6 @@ async fn whole(response: Response<Incoming>) -> Result<Reply, Failure> {
     body.finish(head.status.as_u16(), head.headers)
         .map_err(Failure::Body)
 }
+
+#[cfg(test)]
+mod tests;

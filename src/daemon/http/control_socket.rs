@@ -12,6 +12,7 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::accept::recover;
 use super::listen::{ListenError, look, make};
 
 /// The interval between two checks of the file.
@@ -121,7 +122,10 @@ impl Listener for ControlSocket {
     async fn accept(&mut self) -> (UnixStream, SocketAddr) {
         loop {
             tokio::select! {
-                accepted = Listener::accept(&mut self.listener) => return accepted,
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => return accepted,
+                    Err(error) => recover(error).await,
+                },
                 _ = self.checks.tick() => {}
             }
             self.check().await;

@@ -1,5 +1,6 @@
 //! The control API, metrics and health, over a Unix socket and, with a token, over TCP.
 
+mod accept;
 mod ask;
 mod cluster;
 mod control_socket;

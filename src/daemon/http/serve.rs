@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::accept::TcpAddress;
 use super::door::{Token, admit};
 use super::listen::Listeners;
 use super::patient::Patient;
@@ -80,7 +81,7 @@ impl Listeners {
         let strangers = tcp.map(|(listener, token)| {
             // Whoever floods the TCP address can't shut out those on the socket.
             let seats = [Arc::new(Semaphore::new(most - most / 4)), Arc::clone(&all)];
-            let listener = listener.tap_io(|socket| {
+            let listener = TcpAddress(listener).tap_io(|socket| {
                 if let Err(error) = socket.set_nodelay(true) {
                     tracing::debug!(%error, "answers may be delayed");
                 }
@@ -123,7 +124,6 @@ impl Hall {
         let token = token.map(Arc::new);
         let accepting = async {
             loop {
-                // An error, such as too many open files, is waited out in there.
                 let (socket, _) = listener.accept().await;
                 let mut taken = Vec::with_capacity(seats.len());
                 for seats in &seats {

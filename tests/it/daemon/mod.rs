@@ -3,6 +3,7 @@
 
 mod cluster;
 mod crash;
+mod descriptors;
 mod foreign;
 pub(crate) mod harness;
 mod held_back;
