@@ -14,13 +14,15 @@
 //! alternate ends of the queue, because jobs that hang are often next to each other. When a probe has an
 //! answer about the credential, all are woken.
 
+mod queues;
+
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::queues::Queues;
 use crate::clock::SaturatingAdd as _;
 use crate::model::Fault;
 
@@ -75,7 +77,7 @@ impl Probes {
 #[derive(Debug)]
 pub struct Breaker {
     shared: Mutex<Shared>,
-    changed: Notify,
+    queues: Queues,
 }
 
 #[derive(Debug)]
@@ -113,7 +115,7 @@ impl Default for Breaker {
                 retried: None,
                 oldest_is_next: false,
             }),
-            changed: Notify::new(),
+            queues: Queues::default(),
         }
     }
 }
@@ -124,9 +126,18 @@ impl Breaker {
     /// # Errors
     /// While the credential counts as refused.
     pub async fn admit(&self) -> Result<Pass<'_>, Refused> {
+        self.admit_as(false).await
+    }
+
+    /// As [`Breaker::admit`]. A watch whose last request failed lets others go first.
+    ///
+    /// # Errors
+    /// While the credential counts as refused.
+    pub async fn admit_as(&self, has_failed: bool) -> Result<Pass<'_>, Refused> {
+        let _waiting = (!has_failed).then(|| self.queues.enter());
         loop {
             // Listens before it looks, so that no change comes in between.
-            let changed = self.changed.notified();
+            let changed = self.queues.of(has_failed).notified();
             if let Some(admission) = self.decide() {
                 return admission;
             }
@@ -163,7 +174,8 @@ impl Breaker {
     /// Waits until it makes sense to ask for leave again after the credential was refused, and no
     /// longer than `until`.
     pub async fn change(&self, until: Instant) {
-        let changed = pin!(self.changed.notified());
+        let _waiting = self.queues.enter();
+        let changed = pin!(self.queues.of(false).notified());
         if matches!(self.shared().state, State::Open(_)) {
             // Either end is as good: whoever waited asks.
             drop(timeout_at(until, changed).await);
@@ -175,7 +187,7 @@ impl Breaker {
         let mut shared = self.shared();
         if matches!(shared.state, State::Open(_)) {
             shared.state = State::Unproven;
-            self.changed.notify_one();
+            self.queues.next().notify_one();
         }
     }
 
@@ -226,8 +238,8 @@ impl Breaker {
     /// Wakes one waiting watch after a slow probe.
     fn wake_after_slow(&self, shared: &mut Shared) {
         match shared.oldest_is_next {
-            true => self.changed.notify_one(),
-            false => self.changed.notify_last(),
+            true => self.queues.next().notify_one(),
+            false => self.queues.next().notify_last(),
         }
         shared.oldest_is_next = !shared.oldest_is_next;
     }
@@ -339,7 +351,7 @@ impl Pass<'_> {
             shared.state = State::Proven;
             shared.proofs = shared.proofs.saturating_add(1);
             shared.refusal = None;
-            self.breaker.changed.notify_waiters();
+            self.breaker.queues.wake_all();
         }
     }
 
@@ -384,7 +396,7 @@ impl Pass<'_> {
             let until = Instant::now().saturating_add(left.unwrap_or(LOCK).min(LOCK));
             shared.state = State::Open(until);
             shared.refusal = Some(fault);
-            self.breaker.changed.notify_waiters();
+            self.breaker.queues.wake_all();
         }
     }
 }
@@ -410,7 +422,7 @@ impl Drop for Pass<'_> {
         }
         match probes.limit {
             MAX_PROBES => self.breaker.wake_after_slow(&mut shared),
-            _ => self.breaker.changed.notify_one(),
+            _ => self.breaker.queues.next().notify_one(),
         }
     }
 }

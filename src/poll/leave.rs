@@ -103,10 +103,11 @@ impl<S: Subject> Poller<'_, S> {
     /// Holds nothing meanwhile.
     async fn admission<'a>(&mut self, session: &'a Session) -> Result<Pass<'a>, Outcome> {
         let breaker = &session.gate.breaker;
+        let has_failed = self.held.faults() > 0;
         let mut told = None;
         loop {
             let patience = earlier(self.deadline().too_late(), self.mended_by());
-            let refused = match within(patience, pin!(breaker.admit())).await {
+            let refused = match within(patience, pin!(breaker.admit_as(has_failed))).await {
                 Some(Ok(pass)) => {
                     if !pass.is_probing() {
                         self.held.accepted();

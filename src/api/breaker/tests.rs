@@ -184,6 +184,38 @@ async fn after_slow_probes_those_who_wait_follow_from_both_ends_of_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_whose_request_failed_is_no_probe_while_another_watch_waits() {
+    let breaker = Breaker::default();
+    slow_probe!(breaker, slow, waiting);
+    let mut newest = waiting.pop().unwrap();
+    let second = timeout(Duration::ZERO, &mut newest).await.unwrap().unwrap();
+    let mut failed = Box::pin(breaker.admit_as(true));
+    assert!(timeout(Duration::ZERO, &mut failed).await.is_err());
+    let mut probes = vec![slow, second];
+    for place in [0, 1, 0] {
+        drop(probes.remove(0));
+        assert!(timeout(Duration::ZERO, &mut failed).await.is_err());
+        let mut next = waiting.remove(place);
+        probes.push(timeout(Duration::ZERO, &mut next).await.unwrap().unwrap());
+    }
+    drop(probes.remove(0));
+    assert!(timeout(Duration::ZERO, &mut failed).await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_gives_up_waiting_passes_its_turn_to_one_whose_request_failed() {
+    let breaker = Breaker::default();
+    let probe = breaker.admit().await.unwrap();
+    let mut gone = Box::pin(breaker.admit());
+    let mut failed = Box::pin(breaker.admit_as(true));
+    assert!(timeout(Duration::ZERO, &mut gone).await.is_err());
+    assert!(timeout(Duration::ZERO, &mut failed).await.is_err());
+    drop(probe);
+    drop(gone);
+    assert!(timeout(Duration::ZERO, &mut failed).await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_refused_probes_one_is_retried_and_no_other_watch_is_admitted() {
     let breaker = Breaker::default();
     slow_probe!(breaker, slow, waiting);
