@@ -73,6 +73,7 @@ struct Sizes {
     /// Whether this process has written into the log. What another left may begin with anything, and
     /// SQLite writes over it then.
     has_log_begun: bool,
+    is_log_unsound: bool,
 }
 
 impl StoreFiles {
@@ -102,6 +103,12 @@ impl StoreFiles {
     /// The same after a transaction, which is in the log.
     pub(super) async fn verify_written(self: &Arc<Self>) -> Result<(), StoreError> {
         self.verify_on_thread(true).await
+    }
+
+    /// Whether the log had a gap when it was looked at.
+    pub(super) fn has_unsound_log(&self) -> bool {
+        let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        sizes.is_log_unsound
     }
 
     async fn verify_on_thread(self: &Arc<Self>, is_written: bool) -> Result<(), StoreError> {
@@ -137,7 +144,9 @@ impl StoreFiles {
                 sizes.database = size;
             } else if *path == self.log {
                 let has_begun = is_written || sizes.has_log_begun;
-                self.verify_log(sizes.log, size, has_begun)?;
+                let verified = self.verify_log(sizes.log, size, has_begun);
+                sizes.is_log_unsound = verified.is_err();
+                verified?;
                 sizes.log = size;
                 sizes.has_log_begun = has_begun;
             }

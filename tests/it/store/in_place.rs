@@ -154,6 +154,19 @@ async fn a_store_whose_log_is_cut_acknowledges_nothing_that_is_written_behind_th
 }
 
 #[tokio::test]
+async fn closing_a_store_keeps_what_was_acknowledged_before_its_log_was_removed() {
+    let (directory, path) = place();
+    let store = opened(&path).await;
+    commit(&store, &[accept(1)]).await;
+    fs::remove_file(directory.path().join("store.db-wal")).unwrap();
+    refused(&store).await;
+    store.close().await;
+    let store = opened(&path).await;
+    record(&store, 1).await;
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_log_that_a_crash_left_unsound_is_begun_anew() {
     let (directory, path) = place();
     opened(&path).await.close().await;
