@@ -9,7 +9,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, HookName, JobId, Outcome, ProjectName, WatchId,
     WatchRecord,
 };
-use crate::store::columns::{AllDurations, by_type, time};
+use crate::store::columns::{AllDurations, by_type, foreign_text, time};
 use crate::store::{Counts, DeliveryFilter, Page, WatchFilter};
 
 /// What is before all IDs that there are.
@@ -58,10 +58,11 @@ pub(super) async fn watch(
         .bind(uuid(id.as_bytes()))
         .fetch_optional(&mut *transaction)
         .await?;
-    let answers = sqlx::query(
-        "SELECT watch_id, substr(answer, 1, 16400), count, first_at, last_at FROM answers WHERE watch_id = $1 \
-         ORDER BY id",
-    )
+    let answers = sqlx::query(concat!(
+        "SELECT watch_id, ",
+        foreign_text!("answer"),
+        ", count, first_at, last_at FROM answers WHERE watch_id = $1 ORDER BY id"
+    ))
     .bind(uuid(id.as_bytes()))
     .fetch_all(&mut *transaction)
     .await?;

@@ -15,7 +15,7 @@ use crate::model::{
     Answers, Attempt, Delivery, DeliveryId, DeliveryState, HookName, JobId, Outcome, ProjectName,
     WatchId, WatchRecord,
 };
-use crate::store::columns::{AllDurations, by_type, time};
+use crate::store::columns::{AllDurations, by_type, foreign_text, time};
 use crate::store::{Counts, DeliveryFilter, Page, WatchFilter};
 
 /// The most of bodies that is read at once, in bytes, but for one body: earlier versions stored
@@ -75,10 +75,11 @@ pub(super) async fn watch(
     let Some(row) = row else {
         return Ok(None);
     };
-    let answers = sqlx::query(
-        "SELECT watch_id, substr(answer, 1, 16400), count, first_at, last_at FROM answers WHERE watch_id = ? \
-         ORDER BY rowid",
-    )
+    let answers = sqlx::query(concat!(
+        "SELECT watch_id, ",
+        foreign_text!("answer"),
+        ", count, first_at, last_at FROM answers WHERE watch_id = ? ORDER BY rowid"
+    ))
     .bind(id.as_bytes().as_slice())
     .fetch_all(&mut *transaction)
     .await?;

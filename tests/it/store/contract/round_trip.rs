@@ -7,6 +7,7 @@ use dcs_wait::model::{
     Answers, Attempt, Delivery, DeliveryState, End, Fault, Fence, Job, JobStatus, Outcome,
     Progress, Watch, WatchRecord,
 };
+use dcs_wait::sanitize::ForeignText;
 use dcs_wait::store::{Change, Store};
 
 use super::each_form;
@@ -104,7 +105,8 @@ fn full(text: &str) -> (WatchRecord, Answers, Delivery, Attempt) {
         end: Some(end),
     };
     let answers = Answers {
-        answer: text.to_owned().into(),
+        // No longer than any text of the service.
+        answer: ForeignText::from(text).raw().to_owned().into(),
         count: u32::MAX,
         first_at: at(4),
         last_at: at(5),
