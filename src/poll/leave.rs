@@ -99,8 +99,8 @@ impl<S: Subject> Poller<'_, S> {
         }
     }
 
-    /// Waits for leave to use the credential; while it is refused, as long as that may be mended,
-    /// Holds nothing meanwhile.
+    /// Waits for the permission to use the credential; while it is refused, for as long as it may be
+    /// replaced. Holds nothing meanwhile.
     async fn admission<'a>(&mut self, session: &'a Session) -> Result<Pass<'a>, Outcome> {
         let breaker = &session.gate.breaker;
         let has_failed = self.held.faults() > 0;
