@@ -191,7 +191,7 @@ impl Breaker {
         }
     }
 
-    /// As [`Breaker::retry`], but not more often than every [`RETRY_INTERVAL`]: a program that asks for
+    /// As [`Breaker::retry`], but not more often than every 2.5 minutes: a program that asks for
     /// this in a loop doesn't lock the key.
     pub fn retry_sparingly(&self) -> bool {
         let now = Instant::now();
